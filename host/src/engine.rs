@@ -1,0 +1,69 @@
+//! What a filesystem means: permissions, locks, storage and metadata made one.
+//!
+//! Every operation here is complete: it validates, authorises, locks, changes the storage, records it, and lets go. It
+//! knows nothing of HTTP, SQL or components; it sees storage, metadata, locks and identity through their traits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::identity::Authorizer;
+use crate::locks::Locks;
+use crate::metadata::Metadata;
+use crate::path::FilePath;
+use crate::storage::{Kind, Mounts};
+
+/// A filesystem.
+pub struct Engine {
+    /// Which backend owns a path.
+    pub mounts: Mounts,
+    /// The index.
+    pub metadata: Arc<dyn Metadata>,
+    /// Who may change a path now.
+    pub locks: Arc<dyn Locks>,
+    /// Who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Owners and modes that nobody gave.
+    pub defaults: Defaults,
+    /// How long a change waits for a lock.
+    pub lock_wait: Duration,
+    /// The largest body, in bytes.
+    pub max_upload: u64,
+}
+
+/// Owners and modes that nobody gave.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// Owner of `/` and of whatever other tools put into a storage.
+    pub owner: String,
+    /// Group of the same.
+    pub group: String,
+    /// Mode of `/` until somebody changes it.
+    pub root_mode: u32,
+    /// Bits that a new file (0o666) or directory (0o777) does not get.
+    pub umask: u32,
+}
+
+/// What is known of a file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Where it is.
+    pub path: FilePath,
+    /// What it is.
+    pub kind: Kind,
+    /// In bytes; 0 for directories.
+    pub size: u64,
+    /// The opaque part of a strong entity tag, without quotes.
+    pub etag: Option<String>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub modified: Option<i64>,
+    /// POSIX permission bits.
+    pub mode: u32,
+    /// User.
+    pub owner: String,
+    /// Group.
+    pub group: String,
+    /// Media type: as stored, else guessed from the name; files only.
+    pub content_type: Option<String>,
+    /// SHA-256 of the bytes, where it is known.
+    pub sha256: Option<[u8; 32]>,
+}

@@ -1,0 +1,10 @@
+//! CallFS: one REST filesystem over any storage, extended by sandboxed WebAssembly components.
+
+pub mod engine;
+pub mod error;
+pub mod identity;
+pub mod locks;
+pub mod metadata;
+pub mod path;
+pub mod source;
+pub mod storage;

@@ -1,0 +1,106 @@
+//! The index: who owns a path, and what is known of it that its storage does not keep.
+//!
+//! The storage is the truth for bytes and for existence; a record without an object means nothing. Every change goes
+//! through [`Metadata::apply`], which is atomic and durable when it returns. It knows nothing of storage, HTTP or
+//! permissions.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::path::FilePath;
+
+/// What is recorded of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it is; the key.
+    pub path: FilePath,
+    /// User.
+    pub owner: String,
+    /// Group.
+    pub group: String,
+    /// POSIX permission bits.
+    pub mode: u32,
+    /// What belongs to the bytes rather than to the name; none for directories and until a write is known to be complete.
+    pub content: Option<Content>,
+    /// Counts the changes of this store; set by the store, whatever it is when it is given.
+    pub revision: u64,
+}
+
+/// What is recorded of an object's bytes. It holds as long as the storage reports this etag: bytes that somebody else
+/// replaced have another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// As the storage reported it when the bytes were written.
+    pub etag: Option<String>,
+    /// Media type.
+    pub content_type: Option<String>,
+    /// SHA-256 of the bytes.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// What is about to happen to the storage; recorded first, so that a crash in between can be healed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// An object or directory is about to be stored under the record's path.
+    Put {
+        /// What shall be recorded of it.
+        record: Record,
+        /// The etag of what it replaces; none if nothing was there.
+        replaces: Option<String>,
+    },
+    /// A path with everything below it is about to move.
+    Rename {
+        /// From here.
+        from: FilePath,
+        /// To here.
+        to: FilePath,
+    },
+}
+
+/// Names an intent; unique, made by whoever begins it.
+pub type IntentId = [u8; 16];
+
+/// One step of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Records, or replaces what was recorded.
+    Put(Record),
+    /// Forgets one path.
+    Remove(FilePath),
+    /// Forgets a path and everything below it.
+    RemoveTree(FilePath),
+    /// Moves the record of a path, and those of everything below it, in place of whatever was recorded there.
+    Rename {
+        /// From here.
+        from: FilePath,
+        /// To here.
+        to: FilePath,
+    },
+    /// Records an intent.
+    Begin(IntentId, Intent),
+    /// Forgets an intent.
+    End(IntentId),
+}
+
+/// A metadata store.
+#[async_trait]
+pub trait Metadata: Send + Sync {
+    /// What is recorded of a path.
+    async fn get(&self, path: &FilePath) -> Result<Option<Record>>;
+
+    /// Records of the direct children of a directory, in byte order of their names: at most `limit`, those whose name is
+    /// greater than `after`.
+    async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>>;
+
+    /// Carries out all of the changes in order, or none. Durable when it returns.
+    async fn apply(&self, changes: Vec<Change>) -> Result<()>;
+
+    /// Every intent that was begun and not ended, oldest first.
+    async fn intents(&self) -> Result<Vec<(IntentId, Intent)>>;
+
+    /// Whether the store answers.
+    async fn ready(&self) -> Result<()>;
+
+    /// Finishes what is under way and lets go of the store.
+    async fn close(&self);
+}

@@ -1,0 +1,193 @@
+//! Bytes with an end: the one currency between storage, engine and HTTP.
+//!
+//! A source is held bytes, a part of an open file, or a stream. Whoever takes it moves the bytes at its own pace; nobody
+//! ever holds a whole object in memory. It knows nothing of components, paths or protocols.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+use rustix::io::{Errno, ReadWriteFlags};
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The largest piece that a source hands out, in bytes.
+pub const MAX_CHUNK: usize = 256 << 10;
+
+/// Bytes with an end.
+pub struct Source(Kind);
+
+enum Kind {
+    Bytes(Bytes),
+    File(FileSource),
+    Stream { stream: BoxStream<'static, Result<Bytes>>, left: Option<u64> },
+}
+
+/// A part of an open file.
+struct FileSource {
+    file: Arc<File>,
+    left: Range<u64>,
+    /// A read that would have blocked and runs elsewhere.
+    pending: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl Source {
+    /// No bytes.
+    pub fn empty() -> Self {
+        Self::from_bytes(Bytes::new())
+    }
+
+    /// Bytes that are held already.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        Self(Kind::Bytes(bytes.into()))
+    }
+
+    /// A part of an open file, from `range.start` up to but not including `range.end`.
+    pub fn from_file(file: Arc<File>, range: Range<u64>) -> Self {
+        Self(Kind::File(FileSource { file, left: range, pending: None }))
+    }
+
+    /// A stream; a stated size must be met exactly, or reading ends in an error.
+    pub fn from_stream(stream: BoxStream<'static, Result<Bytes>>, size: Option<u64>) -> Self {
+        Self(Kind::Stream { stream, left: size })
+    }
+
+    /// How many bytes are left, where it is known.
+    pub fn size(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::File(file) => Some(file.left.end - file.left.start),
+            Kind::Stream { left, .. } => *left,
+        }
+    }
+
+    /// Whether any part can be had without reading what is before it.
+    pub fn is_seekable(&self) -> bool {
+        !matches!(self.0, Kind::Stream { .. })
+    }
+
+    /// The part of a seekable source from `range.start` up to but not including `range.end`, both within its size.
+    /// The source stays usable; none if it is not seekable.
+    pub fn slice(&self, range: Range<u64>) -> Option<Self> {
+        match &self.0 {
+            Kind::Bytes(bytes) => Some(Self::from_bytes(bytes.slice(range.start as usize..range.end as usize))),
+            Kind::File(FileSource { file, left, .. }) => {
+                Some(Self::from_file(file.clone(), left.start + range.start..left.start + range.end))
+            }
+            Kind::Stream { .. } => None,
+        }
+    }
+
+    /// The next piece, or none at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        StreamExt::next(self).await.transpose()
+    }
+
+    /// Polls for the next piece; none at the end.
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        match &mut self.0 {
+            Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Bytes(bytes) => Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(MAX_CHUNK))))),
+            Kind::File(file) => file.poll_piece(cx),
+            Kind::Stream { stream, left } => {
+                let piece = ready!(stream.poll_next_unpin(cx));
+                Poll::Ready(match (piece, left) {
+                    (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
+                        Some(rest) => {
+                            *left = rest;
+                            Some(Ok(bytes))
+                        }
+                        None => Some(Err(wrong_length("more"))),
+                    },
+                    (None, Some(left)) if *left > 0 => {
+                        *left = 0;
+                        Some(Err(wrong_length("fewer")))
+                    }
+                    (piece, _) => piece,
+                })
+            }
+        }
+    }
+}
+
+impl Stream for Source {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_piece(cx)
+    }
+}
+
+impl FileSource {
+    /// Reads from the page cache at once, and from the disk in a thread that may block.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            if let Some(pending) = &mut self.pending {
+                let read = ready!(Pin::new(pending).poll(cx)).unwrap_or_else(|e| Err(io::Error::other(e)));
+                self.pending = None;
+                return Poll::Ready(Some(self.advance(read)));
+            }
+            let wanted = (self.left.end - self.left.start).min(MAX_CHUNK as u64) as usize;
+            if wanted == 0 {
+                return Poll::Ready(None);
+            }
+            match read_cached(&self.file, self.left.start, wanted) {
+                Ok(Some(bytes)) => return Poll::Ready(Some(self.advance(Ok(bytes)))),
+                Err(e) => return Poll::Ready(Some(self.advance(Err(e)))),
+                Ok(None) => {
+                    let (file, offset) = (self.file.clone(), self.left.start);
+                    self.pending = Some(tokio::task::spawn_blocking(move || {
+                        let mut buffer = BytesMut::zeroed(wanted);
+                        let read = file.read_at(&mut buffer, offset)?;
+                        buffer.truncate(read);
+                        Ok(buffer.freeze())
+                    }));
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, read: io::Result<Bytes>) -> Result<Bytes> {
+        // Nothing more will come of a source that failed.
+        match read {
+            Ok(bytes) if bytes.is_empty() => {
+                self.left.start = self.left.end;
+                Err(Error::new(ErrorKind::Interrupted, "the file became shorter while it was read"))
+            }
+            Ok(bytes) => {
+                self.left.start += bytes.len() as u64;
+                Ok(bytes)
+            }
+            Err(error) => {
+                self.left.start = self.left.end;
+                Err(Error::internal(error))
+            }
+        }
+    }
+}
+
+/// What the page cache holds of a part of a file; none if reading it would wait for the disk.
+fn read_cached(file: &File, offset: u64, wanted: usize) -> io::Result<Option<Bytes>> {
+    let mut buffer = BytesMut::zeroed(wanted);
+    let mut parts = [io::IoSliceMut::new(&mut buffer)];
+    match rustix::io::preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
+        Ok(read) => {
+            buffer.truncate(read);
+            Ok(Some(buffer.freeze()))
+        }
+        Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn wrong_length(comparison: &str) -> Error {
+    Error::new(ErrorKind::Interrupted, format!("the body has {comparison} bytes than were announced"))
+}

@@ -1,0 +1,27 @@
+//! Compiles the first-party components and embeds them.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+/// Folders of this crate, and so names of the components.
+const COMPONENTS: [&str; 4] = ["api-keys", "localfs", "owner", "unix"];
+
+fn main() {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = plugins.parent().unwrap_or(plugins);
+    let watched = ["sdk/src", "sdk/Cargo.toml", "wit", "Cargo.toml"].map(|watched| workspace.join(watched));
+    let folders = COMPONENTS.map(|component| plugins.join(component));
+    let all: Vec<&Path> = watched.iter().chain(&folders).map(AsRef::as_ref).collect();
+    callfs_build::rerun_if_changed(&all);
+
+    let packages = COMPONENTS.map(|component| format!("callfs-{component}"));
+    let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
+    let mut table = String::from("&[\n");
+    for (name, file) in COMPONENTS.iter().zip(callfs_build::components(workspace, &packages)) {
+        let _ = writeln!(table, "    Builtin {{ name: {name:?}, component: include_bytes!({file:?}) }},");
+    }
+    table.push(']');
+    let out = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("builtins.rs");
+    fs::write(&out, table).unwrap_or_else(|error| panic!("cannot write {}: {error}", out.display()));
+}

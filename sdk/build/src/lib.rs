@@ -1,0 +1,57 @@
+//! Compiles component crates for `wasm32-wasip2` from a build script.
+//!
+//! Components get a target directory of their own (`components` beside the profiles), because cargo holds a lock on the
+//! one that is being built.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The target of every component.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// Compiles packages of the workspace at `workspace` and answers where the components are, in the same order.
+///
+/// # Panics
+///
+/// If cargo fails: a build script has nobody else to tell.
+pub fn components(workspace: &Path, packages: &[&str]) -> Vec<PathBuf> {
+    let target_dir = target_dir();
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace).args(["build", "--profile", "component", "--target", TARGET, "--target-dir"]);
+    cargo.arg(&target_dir);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    for (name, _) in env::vars_os() {
+        // What cargo tells a build script about the host's build would be taken for settings of this one.
+        let name = name.to_string_lossy().into_owned();
+        let inherited =
+            ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_LINKER"];
+        if inherited.contains(&name.as_str()) || name.starts_with("CARGO_CFG_") || name.starts_with("CARGO_FEATURE_") {
+            cargo.env_remove(name);
+        }
+    }
+    let status = cargo.status().unwrap_or_else(|error| panic!("cannot run cargo: {error}"));
+    assert!(
+        status.success(),
+        "cannot compile the components {packages:?}; if the target is missing: rustup target add {TARGET}"
+    );
+    let built = target_dir.join(TARGET).join("component");
+    packages.iter().map(|package| built.join(format!("{}.wasm", package.replace('-', "_")))).collect()
+}
+
+/// Tells cargo to run the build script again when a source of a component changes.
+pub fn rerun_if_changed(folders: &[&Path]) {
+    for folder in folders {
+        println!("cargo::rerun-if-changed={}", folder.display());
+    }
+}
+
+/// `components` in the target directory: four levels above `OUT_DIR`, which is `<profile>/build/<package>/out`.
+fn target_dir() -> PathBuf {
+    let out = PathBuf::from(
+        env::var_os("OUT_DIR").unwrap_or_else(|| panic!("OUT_DIR is not set: call this from a build script")),
+    );
+    out.ancestors().nth(4).unwrap_or(&out).join("components")
+}

@@ -1,0 +1,56 @@
+//! What every component is: a name, a configuration, and a value made from it.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::lifecycle::exports::callfs::plugin::lifecycle::{self, Description};
+use crate::config;
+use crate::error::{ConfigError, Error, Result};
+use crate::export::{Component, Exported};
+
+/// A component: made once per instance from its configuration, before any other call.
+pub trait Plugin: Sized + 'static {
+    /// The name under which operators mount it: lower case, digits and dashes.
+    const NAME: &'static str;
+    /// Semantic version; usually `env!("CARGO_PKG_VERSION")`.
+    const VERSION: &'static str;
+    /// One line that says what it is.
+    const SUMMARY: &'static str;
+    /// Abilities that no interface shows (`lifecycle.description.features`): `conditional-write`, `implicit-directories`.
+    const FEATURES: &'static [&'static str] = &[];
+
+    /// The configuration, by serde. A key that it does not know is an error with its path, without further ado.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// Makes the component, or says which part of the configuration is wrong.
+    fn configure(config: Self::Config) -> Result<Self, ConfigError>;
+}
+
+/// The configuration of a component that has nothing to configure.
+#[derive(serde::Deserialize, JsonSchema)]
+pub struct NoConfig {}
+
+impl<P: Exported> lifecycle::Guest for Component<P> {
+    fn describe() -> Description {
+        Description {
+            name: P::NAME.into(),
+            version: P::VERSION.into(),
+            summary: P::SUMMARY.into(),
+            config_schema: config::schema::<P::Config>(),
+            features: P::FEATURES.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn configure(json: String) -> Result<(), lifecycle::ConfigError> {
+        let refuse = |e: ConfigError| lifecycle::ConfigError { path: e.path, message: e.message };
+        let plugin = config::parse(&json).and_then(P::configure).map_err(refuse)?;
+        P::with_slot(|slot| slot.set(Box::leak(Box::new(plugin))))
+            .map_err(|_| refuse(ConfigError::at("", "configured twice: the host configures an instance once")))
+    }
+}
+
+/// The value that `configure` made. It lives as long as the instance.
+pub(crate) fn configured<P: Exported>() -> Result<&'static P> {
+    P::with_slot(|slot| slot.get().copied())
+        .ok_or_else(|| Error::other("NOT_CONFIGURED", "the component was called before it was configured"))
+}

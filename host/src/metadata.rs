@@ -20,7 +20,7 @@ pub struct Record {
     pub group: String,
     /// POSIX permission bits.
     pub mode: u32,
-    /// What belongs to the bytes rather than to the name; none for directories and until a write is known to be complete.
+    /// What belongs to the bytes rather than to the name; none for directories and until the first write is complete.
     pub content: Option<Content>,
     /// Counts the changes of this store; set by the store, whatever it is when it is given.
     pub revision: u64,
@@ -38,16 +38,10 @@ pub struct Content {
     pub sha256: Option<[u8; 32]>,
 }
 
-/// What is about to happen to the storage; recorded first, so that a crash in between can be healed.
+/// What is about to happen to a storage and cannot be told from its state afterwards; recorded first, so that a crash in
+/// between can be healed. A plain write needs none: its record is put before the object is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
-    /// An object or directory is about to be stored under the record's path.
-    Put {
-        /// What shall be recorded of it.
-        record: Record,
-        /// The etag of what it replaces; none if nothing was there.
-        replaces: Option<String>,
-    },
     /// A path with everything below it is about to move.
     Rename {
         /// From here.

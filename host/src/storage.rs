@@ -127,6 +127,8 @@ pub struct Abilities {
     pub copy: bool,
     /// Conditions are honoured by the storage itself.
     pub conditional_write: bool,
+    /// Every write is [`Written::Carried`]: nothing is stored before it is published, and no directory need exist before.
+    pub carried_write: bool,
     /// A directory exists as long as something is in it.
     pub implicit_directories: bool,
 }

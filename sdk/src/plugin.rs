@@ -16,7 +16,8 @@ pub trait Plugin: Sized + 'static {
     const VERSION: &'static str;
     /// One line that says what it is.
     const SUMMARY: &'static str;
-    /// Abilities that no interface shows (`lifecycle.description.features`): `conditional-write`, `implicit-directories`.
+    /// Abilities that no interface shows (`lifecycle.description.features`): `conditional-write`, `carried-write`,
+    /// `implicit-directories`.
     const FEATURES: &'static [&'static str] = &[];
 
     /// The configuration, by serde. A key that it does not know is an error with its path, without further ado.

@@ -29,7 +29,7 @@ impl Plugin for LocalFs {
     const NAME: &'static str = "localfs";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const SUMMARY: &'static str = "serves a granted folder of this machine";
-    const FEATURES: &'static [&'static str] = &["conditional-write"];
+    const FEATURES: &'static [&'static str] = &["conditional-write", "carried-write"];
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self, ConfigError> {

@@ -70,3 +70,63 @@ impl Authenticator for ApiKeys {
 }
 
 callfs_sdk::export!(ApiKeys: Authenticator);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callfs_sdk::testing::{configure, run};
+
+    const ALICE: &str = "alice-key-0123456789";
+
+    fn recognised(plugin: &ApiKeys, credential: Credential) -> Option<(String, u32)> {
+        let answer = run(plugin.authenticate(credential)).expect("no error is possible");
+        answer.map(|recognised| (recognised.identity.subject, recognised.cache_seconds))
+    }
+
+    fn bearer(token: &str) -> Credential {
+        Credential::Bearer(token.into())
+    }
+
+    fn basic(user: &str, password: &str) -> Credential {
+        Credential::Basic((user.into(), password.into()))
+    }
+
+    #[test]
+    fn a_key_comes_as_token_or_password() {
+        let config = format!(r#"{{"keys": [{{"user": "alice", "key": "{ALICE}"}}], "cache_seconds": 5}}"#);
+        let plugin: ApiKeys = configure(&config).expect("a good configuration");
+        let alice = Some(("alice".to_owned(), 5));
+        assert_eq!(recognised(&plugin, bearer(ALICE)), alice);
+        assert_eq!(recognised(&plugin, basic("alice", ALICE)), alice);
+        assert_eq!(recognised(&plugin, basic("", ALICE)), alice);
+        assert_eq!(recognised(&plugin, basic("bob", ALICE)), alice, "the key alone says who it is");
+        assert_eq!(recognised(&plugin, basic(ALICE, "")), None);
+        assert_eq!(recognised(&plugin, bearer("")), None);
+        assert_eq!(recognised(&plugin, bearer("alice")), None);
+        let header = ("authorization".to_owned(), ALICE.as_bytes().to_vec());
+        assert_eq!(recognised(&plugin, Credential::Headers(vec![header])), None);
+    }
+
+    #[test]
+    fn answers_are_remembered_for_a_minute_unless_configured() {
+        let config = format!(r#"{{"keys": [{{"user": "alice", "groups": ["staff"], "key": "{ALICE}"}}]}}"#);
+        let plugin: ApiKeys = configure(&config).expect("a good configuration");
+        assert_eq!(recognised(&plugin, bearer(ALICE)), Some(("alice".into(), 60)));
+    }
+
+    #[test]
+    fn a_configuration_is_refused_where_it_is_wrong() {
+        let refused = |config: &str| configure::<ApiKeys>(config).err().expect("a bad configuration").path;
+        let first = format!(r#"{{"user": "alice", "key": "{ALICE}"}}"#);
+        let second = |entry: &str| refused(&format!(r#"{{"keys": [{first}, {entry}]}}"#));
+        assert_eq!(refused("{}"), "", "a missing list is a mistake, an empty one is not");
+        assert!(configure::<ApiKeys>(r#"{"keys": []}"#).is_ok());
+        assert_eq!(refused(r#"{"keys": [], "cache_second": 5}"#), "cache_second");
+        assert_eq!(refused(r#"{"keys": [], "cache_seconds": -5}"#), "cache_seconds");
+        assert_eq!(second(r#"{"user": "bob", "key": "bob-key-0123456789", "admni": true}"#), "keys[1].admni");
+        assert_eq!(second(r#"{"user": "bob", "key": "bob-key-0123456789", "admin": "yes"}"#), "keys[1].admin");
+        assert_eq!(second(r#"{"user": "bob"}"#), "keys[1]");
+        assert_eq!(second(r#"{"user": "bob", "key": "too-short"}"#), "keys[1].key");
+        assert_eq!(second(r#"{"user": "", "key": "bob-key-0123456789"}"#), "keys[1].user");
+    }
+}

@@ -58,15 +58,16 @@ impl Decision {
 
 impl Question {
     /// The directories on the way to the target, each with its path: the root first and the parent last.
-    pub fn way(&self) -> impl DoubleEndedIterator<Item = (&str, &Node)> {
-        let ends = self.path.match_indices('/').map(|(slash, _)| slash.max(1));
-        let paths: Vec<&str> = ends.map(|end| &self.path[..end]).take(self.ancestors.len()).collect();
-        paths.into_iter().zip(&self.ancestors)
+    pub fn way(&self) -> impl Iterator<Item = (&str, &Node)> {
+        let paths = self.path.match_indices('/').map(|(slash, _)| &self.path[..slash.max(1)]);
+        paths.zip(&self.ancestors)
     }
 
     /// The directory that holds the target, with its path; none for the root.
     pub fn parent(&self) -> Option<(&str, &Node)> {
-        self.way().next_back()
+        let parent = self.ancestors.last()?;
+        let slash = self.path.rfind('/')?;
+        Some((&self.path[..slash.max(1)], parent))
     }
 
     /// Whether there is an ancestor for every directory in the path: without one, nobody would ask for its permission.

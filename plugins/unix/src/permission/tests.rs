@@ -61,30 +61,30 @@ fn classes(bits: u32) -> [(Identity, u32); 3] {
 #[test]
 fn target_bits() {
     let never = 0o10;
-    let table: &[(Action, fn(u32) -> Node, u32)] = &[
-        (Action::Read, file, 0o4),
-        (Action::Write, file, 0o2),
-        (Action::Delete, file, 0o0),
-        (Action::Move, file, 0o0),
-        (Action::Share, file, 0o4),
-        (Action::Traverse, file, 0o1),
-        (Action::List, file, 0o5),
-        (Action::Other("lease".into()), file, never),
-        (Action::Read, directory, 0o0),
-        (Action::Write, directory, 0o2),
-        (Action::Delete, directory, 0o0),
-        (Action::Move, directory, 0o2),
-        (Action::Share, directory, 0o5),
-        (Action::Traverse, directory, 0o1),
-        (Action::List, directory, 0o5),
-        (Action::Other("lease".into()), directory, never),
+    let table = [
+        (Action::Read, Kind::File, 0o4),
+        (Action::Write, Kind::File, 0o2),
+        (Action::Delete, Kind::File, 0o0),
+        (Action::Move, Kind::File, 0o0),
+        (Action::Share, Kind::File, 0o4),
+        (Action::Traverse, Kind::File, 0o1),
+        (Action::List, Kind::File, 0o5),
+        (Action::Other("lease".into()), Kind::File, never),
+        (Action::Read, Kind::Directory, 0o0),
+        (Action::Write, Kind::Directory, 0o2),
+        (Action::Delete, Kind::Directory, 0o0),
+        (Action::Move, Kind::Directory, 0o2),
+        (Action::Share, Kind::Directory, 0o5),
+        (Action::Traverse, Kind::Directory, 0o1),
+        (Action::List, Kind::Directory, 0o5),
+        (Action::Other("lease".into()), Kind::Directory, never),
     ];
     for (action, kind, needed) in table {
         for bits in 0..8 {
             for (who, mode) in classes(bits) {
-                let expected = bits & needed == *needed;
-                let got = may(&who, action.clone(), Some(kind(mode)), directory(OPEN));
-                assert_eq!(got, expected, "{} {action:?} {:?} {mode:03o}", who.subject, kind(0).kind);
+                let expected = bits & needed == needed;
+                let got = may(&who, action.clone(), Some(node(kind, "alice", mode)), directory(OPEN));
+                assert_eq!(got, expected, "{} {action:?} {kind:?} {mode:03o}", who.subject);
             }
         }
     }

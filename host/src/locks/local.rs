@@ -1,6 +1,6 @@
 //! Locks of one process, in memory.
 //!
-//! A request takes its place in the [queues](queues) of everything it touches in one step, so whoever came first is
+//! A request takes its place in the queues of everything it touches in one step, so whoever came first is
 //! first everywhere: nobody starves, and no two requests can wait for each other. Whatever becomes of a request, dropping
 //! its place lets the next one in.
 

@@ -1,6 +1,6 @@
 //! The index in one SQLite file: the store of a single machine.
 //!
-//! Reads go to a few read-only connections and see the last commit; changes go to the one [writer](writer), which
+//! Reads go to a few read-only connections and see the last commit; changes go to the one writer, which
 //! commits what is waiting together and answers when it is on disk. Paths are bytes, so names are exact in case and
 //! ordered as everywhere else. It knows nothing of who asks, and caches nothing.
 

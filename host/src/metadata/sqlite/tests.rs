@@ -112,3 +112,18 @@ async fn a_full_store_says_so_and_works_again_when_it_is_not() {
         assert_eq!(reopened.get(&path(name)).await.expect("read").is_some(), there, "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_it_answered_is_in_its_files() {
+    let folder = Folder::new();
+    let store = folder.sqlite().await;
+    for n in 0..20 {
+        store.apply(vec![Change::Put(record(&format!("/{n}"), "alice"))]).await.expect("changed");
+        // What a process that ends here leaves behind.
+        let crashed = Folder::new();
+        std::fs::copy(folder.file(), crashed.file()).expect("copied");
+        let log = |folder: &Folder| folder.file().with_extension("db-wal");
+        std::fs::copy(log(&folder), log(&crashed)).expect("copied");
+        assert!(crashed.sqlite().await.get(&path(&format!("/{n}"))).await.expect("read").is_some());
+    }
+}

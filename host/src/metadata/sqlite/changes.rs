@@ -117,7 +117,7 @@ async fn rename(
         .bind(from.as_str().as_bytes())
         .execute(&mut *connection)
         .await?;
-    // Neither is the root: nothing else than the root itself could be moved from or to there.
+    // Neither is the root: `Change::check` refused that, since every path is within it.
     let (lower, upper) = below(from);
     sqlx::query(RENAME_BELOW)
         .bind(to.as_str().as_bytes())

@@ -18,9 +18,10 @@ pub(super) fn failure(errno: Errno, what: impl Display) -> Error {
             (ErrorKind::PermissionDenied, format!("{what} leads outside of the served folder by a symbolic link"))
         }
         Errno::LOOP => (ErrorKind::BadRequest, format!("{what} leads through a loop of symbolic links")),
-        Errno::NAMETOOLONG => {
-            (ErrorKind::BadRequest, format!("a name in {what} is longer than the filesystem allows; choose a shorter one"))
-        }
+        Errno::NAMETOOLONG => (
+            ErrorKind::BadRequest,
+            format!("a name in {what} is longer than the filesystem allows; choose a shorter one"),
+        ),
         Errno::INVAL | Errno::ILSEQ => {
             (ErrorKind::BadRequest, format!("the filesystem cannot do that with {what}, or does not allow such a name"))
         }
@@ -50,7 +51,9 @@ pub(super) fn failure(errno: Errno, what: impl Display) -> Error {
 pub(super) fn parent_failure(errno: Errno, what: impl Display) -> Error {
     match errno {
         Errno::NOENT => Error::new(ErrorKind::NotFound, format!("the directory of {what} does not exist")),
-        Errno::NOTDIR => Error::new(ErrorKind::NotADirectory, format!("a name on the way to {what} is not a directory")),
+        Errno::NOTDIR => {
+            Error::new(ErrorKind::NotADirectory, format!("a name on the way to {what} is not a directory"))
+        }
         errno => failure(errno, what),
     }
 }

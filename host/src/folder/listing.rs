@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, FileType, fstat, statat};
 use rustix::io::Errno;
 
 use super::attributes::{attributes, file_type};
+use super::clock::now;
 use super::names::{Names, Snapshots};
 use super::place::Place;
 use super::root::{Reach, Root};
@@ -37,7 +38,7 @@ impl Listing {
         limit: usize,
     ) -> Result<Vec<Entry>, Errno> {
         let directory = root.directory(place.as_str())?;
-        let names = self.snapshots.names(directory.as_fd())?;
+        let names = self.snapshots.names(directory.as_fd(), now())?;
         if names.unspeakable > 0 {
             self.warn(directory.as_fd(), place, &names)?;
         }
@@ -59,7 +60,8 @@ impl Listing {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.len() < WARNINGS && warned.insert((stat.st_dev, stat.st_ino)) {
             let count = names.unspeakable;
-            tracing::warn!(directory = %place, count, "names that are not UTF-8 or contain control characters are not served; rename them");
+            let message = "names that are not UTF-8, contain control characters or are too long are not served";
+            tracing::warn!(directory = %place, count, message);
         }
         Ok(())
     }

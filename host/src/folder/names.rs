@@ -16,7 +16,6 @@ use rustix::fs::{RawDir, Stat, fstat, fstatfs};
 use rustix::io::Errno;
 
 use super::attributes::nanoseconds;
-use super::clock::now;
 use super::place::is_reserved;
 use crate::path::check_name;
 
@@ -117,15 +116,14 @@ impl Snapshots {
         Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    /// The names in a directory that was just opened.
-    pub(super) fn names(&self, directory: BorrowedFd<'_>) -> Result<Arc<Names>, Errno> {
+    /// The names in a directory that was just opened, at the time `now`.
+    pub(super) fn names(&self, directory: BorrowedFd<'_>, now: i64) -> Result<Arc<Names>, Errno> {
         let before = Key::of(&fstat(directory)?);
         if let Some(names) = self.0.get(&before) {
             return Ok(names);
         }
-        let asked = now();
         let names = Arc::new(Names::read(directory)?);
-        let settled = asked.checked_sub(before.modified.max(before.changed)).is_some_and(|age| age > SETTLED);
+        let settled = now.checked_sub(before.modified.max(before.changed)).is_some_and(|age| age > SETTLED);
         if settled && names.spans.len() >= WORTH && keeps_times(directory) && before == Key::of(&fstat(directory)?) {
             self.0.insert(before, names.clone());
         }
@@ -157,44 +155,47 @@ mod tests {
 
     use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
+    use super::super::clock::now;
     use super::*;
 
-    fn open(directory: &Path) -> OwnedFd {
-        File::open(directory).expect("opens").into()
-    }
-
-    fn many(directory: &Path) {
-        for number in 0..WORTH {
-            File::create(directory.join(format!("{number:04}"))).expect("makes a file");
+    fn folder(names: usize) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..names {
+            File::create(folder.path().join(format!("{number:04}"))).expect("makes a file");
         }
+        folder
+    }
+
+    fn names(snapshots: &Snapshots, directory: &Path, later: i64) -> Arc<Names> {
+        let directory: OwnedFd = File::open(directory).expect("opens").into();
+        snapshots.names(directory.as_fd(), now() + later).expect("reads")
     }
 
     #[test]
-    fn a_settled_directory_is_read_once_and_a_change_is_seen() {
-        // Times cannot be set into the past as far as the inode's own is concerned, so the clock is that of the key.
-        let folder = tempfile::tempdir().expect("a folder");
-        many(folder.path());
-        let snapshots = Snapshots::new();
-        let first = snapshots.names(open(folder.path()).as_fd()).expect("reads");
+    fn a_settled_directory_is_read_once_until_it_changes() {
+        let (folder, snapshots) = (folder(WORTH), Snapshots::new());
+        let first = names(&snapshots, folder.path(), SETTLED + 1);
         assert_eq!(first.after(None).count(), WORTH);
-        assert!(snapshots.0.get(&Key::of(&fstat(open(folder.path())).expect("stat"))).is_none(), "it was just changed");
-
-        let key = Key::of(&fstat(open(folder.path())).expect("stat"));
-        snapshots.0.insert(key, first.clone());
-        assert!(Arc::ptr_eq(&first, &snapshots.names(open(folder.path()).as_fd()).expect("remembers")));
+        assert!(Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)), "it is remembered");
         File::create(folder.path().join("new")).expect("makes a file");
-        assert_eq!(snapshots.names(open(folder.path()).as_fd()).expect("reads").after(None).last(), Some("new"));
+        assert_eq!(names(&snapshots, folder.path(), 0).after(None).last(), Some("new"));
     }
 
     #[test]
-    fn a_time_set_by_hand_does_not_settle_a_directory() {
-        let folder = tempfile::tempdir().expect("a folder");
-        many(folder.path());
+    fn a_directory_that_just_changed_is_read_again() {
+        let (folder, snapshots) = (folder(WORTH), Snapshots::new());
+        // A time set by hand does not hide the change.
         let long_ago = Timespec { tv_sec: 1_000_000, tv_nsec: 0 };
         let times = Timestamps { last_access: long_ago, last_modification: long_ago };
         utimensat(CWD, folder.path(), &times, AtFlags::empty()).expect("sets the time");
-        let snapshots = Snapshots::new();
-        let names = snapshots.names(open(folder.path()).as_fd()).expect("reads");
-        assert!(!Arc::ptr_eq(&names, &snapshots.names(open(folder.path()).as_fd()).expect("reads again")));
+        let first = names(&snapshots, folder.path(), 0);
+        assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)));
+    }
+
+    #[test]
+    fn a_small_directory_is_read_again() {
+        let (folder, snapshots) = (folder(WORTH - 1), Snapshots::new());
+        let first = names(&snapshots, folder.path(), SETTLED + 1);
+        assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)));
     }
 }

@@ -127,7 +127,8 @@ fn sweep(shared: &OwnedFd) -> Result<(), Errno> {
         let is_directory = statat(shared, &name, AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
         // Whoever ends in an orderly way removes its own.
-        if is_directory && let Err(error) = bury(shared, &name)
+        if is_directory
+            && let Err(error) = bury(shared, &name)
             && error != Errno::NOENT
         {
             tracing::warn!(%error, "abandoned uploads of another process could not be removed and take up space");

@@ -78,12 +78,7 @@ impl<'a> Target<'a> {
 
     /// Moves something here, under the conditions, which must all hold. A file never takes the place of a directory, nor
     /// that of a link to one.
-    pub(super) fn receive(
-        &self,
-        from: (BorrowedFd<'_>, &str),
-        is_file: bool,
-        conditions: &[&Condition],
-    ) -> Result<()> {
+    pub(super) fn receive(&self, from: (BorrowedFd<'_>, &str), is_file: bool, conditions: &[&Condition]) -> Result<()> {
         let absent = conditions.contains(&&Condition::Absent);
         let current = self.current()?;
         if current.is_some() && absent {

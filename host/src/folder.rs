@@ -1,9 +1,9 @@
 //! A granted folder of this machine: what stands behind the `directories` capability of components.
 //!
-//! The kernel resolves every path beneath the folder, so that nothing outside of it is reached, whatever links there are
-//! and whatever is renamed meanwhile. Files are never written in place: a reader has the bytes that it opened, and a
-//! write is seen whole or not at all, also after a crash. Readers take no locks, and no call blocks an async thread. It
-//! knows nothing of components, users or metadata.
+//! The kernel resolves every path beneath the folder, so that nothing outside of it is reached, whatever links there
+//! are and whatever is renamed meanwhile. Files are never written in place: a reader has the bytes that it opened, and
+//! a write is seen whole or not at all, also after a crash. Readers take no locks, and no call blocks an async thread.
+//! It knows nothing of components, users or metadata.
 
 mod attributes;
 mod change;
@@ -96,8 +96,8 @@ impl Folder {
         .await
     }
 
-    /// Writes a file whose directory exists when it is published. A link is replaced, not followed. The condition has to
-    /// hold as well as the one given when publishing.
+    /// Writes a file whose directory exists when it is published. A link is replaced, not followed. The condition has
+    /// to hold as well as the one given when publishing.
     pub fn write(
         self: &Arc<Self>,
         path: &str,

@@ -7,10 +7,11 @@ use crate::storage::{Attributes, Kind};
 /// The attributes of what was opened or found.
 ///
 /// The etag is made of the inode, the size and the time of the last change of the bytes. It is strong because files are
-/// replaced by others and never written in place: while a file is stored, its inode belongs to nobody else, and once the
-/// inode is used again the new file carries a later time, because every write stamps one that no file got before. The time
-/// of the last change of the *inode* is not part of it: renaming a file or changing its mode moves that one and leaves
-/// the bytes alone. Another tool that rewrites a file in place changes its time, as finely as the filesystem keeps it.
+/// replaced by others and never written in place: while a file is stored, its inode belongs to nobody else, and once
+/// the inode is used again the new file carries a later time, because every write stamps one that no file got before.
+/// The time of the last change of the *inode* is not part of it: renaming a file or changing its mode moves that one
+/// and leaves the bytes alone. Another tool that rewrites a file in place changes its time, as finely as the filesystem
+/// keeps it.
 pub(super) fn attributes(stat: &Stat) -> Attributes {
     let kind = kind(stat);
     let modified = nanoseconds(stat.st_mtime, stat.st_mtime_nsec);

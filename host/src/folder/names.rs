@@ -1,9 +1,9 @@
 //! The names in a directory, sorted, and a small memory of those that are expensive to read.
 //!
 //! A large directory is paged through in thousands of calls, each of which would read and sort all of it. What is
-//! remembered is keyed by the times of the directory, which move with every change of its names, and only where they can be
-//! trusted: on filesystems of this machine, and not while the last change is so recent that another one could get
-//! the same time.
+//! remembered is keyed by the times of the directory, which move with every change of its names, and only where they
+//! can be trusted: on filesystems of this machine, and not while the last change is so recent that another one could
+//! get the same time.
 
 use std::mem::size_of;
 use std::os::fd::{AsFd, BorrowedFd};

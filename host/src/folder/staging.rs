@@ -1,8 +1,9 @@
-//! Where files lie until they are whole: out of sight, on the filesystem of the folder, and gone when nobody needs them.
+//! Where files lie until they are whole: out of sight, on the filesystem of the folder, and gone when nobody needs
+//! them.
 //!
-//! `.callfs-staging` holds a directory for each process that serves the folder, with a lock file that the process has locked
-//! for as long as it lives. The kernel lets go of a lock when its holder dies, however it dies; whoever opens the folder
-//! next removes what the dead left behind, and nothing that belongs to the living.
+//! `.callfs-staging` holds a directory for each process that serves the folder, with a lock file that the process has
+//! locked for as long as it lives. The kernel lets go of a lock when its holder dies, however it dies; whoever opens
+//! the folder next removes what the dead left behind, and nothing that belongs to the living.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,7 +20,8 @@ use super::failure::failure;
 use super::place::RESERVED;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Name of the lock files: the one of the staging directory serialises opening and sweeping, those below tell who lives.
+/// Name of the lock files: the one of the staging directory serialises opening and sweeping, those below tell who
+/// lives.
 const LOCK: &str = "lock";
 
 /// The staging directory of one process.

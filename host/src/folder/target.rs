@@ -62,9 +62,9 @@ impl<'a> Target<'a> {
     /// Whether a condition holds of what is there; that nothing is there is left to the kernel, which decides it in one
     /// step with the change.
     ///
-    /// Whoever changes a name of this folder waits for its turn first, so that an etag that was checked still holds when the
-    /// change is made. Only a writer that does not go through this folder (another process, a shell on the server) can
-    /// come in between: the kernel has no rename that depends on what it replaces.
+    /// Whoever changes a name of this folder waits for its turn first, so that an etag that was checked still holds
+    /// when the change is made. Only a writer that does not go through this folder (another process, a shell on the
+    /// server) can come in between: the kernel has no rename that depends on what it replaces.
     pub(super) fn require(&self, condition: &Condition, current: Option<&Stat>) -> Result<()> {
         let Condition::EtagIn(etags) = condition else { return Ok(()) };
         match current.and_then(|stat| attributes(stat).etag) {
@@ -76,8 +76,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Moves something here, under the conditions, which must all hold. A file never takes the place of a directory, nor
-    /// that of a link to one.
+    /// Moves something here, under the conditions, which must all hold. A file never takes the place of a directory,
+    /// nor that of a link to one.
     pub(super) fn receive(&self, from: (BorrowedFd<'_>, &str), is_file: bool, conditions: &[&Condition]) -> Result<()> {
         let absent = conditions.contains(&&Condition::Absent);
         let current = self.current()?;

@@ -176,8 +176,8 @@ struct Pieces {
     last: bool,
 }
 
-/// The next pieces: up to `limit` bytes (and what the last piece has beyond it), but no more than are there already once
-/// they are worth writing.
+/// The next pieces: up to `limit` bytes (and what the last piece has beyond it), but no more than are there already
+/// once they are worth writing.
 async fn gather(body: &mut Source, limit: usize) -> Result<Pieces> {
     let (mut bytes, mut size) = (Vec::new(), 0);
     while size <= limit {

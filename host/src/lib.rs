@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod error;
+pub mod folder;
 pub mod identity;
 pub mod locks;
 pub mod metadata;

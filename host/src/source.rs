@@ -86,6 +86,14 @@ impl Source {
         }
     }
 
+    /// The open file and the part of it that is left, if this is one: whoever has a file to fill lets the kernel copy.
+    pub fn as_file(&self) -> Option<(&Arc<File>, Range<u64>)> {
+        match &self.0 {
+            Kind::File(FileSource { file, left, .. }) => Some((file, left.clone())),
+            _ => None,
+        }
+    }
+
     /// The next piece, or none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         StreamExt::next(self).await.transpose()

@@ -1,5 +1,6 @@
 //! CallFS: one REST filesystem over any storage, extended by sandboxed WebAssembly components.
 
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod folder;
@@ -7,5 +8,9 @@ pub mod identity;
 pub mod locks;
 pub mod metadata;
 pub mod path;
+pub mod plugins;
+pub mod sandbox;
+pub mod shutdown;
 pub mod source;
 pub mod storage;
+pub mod telemetry;

@@ -58,7 +58,7 @@ impl Engine {
             record.owner = owner.unwrap_or(record.owner);
             record.group = group.unwrap_or(record.group);
             engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
-            Ok(engine.target(&path, target.attributes.clone(), Some(record)).info(&path))
+            Ok(engine.target(&path, target.attributes.clone(), Some(record.into())).info(&path))
         })
         .await
     }

@@ -56,7 +56,7 @@ impl Children {
             let record = match self.record_before(engine, name.as_deref()).await? {
                 Some(record) if Some(record.path.name()) != name.as_deref() => {
                     let (path, target) = (record.path.clone(), bare_directory());
-                    let target = engine.target(&path, target, Some(record));
+                    let target = engine.target(&path, target, Some(record.into()));
                     return Ok(Some(Child { path, target, link: false }));
                 }
                 record => record,
@@ -72,7 +72,7 @@ impl Children {
             if is_mounted {
                 (attributes, link) = (self.mounted(engine, &path, attributes).await, false);
             }
-            let target = engine.target(&path, attributes, record);
+            let target = engine.target(&path, attributes, record.map(Into::into));
             return Ok(Some(Child { path, target, link }));
         }
     }

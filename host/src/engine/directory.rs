@@ -83,7 +83,7 @@ impl Engine {
                 }
             }
         };
-        Ok(Stored { info: self.target(path, attributes, Some(record)).info(path), created: true })
+        Ok(Stored { info: self.target(path, attributes, Some(record.into())).info(path), created: true })
     }
 
     /// Removes an empty directory with whatever is still recorded of it and below it.

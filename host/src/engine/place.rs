@@ -31,7 +31,7 @@ pub(super) struct Place {
 /// What a path names.
 pub(super) struct Target {
     pub(super) attributes: Attributes,
-    pub(super) record: Option<Record>,
+    pub(super) record: Option<Arc<Record>>,
     pub(super) node: Node,
 }
 
@@ -45,11 +45,11 @@ impl Engine {
     /// Looks at a path with everything on the way to it, each as it is now.
     pub(super) async fn find(&self, path: &FilePath) -> Result<Place> {
         let record = self.metadata.get(path).await?;
-        let seen = self.look(path, record.as_ref()).await?;
+        let seen = self.look(path, record.as_deref()).await?;
         let mut directories = path.ancestors();
         let (mut missing, mut obstacle, mut bare) = (Vec::new(), None, false);
         while let (None, Some(last)) = (&seen, directories.last()) {
-            match self.look(last, self.metadata.get(last).await?.as_ref()).await? {
+            match self.look(last, self.metadata.get(last).await?.as_deref()).await? {
                 Some(seen) if seen.attributes.kind == Kind::Directory => {
                     bare = seen.bare;
                     break;
@@ -90,7 +90,7 @@ impl Engine {
     async fn directory_node(&self, path: &FilePath) -> Result<Option<Node>> {
         let record = self.metadata.get(path).await?.filter(|record| record.content.is_none());
         if record.is_some() || path.is_root() {
-            return Ok(Some(self.node(path, Kind::Directory, record.as_ref(), None)));
+            return Ok(Some(self.node(path, Kind::Directory, record.as_deref(), None)));
         }
         let seen = self.look(path, None).await?;
         let directory = seen.filter(|seen| seen.attributes.kind == Kind::Directory);
@@ -106,7 +106,9 @@ impl Engine {
             recorded = mount.storage.abilities().implicit_directories && record.is_some_and(|r| r.content.is_none());
         }
         Ok(match stored {
-            Some(attributes) if !mounted || attributes.kind == Kind::Directory => Some(Seen { attributes, bare: false }),
+            Some(attributes) if !mounted || attributes.kind == Kind::Directory => {
+                Some(Seen { attributes, bare: false })
+            }
             _ if mounted || recorded => Some(Seen { attributes: bare_directory(), bare: true }),
             _ => None,
         })
@@ -129,10 +131,10 @@ impl Engine {
     }
 
     /// What was found at a path, with the record that belongs to it.
-    pub(super) fn target(&self, path: &FilePath, attributes: Attributes, record: Option<Record>) -> Target {
+    pub(super) fn target(&self, path: &FilePath, attributes: Attributes, record: Option<Arc<Record>>) -> Target {
         // A file where a directory was recorded, or the reverse, is not what was recorded.
         let record = record.filter(|record| record.content.is_none() == (attributes.kind == Kind::Directory));
-        let node = self.node(path, attributes.kind, record.as_ref(), attributes.mode);
+        let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
         Target { attributes, record, node }
     }
 
@@ -178,7 +180,7 @@ impl Target {
             content: (*kind != Kind::Directory).then(Content::default),
             revision: 0,
         };
-        self.record.clone().unwrap_or_else(adopted)
+        self.record.as_deref().cloned().unwrap_or_else(adopted)
     }
 
     /// All that is known of this.

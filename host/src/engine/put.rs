@@ -165,7 +165,7 @@ impl Put {
         let (etag, content_type) = (attributes.etag.clone(), options.content_type.clone());
         record.content = Some(Content { etag, content_type, sha256: meter.digest() });
         engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
-        Ok(Stored { info: engine.target(path, attributes, Some(record)).info(path), created })
+        Ok(Stored { info: engine.target(path, attributes, Some(record.into())).info(path), created })
     }
 
     /// What the storage itself is to make sure of, against writers that are not CallFS.
@@ -173,7 +173,9 @@ impl Put {
         let abilities = self.storage.abilities();
         let etag = place.target.as_ref().and_then(|target| target.attributes.etag.clone());
         match etag {
-            _ if place.target.is_none() && (abilities.conditional_write || abilities.carried_write) => Condition::Absent,
+            _ if place.target.is_none() && (abilities.conditional_write || abilities.carried_write) => {
+                Condition::Absent
+            }
             Some(etag) if abilities.conditional_write && !self.options.precondition.is_empty() => {
                 Condition::EtagIn(vec![etag])
             }
@@ -225,7 +227,8 @@ async fn stage(storage: &dyn Storage, rest: &str, body: Source, write: WriteOpti
         Written::Carried(transfer) => transfer.stage().await,
         Written::Done(_) => {
             let name = storage.name();
-            let message = format!("the storage '{name}' declares that its writes are carried, and stored one by itself");
+            let message =
+                format!("the storage '{name}' declares that its writes are carried, and stored one by itself");
             Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(name))
         }
     }

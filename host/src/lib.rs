@@ -1,5 +1,6 @@
 //! CallFS: one REST filesystem over any storage, extended by sandboxed WebAssembly components.
 
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod error;
@@ -8,8 +9,6 @@ pub mod identity;
 pub mod locks;
 pub mod metadata;
 pub mod path;
-pub mod plugins;
-pub mod sandbox;
 pub mod shutdown;
 pub mod source;
 pub mod storage;

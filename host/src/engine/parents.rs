@@ -20,9 +20,7 @@ use crate::path::FilePath;
 use crate::storage::Kind;
 
 /// Runs what must come to its end even if the client goes away meanwhile.
-pub(super) async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
+pub(super) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     let done = tokio::spawn(work.in_current_span()).await;
     done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
 }

@@ -159,7 +159,7 @@ async fn a_read_only_storage_says_so() {
 #[tokio::test]
 async fn concurrent_writers_all_succeed() {
     for world in worlds() {
-        let at = |number: usize| if number % 2 == 0 { "/new/same".to_owned() } else { format!("/new/{number}") };
+        let at = |number: usize| if number.is_multiple_of(2) { "/new/same".to_owned() } else { format!("/new/{number}") };
         let puts = (0..20).map(|number| {
             let (engine, body) = (world.engine.clone(), Source::from_bytes(number.to_string()));
             async move { engine.put(&alice(), &path(&at(number)), body, PutOptions::default()).await }
@@ -266,4 +266,8 @@ async fn directories_that_only_mounts_make_exist_are_made_when_needed() {
     assert_eq!(world.disk.paths(), ["x", "x/file"]);
     assert_eq!(world.get(&admin(), "/x/y/new/file").await.expect("there"), "on the other");
     assert_eq!(kind(world.put(&admin(), "/x/y", "x").await), ErrorKind::IsADirectory);
+    let other = World::with(folder(), vec![("/x/y", Memory::new("other", folder()))]);
+    other.disk.plant("x", "a file where a directory is needed");
+    assert_eq!(kind(other.put(&admin(), "/x/file", "x").await), ErrorKind::NotADirectory);
+    other.assert_quiet();
 }

@@ -159,7 +159,8 @@ async fn a_read_only_storage_says_so() {
 #[tokio::test]
 async fn concurrent_writers_all_succeed() {
     for world in worlds() {
-        let at = |number: usize| if number.is_multiple_of(2) { "/new/same".to_owned() } else { format!("/new/{number}") };
+        let at =
+            |number: usize| if number.is_multiple_of(2) { "/new/same".to_owned() } else { format!("/new/{number}") };
         let puts = (0..20).map(|number| {
             let (engine, body) = (world.engine.clone(), Source::from_bytes(number.to_string()));
             async move { engine.put(&alice(), &path(&at(number)), body, PutOptions::default()).await }

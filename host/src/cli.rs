@@ -23,7 +23,7 @@ pub use serve::Serve;
 
 /// One REST filesystem over any storage, extended by sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
-#[command(name = "callfs", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "callfs", bin_name = "callfs", version, disable_help_subcommand = true, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

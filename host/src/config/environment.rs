@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn refuses_a_section_that_is_nearly_one() {
-        let error = layers([("CALLFS_MOUNTS", "[]")].into_iter()).expect_err("a typing error");
+        let error = layers([("CALLFS_MOUNTS", "[]")].into_iter()).err().expect("a typing error");
         assert_eq!(error.to_string(), "CALLFS_MOUNTS: unknown section; did you mean 'mount'?");
     }
 }

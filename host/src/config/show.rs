@@ -70,18 +70,20 @@ impl Page<'_> {
     }
 }
 
-/// A value in one line; none for nothing, which TOML cannot say.
+/// A value in one line; none for nothing, which TOML cannot say. Nor can it say integers of more than 63 bits, which only
+/// JSON brings in: their digits are shown as text.
 fn inline(key: &str, value: &Value, told: bool) -> Option<toml::Value> {
     Some(match value {
         Value::String(_, _) if told && secret::is_secret_name(key) => MASK.into(),
         Value::String(_, text) => text.as_str().into(),
         Value::Char(_, c) => c.to_string().into(),
         Value::Bool(_, truth) => (*truth).into(),
-        Value::Num(_, number) => match number.to_u128().map(i64::try_from) {
-            Some(Ok(number)) => number.into(),
-            _ => {
-                toml::Value::try_from(number.to_f64().map_or(value.to_i128().unwrap_or_default() as f64, |f| f)).ok()?
-            }
+        Value::Num(_, number) => match whole(value) {
+            Some(whole) => whole.into(),
+            None => match number.to_f64() {
+                Some(number) => number.into(),
+                None => value.to_u128().map(|digits| digits.to_string())?.into(),
+            },
         },
         Value::Empty(..) => return None,
         Value::Dict(_, table) if told && Reference::of(table).is_some() => MASK.into(),
@@ -93,6 +95,12 @@ fn inline(key: &str, value: &Value, told: bool) -> Option<toml::Value> {
             values.iter().filter_map(|value| inline(key, value, told)).collect::<Vec<_>>().into()
         }
     })
+}
+
+/// An integer of any width, if TOML has it.
+fn whole(value: &Value) -> Option<i64> {
+    let unsigned = || value.to_u128().and_then(|number| i64::try_from(number).ok());
+    value.to_i128().and_then(|number| i64::try_from(number).ok()).or_else(unsigned)
 }
 
 /// A key as TOML wants it.

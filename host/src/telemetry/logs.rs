@@ -20,16 +20,15 @@ pub fn start(log: &Log) -> Result<(), String> {
 pub fn filter(text: &str) -> Result<EnvFilter, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     // A word alone would be taken for a module of which everything is logged: almost always a level with a typing error.
-    let unknown =
-        text.split(',').map(str::trim).find(|part| !part.contains(['=', '[', ']', '{', '}']) && !is_level(part));
-    if let Some(unknown) = unknown {
+    if let Some(unknown) = parts.iter().find(|part| !part.contains(['=', '[', ']', '{', '}']) && !is_level(part)) {
         let levels = LEVELS.join(", ");
         return Err(format!(
             "'{unknown}' is no log level; give one of {levels}, by module as 'info,callfs::engine=debug'"
         ));
     }
-    EnvFilter::try_new(text).map_err(|error| format!("'{text}' is no log filter: {error}"))
+    EnvFilter::try_new(parts.join(",")).map_err(|error| format!("'{text}' is no log filter: {error}"))
 }
 
 fn wants_colour() -> bool {

@@ -2,14 +2,24 @@
 
 pub mod cli;
 pub mod config;
-pub mod engine;
-pub mod error;
-pub mod folder;
+
+pub mod app;
+
+pub mod http;
 pub mod identity;
+
+pub mod engine;
 pub mod locks;
 pub mod metadata;
+pub mod storage;
+
+pub mod plugins;
+pub mod sandbox;
+
+pub mod folder;
+
+pub mod error;
 pub mod path;
 pub mod shutdown;
 pub mod source;
-pub mod storage;
 pub mod telemetry;

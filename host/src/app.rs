@@ -1,0 +1,132 @@
+//! Builds every long-lived part once, from a configuration: the same for production and for tests.
+//!
+//! Parts are built from the inside out (index, locks, components, engine, HTTP) and stopped from the outside in: no new
+//! connections, then what is under way, then the index.
+
+mod components;
+mod counting;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http::HeaderValue;
+use rustix::fs::FlockOperation;
+
+use crate::cli::Announcement;
+use crate::config::{Config, Listen};
+use crate::engine::{Defaults, Engine};
+use crate::http::{App, Limits, Listener};
+use crate::identity::Authentication;
+use crate::locks::Local;
+use crate::metadata::{Cached, Metadata, Sqlite};
+use crate::shutdown::Shutdown;
+use crate::telemetry::Metrics;
+
+use components::Components;
+use counting::Counting;
+
+/// How many records of the index are kept in memory.
+const CACHED_RECORDS: u64 = 100_000;
+/// How long what is under way may take to finish once the service stops.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Serves until the shutdown begins and what is under way is done; says the announcement once it listens.
+pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdown) -> anyhow::Result<()> {
+    let metrics = Metrics::new()?;
+    let (metadata, _index_lock) = open_index(&config).await?;
+    let engine_and_callers = build(&config, &metrics, metadata.clone()).await;
+    let (engine, authentication) = match engine_and_callers {
+        Ok(built) => built,
+        Err(error) => {
+            metadata.close().await;
+            return Err(error);
+        }
+    };
+    let healed = engine.recover().await.context("cannot heal what a crash left behind")?;
+    if healed > 0 {
+        tracing::info!(healed, "finished moves that an earlier run had begun");
+    }
+
+    let meter = Arc::new(Counting::new(metrics));
+    let app = Arc::new(App {
+        engine,
+        authentication,
+        meter: meter.clone(),
+        instance_id: HeaderValue::from_str(&config.node.id)?,
+        idle_timeout: config.server.idle_timeout,
+        draining: shutdown.token().clone(),
+    });
+    let (listeners, bound) = listen(&config.server.listen).await?;
+    let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
+    let limits = Limits { idle_timeout: config.server.idle_timeout, drain_timeout: DRAIN };
+    let stop = shutdown.token().clone();
+    let metrics_server = crate::http::serve(open, crate::http::metrics_service(meter), stop.clone(), limits);
+    let server = crate::http::serve(listeners, crate::http::service(app), stop, limits);
+    announcement.say(&bound, &open_bound);
+    tokio::join!(server, metrics_server);
+    metadata.close().await;
+    Ok(())
+}
+
+/// The engine with everything below it, and who says who callers are.
+async fn build(
+    config: &Config,
+    metrics: &Metrics,
+    metadata: Arc<dyn Metadata>,
+) -> anyhow::Result<(Arc<Engine>, Authentication)> {
+    let components = Components::open(config, metrics)?;
+    let authenticators = components.authenticators(&config.authenticators).await?;
+    let root = &config.filesystem.root;
+    let engine = Engine {
+        mounts: components.mounts(&config.mounts).await?,
+        metadata,
+        locks: Arc::new(Local::new()),
+        authorizer: components.authorizer(&config.authorizer).await?,
+        defaults: Defaults {
+            owner: root.owner.clone(),
+            group: root.group.clone(),
+            root_mode: root.mode,
+            umask: config.filesystem.umask,
+        },
+        lock_wait: config.locks.wait,
+        max_upload: config.server.max_upload,
+    };
+    Ok((Arc::new(engine), Authentication::new(authenticators)))
+}
+
+/// The index, and the lock that keeps a second gateway from it: its cache and its locks are exact for one process only.
+async fn open_index(config: &Config) -> anyhow::Result<(Arc<dyn Metadata>, File)> {
+    let url = &config.metadata.url;
+    let store = Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?;
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = format!("{}.lock", path.strip_prefix("//").unwrap_or(path));
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.with_context(|| format!("cannot open {path}"))?;
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!("another gateway uses the index {url}; stop it, or give this one an index of its own");
+    }
+    Ok((Arc::new(Cached::new(Arc::new(store), CACHED_RECORDS)), lock))
+}
+
+/// Binds addresses, and answers them as the system bound them.
+async fn listen(addresses: &[Listen]) -> anyhow::Result<(Vec<Listener>, Vec<Listen>)> {
+    let (mut listeners, mut bound) = (Vec::new(), Vec::new());
+    for address in addresses {
+        let listener = match address {
+            Listen::Tcp(address) => Listener::tcp(*address).await,
+            Listen::Unix(path) => {
+                if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+                    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+                }
+                Listener::unix(path).await
+            }
+        };
+        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        bound.push(listener.local_addr().map_or_else(|| address.clone(), Listen::Tcp));
+        listeners.push(listener);
+    }
+    Ok((listeners, bound))
+}

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod error;
+pub mod http;
 pub mod identity;
 pub mod locks;
 pub mod metadata;

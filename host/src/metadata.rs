@@ -20,7 +20,8 @@ pub struct Record {
     pub group: String,
     /// POSIX permission bits.
     pub mode: u32,
-    /// What belongs to the bytes rather than to the name; none for directories and until the first write is complete.
+    /// What belongs to the bytes rather than to the name; none for directories, and only for them. Until the first write
+    /// is complete nothing in it is known.
     pub content: Option<Content>,
     /// Counts the changes of this store; set by the store, whatever it is when it is given.
     pub revision: u64,
@@ -28,7 +29,7 @@ pub struct Record {
 
 /// What is recorded of an object's bytes. It holds as long as the storage reports this etag: bytes that somebody else
 /// replaced have another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// As the storage reported it when the bytes were written.
     pub etag: Option<String>,

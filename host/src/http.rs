@@ -1,0 +1,64 @@
+//! The HTTP face of CallFS: routes, wire shapes and HTTP's own ideas, such as ranges, preconditions and problem documents.
+//!
+//! It promises what the OpenAPI document says, and that a client can tell every failure from every success. What a
+//! filesystem means is the engine's business: nothing here knows storage, metadata, SQL or components.
+
+mod body;
+mod caller;
+mod directories;
+mod disposition;
+mod edge;
+mod entry;
+mod files;
+mod health;
+mod idle;
+mod metrics;
+mod precondition;
+mod problem;
+mod query;
+mod request_id;
+mod seam;
+mod security;
+mod server;
+mod state;
+mod target;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use http::Method;
+
+use problem::Problem;
+
+pub use edge::Edge;
+pub use server::{Limits, Listener, serve};
+pub use state::{App, Finished, Meter};
+
+/// Everything under the main listeners.
+pub fn service(app: Arc<App>) -> Edge {
+    let meter = app.meter.clone();
+    let router = Router::new()
+        .route("/v1/files", files::routes())
+        .route("/v1/files/", files::routes())
+        .route("/v1/files/{*path}", files::routes())
+        .route("/v1/directories", get(directories::get))
+        .route("/v1/directories/", get(directories::get))
+        .route("/v1/directories/{*path}", get(directories::get))
+        .route("/health", get(health::live))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::with_key));
+    Edge::new(with_fallbacks(router).with_state(app), meter)
+}
+
+/// What the listener for metrics serves, to anyone who reaches it.
+pub fn metrics_service(meter: Arc<dyn Meter>) -> Edge {
+    let router = Router::new().route("/metrics", get(metrics::open)).route("/health", get(health::live));
+    Edge::new(with_fallbacks(router).with_state(meter.clone()), meter)
+}
+
+fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    let not_allowed = async |method: Method| Problem::method_not_allowed(&method);
+    router.fallback(async || Problem::no_such_route()).method_not_allowed_fallback(not_allowed)
+}

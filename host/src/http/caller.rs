@@ -1,0 +1,100 @@
+//! Who sent a request: the credential in its headers, and the identity that authentication makes of it.
+//!
+//! As the first argument of a handler it comes before anything else is looked at, so that a stranger learns nothing.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::request::Parts;
+
+use super::problem::{Problem, Result};
+use super::state::App;
+use crate::error::{Error, ErrorKind};
+use crate::identity::{Credential, Identity};
+
+/// A caller who was recognised.
+pub(super) struct Caller(pub(super) Arc<Identity>);
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        let named = named(&parts.headers, app.authentication.headers());
+        let identity = match (authorization(&parts.headers)?, named.is_empty()) {
+            (Some(credential), true) => app.authentication.identify(&[credential]).await?,
+            (credential, _) => {
+                let headers = (!named.is_empty()).then_some(Credential::Headers(named));
+                let shown: Vec<Credential> = credential.into_iter().chain(headers).collect();
+                app.authentication.identify(&shown).await?
+            }
+        };
+        Ok(Self(identity))
+    }
+}
+
+/// The credential in the `Authorization` header, if there is one.
+fn authorization(headers: &HeaderMap) -> Result<Option<Credential>> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => parse(value).map(Some).ok_or_else(|| refused("is neither a bearer token nor basic")),
+        (Some(_), Some(_)) => Err(refused("is given twice")),
+    }
+}
+
+/// RFC 6750 and RFC 7617; the scheme's case does not matter.
+fn parse(value: &HeaderValue) -> Option<Credential> {
+    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+    let rest = rest.trim_matches(' ');
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return (!rest.is_empty()).then(|| Credential::Bearer(rest.into()));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some(Credential::Basic(user.into(), password.into()))
+}
+
+/// The headers that an authenticator asked for.
+fn named(headers: &HeaderMap, names: &[String]) -> Vec<(String, Vec<u8>)> {
+    let values = |name: &String| headers.get_all(name).iter().map(|value| value.as_bytes().to_vec());
+    names.iter().flat_map(|name| values(name).map(move |value| (name.clone(), value))).collect()
+}
+
+fn refused(what: &str) -> Problem {
+    Error::new(ErrorKind::Unauthenticated, format!("the Authorization header {what}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &'static str) -> Option<(String, String)> {
+        match parse(&HeaderValue::from_static(text))? {
+            Credential::Bearer(token) => Some((String::new(), token)),
+            Credential::Basic(user, password) => Some((user, password)),
+            Credential::Headers(_) => None,
+        }
+    }
+
+    #[test]
+    fn reads_both_schemes_in_any_case() {
+        let pair = |user: &str, secret: &str| Some((user.to_owned(), secret.to_owned()));
+        assert_eq!(parsed("Bearer abc"), pair("", "abc"));
+        assert_eq!(parsed("bearer  abc "), pair("", "abc"));
+        assert_eq!(parsed("Basic YWxpY2U6czpjcmV0"), pair("alice", "s:cret"));
+        assert_eq!(parsed("BASIC OmtleQ=="), pair("", "key"));
+    }
+
+    #[test]
+    fn refuses_what_is_neither() {
+        for text in ["", "abc", "Bearer", "Bearer ", "Digest abc", "Basic !!", "Basic YWxpY2U=", "Basic /w=="] {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
+}

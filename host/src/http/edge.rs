@@ -1,0 +1,203 @@
+//! What every request passes on its way in and every response on its way out: the request's id, the security headers,
+//! problem documents, the log and the counters, and the net under a handler that panics.
+//!
+//! It is one function instead of a stack of layers, because each of them would cost an allocation per request. It knows
+//! no resource.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::header::{ALLOW, CONTENT_LENGTH};
+use http::{Method, Request, StatusCode};
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use super::problem::Problem;
+use super::request_id::{self, RequestId, X_REQUEST_ID};
+use super::security;
+use super::state::{Finished, Meter};
+use crate::error::Error;
+
+/// A router and what surrounds it. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    router: Router,
+    meter: Arc<dyn Meter>,
+}
+
+impl Edge {
+    /// Surrounds a router.
+    pub fn new(router: Router, meter: Arc<dyn Meter>) -> Self {
+        Self { router, meter }
+    }
+
+    /// The response to a request; it never fails.
+    pub async fn handle(&self, mut request: Request<Body>) -> Response {
+        let id = RequestId::of(request.headers());
+        let trace_id = request_id::trace_id(request.headers()).map(str::to_owned);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        request.extensions_mut().insert(id.clone());
+        let counted = Counted::start(&*self.meter, route(uri.path()), &method);
+
+        // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it, there is none.
+        let span = tracing::info_span!("request", request_id = id.as_str(), trace_id = trace_id.as_deref());
+        let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        let handled = if span.is_disabled() { handled.await } else { handled.instrument(span).await };
+        let mut response = match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => Problem::from(Error::internal(panic_message(&*panic))).into_response(),
+        };
+
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            log(&problem, &id, trace_id.as_deref(), &method, uri.path());
+            let allow = response.headers_mut().remove(ALLOW);
+            response = problem.render(&method, uri.path(), id.as_str(), allow);
+        } else {
+            let (id, trace_id, status) = (id.as_str(), trace_id.as_deref(), response.status().as_u16());
+            tracing::debug!(request_id = id, trace_id, %method, path = uri.path(), status, "answered");
+        }
+        if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            // The router adds the length of the empty body, which is not what the header would mean here.
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        response.headers_mut().insert(X_REQUEST_ID, id.to_header());
+        security::add(response.headers_mut());
+        counted.finish(response.status());
+        response
+    }
+}
+
+/// Logs a failure, once: those that the operator has to look at loudly, the client's own for those who look for them.
+fn log(problem: &Problem, id: &RequestId, trace_id: Option<&str>, method: &Method, path: &str) {
+    let (error, code, status) = (problem.error(), problem.code(), problem.status().as_u16());
+    let (request_id, plugin, cause) = (id.as_str(), error.plugin(), error.causes());
+    let cause = cause.as_deref();
+    match status {
+        500 => tracing::error!(request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"),
+        501.. => tracing::warn!(request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"),
+        _ => tracing::debug!(request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"),
+    }
+}
+
+/// Tells the meter of a request's end, also when the client goes away and the handler is dropped.
+struct Counted<'a> {
+    meter: &'a dyn Meter,
+    route: &'static str,
+    method: &'static str,
+    start: Instant,
+    status: Option<u16>,
+}
+
+impl<'a> Counted<'a> {
+    fn start(meter: &'a dyn Meter, route: &'static str, method: &Method) -> Self {
+        meter.request_started();
+        Self { meter, route, method: method_label(method), start: Instant::now(), status: None }
+    }
+
+    fn finish(mut self, status: StatusCode) {
+        self.status = Some(status.as_u16());
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let (route, method, status) = (self.route, self.method, self.status);
+        self.meter.request_finished(Finished { route, method, status, duration: self.start.elapsed() });
+    }
+}
+
+/// Labels are a closed set: no client makes a new time series.
+fn route(path: &str) -> &'static str {
+    let mut segments = path.split('/').skip(1);
+    match (segments.next(), segments.next()) {
+        (Some("v1"), Some("files")) => "files",
+        (Some("v1"), Some("directories")) => "directories",
+        (Some("health"), _) => "health",
+        (Some("metrics"), None) => "metrics",
+        _ => "other",
+    }
+}
+
+fn method_label(method: &Method) -> &'static str {
+    const KNOWN: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+    KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("OTHER")
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    format!("a handler panicked: {}", text.unwrap_or("without a message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    struct Silent;
+
+    impl Meter for Silent {
+        fn request_started(&self) {}
+        fn request_finished(&self, _: Finished) {}
+        fn render(&self) -> String {
+            String::new()
+        }
+    }
+
+    fn edge() -> Edge {
+        async fn panics() -> StatusCode {
+            panic!("a secret")
+        }
+        let router = Router::new()
+            .route("/panics", get(panics))
+            .route("/empty", get(async || StatusCode::NO_CONTENT))
+            .fallback(async || Problem::no_such_route())
+            .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method));
+        Edge::new(router, Arc::new(Silent))
+    }
+
+    async fn send(method: Method, path: &str) -> (http::response::Parts, String) {
+        let mut request = Request::new(Body::empty());
+        (*request.method_mut(), *request.uri_mut()) = (method, path.parse().expect("a path"));
+        request.headers_mut().insert(X_REQUEST_ID, http::HeaderValue::from_static("mine"));
+        let (head, body) = edge().handle(request).await.into_parts();
+        let bytes = body.collect().await.expect("a body in memory").to_bytes();
+        (head, String::from_utf8(bytes.to_vec()).expect("text"))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_and_no_secret() {
+        let (head, body) = send(Method::GET, "/panics").await;
+        assert_eq!(head.status, 500);
+        assert!(body.contains("INTERNAL_ERROR") && body.contains("\"request_id\":\"mine\""), "{body}");
+        assert!(!body.contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn what_no_route_takes_is_a_problem_too() {
+        let (head, body) = send(Method::GET, "/nowhere").await;
+        assert_eq!((head.status.as_u16(), body.contains("\"code\":\"NOT_FOUND\"")), (404, true));
+        let (head, body) = send(Method::DELETE, "/panics").await;
+        assert_eq!((head.status.as_u16(), body.contains("METHOD_NOT_ALLOWED")), (405, true));
+        assert_eq!(head.headers[ALLOW], "GET,HEAD");
+        assert_eq!(head.headers[CONTENT_LENGTH], body.len().to_string());
+    }
+
+    #[tokio::test]
+    async fn every_response_has_an_id_and_the_security_headers() {
+        for path in ["/empty", "/panics", "/nowhere"] {
+            let (head, _) = send(Method::GET, path).await;
+            assert_eq!(head.headers[X_REQUEST_ID], "mine");
+            assert_eq!(head.headers["x-content-type-options"], "nosniff");
+            assert!(head.headers.contains_key("content-security-policy"));
+        }
+        assert!(!send(Method::GET, "/empty").await.0.headers.contains_key(CONTENT_LENGTH));
+    }
+}

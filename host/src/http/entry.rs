@@ -1,0 +1,170 @@
+//! A file or directory as a client sees it: as an entry in JSON, and as headers.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
+use jiff::Timestamp;
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::state::{App, Info};
+use crate::storage::Kind;
+
+const X_TYPE: HeaderName = HeaderName::from_static("x-callfs-type");
+const X_SIZE: HeaderName = HeaderName::from_static("x-callfs-size");
+const X_MODE: HeaderName = HeaderName::from_static("x-callfs-mode");
+const X_OWNER: HeaderName = HeaderName::from_static("x-callfs-owner");
+const X_GROUP: HeaderName = HeaderName::from_static("x-callfs-group");
+const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
+const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
+
+/// An entry of a listing.
+#[derive(Serialize)]
+pub(super) struct Entry<'a> {
+    name: &'a str,
+    path: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    size: u64,
+    mode: String,
+    owner: &'a str,
+    group: &'a str,
+    mtime: Option<String>,
+    etag: Option<&'a str>,
+}
+
+impl<'a> From<&'a Info> for Entry<'a> {
+    fn from(info: &'a Info) -> Self {
+        Self {
+            name: info.path.name(),
+            path: info.path.as_str(),
+            kind: kind(info.kind),
+            size: info.size,
+            mode: mode(info.mode),
+            owner: &info.owner,
+            group: &info.group,
+            mtime: info.modified.and_then(rfc3339),
+            etag: info.etag.as_deref(),
+        }
+    }
+}
+
+/// An empty response with room for every header of a file, so that the map does not grow one by one.
+pub(super) fn response(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().reserve(24);
+    response
+}
+
+/// All that is known about a file or directory, but for the length of its content.
+pub(super) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
+    add_validators(headers, info);
+    headers.insert(CONTENT_TYPE, content_type(info));
+    headers.insert(X_TYPE, HeaderValue::from_static(kind(info.kind)));
+    headers.insert(X_SIZE, HeaderValue::from(info.size));
+    headers.insert(X_MODE, text(&mode(info.mode)));
+    headers.insert(X_OWNER, text(&info.owner));
+    headers.insert(X_GROUP, text(&info.group));
+    if let Some(time) = info.modified.and_then(rfc3339) {
+        headers.insert(X_MTIME, text(&time));
+    }
+    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
+}
+
+/// What a later conditional request needs.
+pub(super) fn add_validators(headers: &mut HeaderMap, info: &Info) {
+    if let Some(tag) = info.etag.as_deref().and_then(etag) {
+        headers.insert(ETAG, tag);
+    }
+    // Nothing before 1970 can be written as this type does; no file has such a time in practice.
+    if let Some(seconds) = info.modified.and_then(|time| u64::try_from(time / 1_000_000_000).ok()) {
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+        headers.insert(LAST_MODIFIED, text(&date));
+    }
+}
+
+fn content_type(info: &Info) -> HeaderValue {
+    match info.kind {
+        Kind::Directory => HeaderValue::from_static("application/json"),
+        Kind::File | Kind::Special => {
+            let known = info.content_type.as_deref().and_then(|known| HeaderValue::from_str(known).ok());
+            known.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+        }
+    }
+}
+
+/// Strong and quoted; none if the storage made one that no header can carry.
+fn etag(tag: &str) -> Option<HeaderValue> {
+    let fits = tag.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x7e));
+    let mut quoted = String::with_capacity(tag.len() + 2);
+    quoted.push('"');
+    quoted.push_str(tag);
+    quoted.push('"');
+    if fits { HeaderValue::try_from(quoted).ok() } else { None }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Special => "special",
+    }
+}
+
+fn mode(mode: u32) -> String {
+    format!("{mode:04o}")
+}
+
+/// Nanoseconds since 1970 as RFC 3339 in UTC.
+fn rfc3339(nanoseconds: i64) -> Option<String> {
+    Timestamp::from_nanosecond(nanoseconds.into()).ok().map(|time| time.to_string())
+}
+
+/// A name as it is, or percent-encoded if a header cannot carry it.
+fn text(value: &str) -> HeaderValue {
+    let plain = HeaderValue::from_str(value);
+    let encoded = || HeaderValue::try_from(utf8_percent_encode(value, CONTROLS).to_string());
+    plain.or_else(|_| encoded()).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::FilePath;
+
+    fn info() -> Info {
+        Info {
+            path: FilePath::parse("/d/ä.txt").expect("a good path"),
+            kind: Kind::File,
+            size: 3,
+            etag: Some("v1".into()),
+            modified: Some(784_111_777_500_000_000),
+            mode: 0o644,
+            owner: "alice".into(),
+            group: "größe".into(),
+            content_type: None,
+            sha256: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_reads_as_the_contract_says() {
+        let expected = serde_json::json!({
+            "name": "ä.txt", "path": "/d/ä.txt", "type": "file", "size": 3, "mode": "0644", "owner": "alice",
+            "group": "größe", "mtime": "1994-11-06T08:49:37.5Z", "etag": "v1",
+        });
+        assert_eq!(serde_json::to_value(Entry::from(&info())).expect("json"), expected);
+    }
+
+    #[test]
+    fn headers_carry_any_name() {
+        let mut headers = HeaderMap::new();
+        add_validators(&mut headers, &info());
+        assert_eq!(headers[ETAG], "\"v1\"");
+        assert_eq!(headers[LAST_MODIFIED], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(text("größe"), "gr%C3%B6%C3%9Fe");
+        assert_eq!(text("a b"), "a b");
+        assert_eq!(etag("a\"b"), None);
+    }
+}

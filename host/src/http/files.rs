@@ -1,0 +1,25 @@
+//! `/v1/files/{path}`: one file or directory.
+
+mod delete;
+mod get;
+mod patch;
+mod post;
+mod put;
+mod upload;
+
+use std::sync::Arc;
+
+use axum::routing::MethodRouter;
+
+use super::state::App;
+
+/// One line a method.
+pub(super) fn routes() -> MethodRouter<Arc<App>> {
+    MethodRouter::new()
+        .head(get::head)
+        .get(get::get)
+        .put(put::put)
+        .post(post::post)
+        .patch(patch::patch)
+        .delete(delete::delete)
+}

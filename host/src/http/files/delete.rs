@@ -1,0 +1,37 @@
+//! `DELETE`: remove a file or an empty directory.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::{StatusCode, Uri};
+
+use crate::error::{Error, ErrorKind};
+use crate::http::caller::Caller;
+use crate::http::precondition::Preconditions;
+use crate::http::problem::{Problem, Result};
+use crate::http::query::Query;
+use crate::http::state::App;
+use crate::http::target::Target;
+use crate::storage::Kind;
+
+/// `DELETE /v1/files/{path}`
+pub(super) async fn delete(
+    Caller(who): Caller,
+    target: Target,
+    Preconditions(precondition): Preconditions,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<StatusCode> {
+    Query::none(&uri)?;
+    if target.path.is_root() {
+        return Err(Problem::bad_request("the root directory cannot be removed"));
+    }
+    // A slash says that a directory is meant. Should a file take its place meanwhile, it goes: the slash is a courtesy,
+    // If-Match is the guard.
+    if target.trailing_slash && app.engine.stat(&who, &target.path).await?.kind != Kind::Directory {
+        let message = format!("'{}' is a file; give its path without the slash at the end", target.path);
+        return Err(Error::new(ErrorKind::NotADirectory, message).into());
+    }
+    app.engine.delete(&who, &target.path, &precondition).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,114 @@
+//! `GET` and `HEAD` of a file or a directory.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream;
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderValue};
+use http::{StatusCode, Uri};
+
+use crate::error::{Error, ErrorKind};
+use crate::http::body::Download;
+use crate::http::caller::Caller;
+use crate::http::directories::{self, Page};
+use crate::http::precondition::Preconditions;
+use crate::http::problem::Result;
+use crate::http::query::Query;
+use crate::http::request_id::RequestId;
+use crate::http::state::{App, Info, Opened, Outcome, Precondition};
+use crate::http::target::Target;
+use crate::http::{disposition, entry};
+use crate::storage::Kind;
+
+const DOWNLOAD: &str = "download";
+const KNOWN: [&str; 3] = [DOWNLOAD, Page::PARAMETERS[0], Page::PARAMETERS[1]];
+
+/// `GET /v1/files/{path}`
+pub(super) async fn get(
+    Caller(who): Caller,
+    target: Target,
+    Preconditions(precondition): Preconditions,
+    State(app): State<Arc<App>>,
+    Extension(request_id): Extension<RequestId>,
+    uri: Uri,
+) -> Result<Response> {
+    let query = Query::of(&uri, &KNOWN)?;
+    match app.engine.open(&who, &target.path).await? {
+        Opened::File { info, source } => {
+            let mut response = file(&app, &target, &query, &info, &precondition)?;
+            if response.status() == StatusCode::OK {
+                *response.body_mut() = Body::new(Download::new(source, app.idle_timeout, request_id));
+            }
+            Ok(response)
+        }
+        Opened::Directory(info) => {
+            let page = directory(&target, &query)?;
+            let mut response = directories::array(&app, &who, &target.path, page).await?;
+            entry::add_headers(response.headers_mut(), &info, &app);
+            Ok(response)
+        }
+    }
+}
+
+/// `HEAD /v1/files/{path}`: nothing is opened.
+pub(super) async fn head(
+    Caller(who): Caller,
+    target: Target,
+    Preconditions(precondition): Preconditions,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Response> {
+    let query = Query::of(&uri, &KNOWN)?;
+    let info = app.engine.stat(&who, &target.path).await?;
+    if info.kind != Kind::Directory {
+        let mut response = file(&app, &target, &query, &info, &precondition)?;
+        if response.status() == StatusCode::OK {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(info.size));
+        }
+        return Ok(response);
+    }
+    directory(&target, &query)?;
+    // A body of unknown length, so that the router does not say that the listing has none.
+    let unknown = stream::empty::<Result<&'static str, Error>>();
+    let mut response = entry::response(Body::from_stream(unknown));
+    entry::add_headers(response.headers_mut(), &info, &app);
+    Ok(response)
+}
+
+/// The response for a file, but for its bytes: 200, or 304 if the client has them already.
+fn file(app: &App, target: &Target, query: &Query, info: &Info, precondition: &Precondition) -> Result<Response> {
+    if target.trailing_slash {
+        let message = format!("'{}' is a file; give its path without the slash at the end", target.path);
+        return Err(Error::new(ErrorKind::NotADirectory, message).into());
+    }
+    query.refuse(&Page::PARAMETERS, "is for directories, and this is a file")?;
+    let download = query.flag(DOWNLOAD)?;
+    let mut response = entry::response(Body::empty());
+    match precondition.evaluate(Some(info), true) {
+        Outcome::Failed => {
+            let message = format!("'{}' is not in the state that the request names", target.path);
+            return Err(Error::new(ErrorKind::PreconditionFailed, message).into());
+        }
+        Outcome::NotModified => {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            entry::add_validators(response.headers_mut(), info);
+            return Ok(response);
+        }
+        Outcome::Proceed => {}
+    }
+    let headers = response.headers_mut();
+    entry::add_headers(headers, info, app);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    if download {
+        headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
+    }
+    Ok(response)
+}
+
+fn directory(target: &Target, query: &Query) -> Result<Page> {
+    query.refuse(&[DOWNLOAD], "is for files, and this is a directory")?;
+    Page::of(query, &target.path)
+}

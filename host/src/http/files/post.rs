@@ -1,0 +1,39 @@
+//! `POST`: create a file that is not there yet, or, with a slash at the end, a directory.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::Uri;
+use http::header::HeaderMap;
+use http_body::Body as _;
+
+use super::upload;
+use crate::http::body;
+use crate::http::caller::Caller;
+use crate::http::problem::{Problem, Result};
+use crate::http::query::Query;
+use crate::http::state::App;
+use crate::http::target::Target;
+
+/// `POST /v1/files/{path}`
+pub(super) async fn post(
+    Caller(who): Caller,
+    target: Target,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    Query::none(&uri)?;
+    if !target.trailing_slash && !target.path.is_root() {
+        return upload::store(&app, &who, &target.path, &headers, body, true).await;
+    }
+    if !body.is_end_stream() {
+        body::discard(body);
+        let message = "a path with a slash at the end makes a directory, which takes no body; to make a file, leave the slash out";
+        return Err(Problem::bad_request(message));
+    }
+    Ok(upload::created(&app.engine.make_directory(&who, &target.path).await?))
+}

@@ -1,0 +1,53 @@
+//! Whether the process lives, and whether it can serve. Open to everyone: it names the parts that failed, never why.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::json;
+
+use super::problem::{Problem, Result};
+use super::state::App;
+use crate::error::{Error, ErrorKind};
+
+/// The answer of a service that is well.
+#[derive(Serialize)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+/// A part of the service and how it is.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    status: &'static str,
+}
+
+/// `GET /health` and `GET /health/live`
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// `GET /health/ready`
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value>> {
+    if app.draining.is_cancelled() {
+        return Err(Error::new(ErrorKind::NotReady, "the service is shutting down").into());
+    }
+    let mut failed = Vec::new();
+    let mut parts = Vec::new();
+    for (name, state) in app.engine.ready().await {
+        let status = if state.is_ok() { "ok" } else { "failed" };
+        if let Err(error) = state {
+            tracing::warn!(part = name, cause = error.causes(), "a part of the service is not ready: {error}");
+            failed.push(name.clone());
+        }
+        parts.push(Part { name, status });
+    }
+    if failed.is_empty() {
+        return Ok(Json(json!({ "status": "ok", "parts": parts })));
+    }
+    let error = Error::new(ErrorKind::NotReady, format!("not ready: {}", failed.join(", ")));
+    let members = serde_json::Map::from_iter([("parts".to_owned(), json!(parts))]);
+    Err(Problem::with_members(error, members))
+}

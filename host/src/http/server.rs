@@ -1,0 +1,142 @@
+//! Listeners and connections: HTTP/1.1 and, for clients that know, HTTP/2, over TCP and Unix sockets.
+//!
+//! A connection lives as long as something moves on it. When the service stops, it accepts nothing more, says so on every
+//! connection, and lets what is under way finish for a bounded time.
+
+mod listener;
+mod socket;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::body::Upload;
+use super::edge::Edge;
+use socket::{Socket, Watch};
+
+pub use listener::Listener;
+
+/// How long a client may take to send the head of a request, and how long an idle connection is kept.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How connections are served.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a transfer may move nothing, in either direction.
+    pub idle_timeout: Duration,
+    /// How long what is under way may take to finish once the service stops.
+    pub drain_timeout: Duration,
+}
+
+/// Serves until `shutdown` is cancelled and the last connection is done, or the drain timeout is over.
+pub async fn serve(listeners: Vec<Listener>, edge: Edge, shutdown: CancellationToken, limits: Limits) {
+    let abort = CancellationToken::new();
+    let connections = TaskTracker::new();
+    let server =
+        Arc::new(Server { builder: builder(), edge, limits, shutdown: shutdown.clone(), abort: abort.clone() });
+    let accepting = listeners.into_iter().map(|listener| accept(listener, server.clone(), connections.clone()));
+    futures_util::future::join_all(accepting).await;
+
+    connections.close();
+    if tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "the time to finish is over; what is still open is cut");
+        abort.cancel();
+        connections.wait().await;
+    }
+}
+
+/// What all connections share.
+struct Server {
+    builder: Builder<TokioExecutor>,
+    edge: Edge,
+    limits: Limits,
+    shutdown: CancellationToken,
+    abort: CancellationToken,
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    // Pings find peers that vanished; the rest of the defaults is bounded already.
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT).keep_alive_timeout(HEAD_TIMEOUT);
+    builder
+}
+
+async fn accept(mut listener: Listener, server: Arc<Server>, connections: TaskTracker) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = server.shutdown.cancelled() => return,
+        };
+        match accepted {
+            Ok(listener::Accepted::Tcp(stream)) => drop(connections.spawn(server.clone().connection(stream))),
+            Ok(listener::Accepted::Unix(stream)) => drop(connections.spawn(server.clone().connection(stream))),
+            Err(error) => {
+                tracing::warn!(cause = %error, "a connection could not be accepted");
+                listener::recover(&error).await;
+            }
+        }
+    }
+}
+
+impl Server {
+    async fn connection(self: Arc<Self>, stream: impl socket::Stream) {
+        let watch = Arc::new(Watch::default());
+        let socket = Socket::new(stream, self.limits.idle_timeout, HEAD_TIMEOUT, watch.clone());
+        let (server, seen) = (self.clone(), watch.clone());
+        let service = service_fn(move |request| {
+            seen.request_arrived();
+            server.clone().respond(request, seen.clone())
+        });
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.shutdown.cancelled() => {
+                watch.shutting_down();
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = self.abort.cancelled() => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            // Clients come and go; what failed on our side has been logged where it failed.
+            tracing::debug!(cause = %error, "a connection ended early");
+        }
+    }
+
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        watch: Arc<Watch>,
+    ) -> Result<Response<Body>, NeverFails> {
+        if http_body::Body::is_end_stream(request.body()) {
+            return Ok(self.edge.handle(request.map(|_| Body::empty())).await);
+        }
+        let version = request.version();
+        let unread = Arc::new(AtomicBool::new(false));
+        let upload = |incoming| Body::new(Upload::new(incoming, self.limits.idle_timeout, unread.clone()));
+        let mut response = self.edge.handle(request.map(upload)).await;
+        if unread.load(Ordering::Relaxed) && version < Version::HTTP_2 {
+            // What is left of the body stands between this and the next request. Say so, and see to it that the client
+            // reads the answer before the connection is reset.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            watch.body_left_unread();
+        }
+        Ok(response)
+    }
+}
+
+type NeverFails = std::convert::Infallible;

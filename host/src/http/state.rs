@@ -1,0 +1,56 @@
+//! What every handler may reach: one documented struct, built once, the same in production and in tests.
+//!
+//! It is also the one place where the names of the engine and of its neighbours enter this module.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use tokio_util::sync::CancellationToken;
+
+pub(super) use super::seam::{
+    AttributeChange, Authentication, EntityTag, Etags, ListOptions, Opened, Outcome, Precondition, PutOptions,
+    RenameOptions, Stored,
+};
+pub(super) use crate::engine::{Engine, Info};
+
+/// The parts behind the routes.
+pub struct App {
+    /// The filesystem.
+    pub engine: Arc<Engine>,
+    /// Who a caller is.
+    pub authentication: Authentication,
+    /// What is counted.
+    pub meter: Arc<dyn Meter>,
+    /// Name of this node, in `X-CallFS-Instance-ID`.
+    pub instance_id: HeaderValue,
+    /// How long a body may make no progress, in either direction.
+    pub idle_timeout: Duration,
+    /// Cancelled when the service is about to stop: it is no longer ready.
+    pub draining: CancellationToken,
+}
+
+/// What is counted of requests, and how all that is counted reads.
+pub trait Meter: Send + Sync {
+    /// A request arrived.
+    fn request_started(&self);
+
+    /// Its response is about to be sent; or, without a status, its client went away before that.
+    fn request_finished(&self, request: Finished);
+
+    /// Everything that is counted, in the text format of Prometheus.
+    fn render(&self) -> String;
+}
+
+/// A request that is over as far as its handler is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished {
+    /// A closed set: `files`, `directories`, `health`, `metrics`, `other`.
+    pub route: &'static str,
+    /// A closed set: the methods of RFC 9110 and `PATCH`, else `OTHER`.
+    pub method: &'static str,
+    /// None if the client went away.
+    pub status: Option<u16>,
+    /// From the request's head to the response's head.
+    pub duration: Duration,
+}

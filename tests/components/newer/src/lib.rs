@@ -1,4 +1,5 @@
 //! Built for version 0.2.0 of the contract, which this gateway does not know: it must say so, and not guess.
+#![cfg(target_arch = "wasm32")]
 
 use exports::callfs::plugin::{lifecycle, storage};
 

@@ -1,7 +1,7 @@
 # The commands of this repository. Everything is built in one profile, so that the sandbox is compiled once.
 #
 #   make serve                     a gateway on 127.0.0.1:8443 that serves ./callfs-data/files
-#   make serve ARGS="DIR --help"   the same with arguments
+#   make serve ARGS="DIR"         the same of another folder, or with any other arguments
 #   make test                      every check there is
 
 CARGO ?= cargo

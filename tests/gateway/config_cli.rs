@@ -134,7 +134,7 @@ async fn a_hashed_key_works_like_a_plain_one() {
     let hash = hash.trim();
     assert!(!hash.contains(key), "{hash}");
     let more = format!(
-        "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ {{ user = \"dora\", hash = \"{hash}\" }} ]\n"
+        "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ {{ user = \"dora\", key = \"{hash}\" }} ]\n"
     );
     let gateway = Setup::default().more(&more).start().await;
     gateway.client(Some(key)).put("/dora.txt", "x").await.is(201);
@@ -208,6 +208,6 @@ async fn serve_has_its_old_name() {
     let dir = Setup::default().prepare();
     let config = dir.path().join("callfs.toml");
     let mut process = crate::harness::Process::start(command(dir.path()).args(["server", "--config"]).arg(config));
-    process.announced("listening on ");
+    process.listens();
     assert!(process.runs());
 }

@@ -13,7 +13,6 @@ async fn a_file_comes_with_everything_that_is_known_of_it() {
     assert_eq!(got.etag(), put.etag());
     assert_eq!(got.header("content-type"), "application/x-thing");
     assert_eq!(got.header("content-length"), "5000");
-    assert_eq!(got.header("accept-ranges"), "bytes");
     httpdate::parse_http_date(got.header("last-modified")).expect("an HTTP date");
     assert_eq!(got.header("x-callfs-type"), "file");
     assert_eq!(got.header("x-callfs-size"), "5000");
@@ -68,78 +67,6 @@ async fn a_download_gets_its_file_name() {
     let got = alice.call("GET", "/v1/files/docs/report.txt?download").await.is(200);
     let disposition = got.header("content-disposition");
     assert!(disposition.starts_with("attachment") && disposition.contains("report.txt"), "{disposition}");
-}
-
-#[tokio::test]
-async fn ranges_give_parts() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    let content = bytes(2, 100_000);
-    alice.put("/a", content.clone()).await.is(201);
-    let cases = [
-        ("bytes=0-3", 0..4),
-        ("bytes=70000-79999", 70_000..80_000),
-        ("bytes=99999-", 99_999..100_000),
-        ("bytes=-5", 99_995..100_000),
-        ("bytes=-500000", 0..100_000),
-        ("bytes=5-999999999", 5..100_000),
-    ];
-    for (range, expected) in cases {
-        let got = alice.get("/a").header("range", range).await.is(206);
-        assert_eq!(got.body, content[expected.clone()], "{range}");
-        let content_range = format!("bytes {}-{}/100000", expected.start, expected.end - 1);
-        assert_eq!(got.header("content-range"), content_range, "{range}");
-    }
-}
-
-#[tokio::test]
-async fn a_range_after_the_end_is_refused_and_told_the_size() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    alice.put("/a", "hello").await.is(201);
-    for range in ["bytes=5-", "bytes=100-200", "bytes=-0"] {
-        let refused = alice.get("/a").header("range", range).await;
-        refused.problem(416, "RANGE_NOT_SATISFIABLE");
-        assert_eq!(refused.header("content-range"), "bytes */5", "{range}");
-    }
-}
-
-#[tokio::test]
-async fn a_range_that_is_none_is_ignored() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    alice.put("/a", "hello").await.is(201);
-    for range in ["bytes=", "bytes=x-y", "bytes=3-1", "lines=0-1", "0-3"] {
-        assert_eq!(alice.get("/a").header("range", range).await.is(200).body, b"hello", "{range}");
-    }
-}
-
-#[tokio::test]
-async fn several_ranges_come_as_multipart() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    alice.put("/a", "0123456789").await.is(201);
-    let got = alice.get("/a").header("range", "bytes=0-1,5-6").await.is(206);
-    let boundary = got.header("content-type").strip_prefix("multipart/byteranges; boundary=").expect("multipart");
-    let text = got.text();
-    let parts: Vec<&str> = text.split(&format!("--{}", boundary.trim_matches('"'))).collect();
-    assert_eq!(parts.len(), 4, "{text}");
-    assert!(parts[1].contains("bytes 0-1/10") && parts[1].trim_end().ends_with("\r\n\r\n01"), "{text}");
-    assert!(parts[2].contains("bytes 5-6/10") && parts[2].trim_end().ends_with("\r\n\r\n56"), "{text}");
-    assert_eq!(parts[3].trim_end(), "--");
-    assert_eq!(got.header("content-length"), got.body.len().to_string());
-}
-
-#[tokio::test]
-async fn if_range_gives_the_part_only_of_the_same_version() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    let old = alice.put("/a", "old content").await.is(201).etag();
-    let part = alice.get("/a").header("range", "bytes=0-2").header("if-range", &old).await.is(206);
-    assert_eq!(part.body, b"old");
-    alice.put("/a", "new content").await.is(200);
-    let whole = alice.get("/a").header("range", "bytes=0-2").header("if-range", &old).await.is(200);
-    assert_eq!(whole.body, b"new content");
 }
 
 #[tokio::test]

@@ -160,43 +160,6 @@ async fn a_body_over_the_cap_is_refused_as_early_as_it_is_known() {
 }
 
 #[tokio::test]
-async fn a_digest_is_verified_and_told() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    // sha-256 and sha-512 of "hello world" (RFC 9530 appendix D has the same text with a newline).
-    let sha256 = "sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:";
-    let sha512 = "sha-512=:MJ7MSJwS1utMxA9QyQLytNDtd+5RGnx6m808qG1M2G+YndNbxf9JlnDaNCVbRbDP2DDoH2Bdz33FVC6TrpzXbw==:";
-    for (field, digest) in [("content-digest", sha256), ("repr-digest", sha256)] {
-        alice.put("/right", "hello world").header(field, digest).await;
-        assert_eq!(alice.get("/right").await.is(200).body, b"hello world", "{field}");
-        alice.put("/wrong", "hello worlD").header(field, digest).await.problem(400, "DIGEST_MISMATCH");
-        alice.put("/right", "hello worlD").header(field, digest).await.problem(400, "DIGEST_MISMATCH");
-        assert_eq!(alice.get("/right").await.is(200).body, b"hello world", "{field}");
-    }
-    alice.put("/wrong", "hello worlD").header("content-digest", sha512).await.problem(400, "DIGEST_MISMATCH");
-    alice.get("/wrong").await.problem(404, "FILE_NOT_FOUND");
-    assert_eq!(gateway.everything_in("files"), ["right"]);
-
-    let told = alice.put("/told", "hello world").header("want-repr-digest", "sha-256=10").await.is(201);
-    assert_eq!(told.header("repr-digest"), sha256);
-}
-
-#[tokio::test]
-async fn a_file_is_copied_on_the_server() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    alice.put("/docs/a.txt", "content").header("content-type", "text/x-a").await.is(201);
-    alice.call("POST", "/v1/files/copies/b.txt?from=/docs/a.txt").await.is(201);
-    let copy = alice.get("/copies/b.txt").await.is(200);
-    assert_eq!((copy.body.as_slice(), copy.header("content-type")), (b"content".as_slice(), "text/x-a"));
-    alice.call("POST", "/v1/files/copies/b.txt?from=/docs/a.txt").await.problem(409, "FILE_ALREADY_EXISTS");
-    alice.put("/docs/a.txt", "changed").await.is(200);
-    assert_eq!(alice.get("/copies/b.txt").await.is(200).body, b"content");
-    alice.call("PUT", "/v1/files/copies/b.txt?from=/docs/a.txt").await.is(200);
-    assert_eq!(alice.get("/copies/b.txt").await.is(200).body, b"changed");
-}
-
-#[tokio::test]
 async fn defect_12_names_are_decoded_once_and_none_is_reserved() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();

@@ -39,7 +39,8 @@ async fn what_cp_puts_there_is_listed_served_renamed_and_replaced() {
     assert_ne!(got.etag(), first);
     admin.patch("/folder/deep", &json!({"destination": "/deep"})).await.is(200);
     assert_eq!(fs::read(gateway.path("files/deep/a.txt")).expect("moved"), b"replaced");
-    admin.call("DELETE", "/v1/files/deep?recursive=true").await.is(204);
+    admin.delete("/deep/a.txt").await.is(204);
+    admin.delete("/deep").await.is(204);
     assert_eq!(gateway.everything_in("files"), ["folder"]);
 }
 
@@ -115,7 +116,7 @@ async fn a_link_that_leaves_the_folder_leads_nowhere() {
         let reply = admin.delete(path).await;
         assert!((400..500).contains(&reply.status), "{path}: {} {}", reply.status, reply.text());
     }
-    admin.call("DELETE", "/v1/files/folder?recursive=true").await;
+    admin.delete("/folder").await;
     assert_eq!(gateway.everything_in("outside"), before);
     assert_eq!(fs::read(gateway.path("outside/secret.txt")).expect("still there"), b"secret");
 }
@@ -203,9 +204,23 @@ async fn temporary_files_of_a_dead_gateway_are_swept_and_never_listed() {
 }
 
 #[tokio::test]
+async fn the_directory_for_uploads_is_out_of_reach() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin();
+    assert!(gateway.path("files/.callfs-staging").is_dir());
+    assert_eq!(admin.get("/").await.is(200).entries("name"), [] as [&str; 0]);
+    for path in ["/.callfs-staging", "/.callfs-staging/lock", "/.callfs-staging/new.txt"] {
+        for reply in [admin.get(path).await, admin.put(path, "x").await, admin.delete(path).await] {
+            assert!((400..500).contains(&reply.status), "{path}: {} {}", reply.status, reply.text());
+        }
+    }
+    admin.put("/docs/.callfs-staging", "a name like any other elsewhere").await.is(201);
+}
+
+#[tokio::test]
 async fn a_read_only_grant_is_read_only() {
     let mount = crate::harness::Mount::new("/", "localfs")
-        .with(r#"grants.directories = [ { host = "$DIR/files", guest = "/", access = "read" } ]"#);
+        .with(r#"grants.directories = [ { host = "$DIR/files", guest = "/", access = "read-only" } ]"#);
     let dir = Setup::default().mount(mount).prepare();
     fs::write(dir.path().join("files/a.txt"), "content").expect("writable");
     let gateway = Gateway::start_in(dir, &[]);

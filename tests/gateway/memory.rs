@@ -43,7 +43,7 @@ async fn four_gibibytes_up_and_down_stay_within_64_mebibytes_and_never_enter_a_g
 
     let after = gateway.metrics().await;
     let carried = |how: &str| {
-        let labels = [("plugin", "localfs"), ("carried", how)];
+        let labels = [("plugin", "localfs"), ("carrier", how)];
         after.sum("callfs_plugin_bytes_total", &labels) - before.sum("callfs_plugin_bytes_total", &labels)
     };
     assert!(carried("native") >= 2.0 * large.size() as f64, "{} bytes natively", carried("native"));

@@ -10,6 +10,9 @@ use super::process::{BINARY, Process};
 use super::setup::{ADMIN_KEY, ALICE_KEY, BOB_KEY, CAROL_KEY};
 use super::{Client, Metrics, Raw, Setup};
 
+/// Where uploads lie until they are whole.
+const STAGING: &str = ".callfs-staging";
+
 /// A running gateway and its folder, both gone when dropped.
 pub(crate) struct Gateway {
     process: Process,
@@ -28,7 +31,7 @@ impl Gateway {
     #[track_caller]
     pub(crate) fn start_in(dir: TempDir, arguments: &[&str]) -> Self {
         let mut process = Process::start(command(dir.path()).arg("serve").args(config_of(dir.path())).args(arguments));
-        let base = process.announced("listening on ");
+        let base = process.listens();
         let metrics = process.announced("metrics on ");
         Self { process, base, metrics, dir }
     }
@@ -69,18 +72,25 @@ impl Gateway {
         self.dir.path().join(inside)
     }
 
-    /// Every file and link below a folder of it, as paths relative to that folder, sorted; hidden ones too.
+    /// Everything below a folder of it, as paths relative to that folder, sorted; hidden and temporary files too, but
+    /// not the gateway's own empty directory for them.
     pub(crate) fn everything_in(&self, folder: &str) -> Vec<String> {
         let root = self.path(folder);
         let mut found = Vec::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable")) {
-                if entry.file_type().expect("known").is_dir() {
+            // A folder that the gateway removes meanwhile holds nothing.
+            let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+            for entry in entries {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if is_folder {
                     folders.push(entry.path());
                 }
-                let relative = entry.path().strip_prefix(&root).expect("inside").to_string_lossy().into_owned();
-                found.push(relative);
+                let path = entry.path();
+                let relative = path.strip_prefix(&root).expect("inside").to_string_lossy().into_owned();
+                if !(relative.starts_with(STAGING) && (is_folder || path.ends_with("lock"))) {
+                    found.push(relative);
+                }
             }
         }
         found.sort();
@@ -93,7 +103,8 @@ impl Gateway {
         let open = fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("the process runs");
         let inside = |link: PathBuf| {
             let file = fs::metadata(&link).is_ok_and(|metadata| metadata.is_file());
-            file && fs::read_link(link).is_ok_and(|target| target.starts_with(&folder))
+            let works_in = |target: PathBuf| target.starts_with(&folder) && !target.ends_with("lock");
+            file && fs::read_link(link).is_ok_and(works_in)
         };
         open.filter_map(Result::ok).any(|entry| inside(entry.path()))
     }

@@ -47,6 +47,15 @@ impl Process {
         })
     }
 
+    /// Where it listens, as it says once it does.
+    #[track_caller]
+    pub(crate) fn listens(&mut self) -> String {
+        let line = self.announced("callfs ");
+        let address = line.split(" on ").last().unwrap_or_default();
+        assert!(address.starts_with("http://"), "no address in 'callfs {line}'");
+        address.to_owned()
+    }
+
     /// Everything on stdout so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.lock().expect("not poisoned").join("\n")

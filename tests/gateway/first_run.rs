@@ -13,7 +13,7 @@ fn serve(dir: &Path, arguments: &[&str]) -> (Process, String) {
     command.env("CALLFS_METRICS__LISTEN", "127.0.0.1:0");
     let mut process = Process::start(command.arg("serve").args(arguments).args(["--listen", "127.0.0.1:0"]));
     let base = process.listens();
-    process.announced("metrics on ");
+    process.metrics();
     (process, base)
 }
 

@@ -32,7 +32,7 @@ impl Gateway {
     pub(crate) fn start_in(dir: TempDir, arguments: &[&str]) -> Self {
         let mut process = Process::start(command(dir.path()).arg("serve").args(config_of(dir.path())).args(arguments));
         let base = process.listens();
-        let metrics = process.announced("metrics on ");
+        let metrics = process.metrics();
         Self { process, base, metrics, dir }
     }
 

@@ -30,30 +30,38 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
-    /// The rest of the first line on stderr that holds `marker`; fails with everything that was said if the process ends
+    /// Where it listens, as it says once it does.
+    #[track_caller]
+    pub(crate) fn listens(&mut self) -> String {
+        self.said("where it listens", |line| {
+            let ours = line.starts_with("callfs listens on ") || line.starts_with("callfs serves ");
+            ours.then(|| line.rsplit_once(" on ")).flatten().map(|(_, address)| address.trim().to_owned())
+        })
+    }
+
+    /// Where its metrics are, as it says once they are.
+    #[track_caller]
+    pub(crate) fn metrics(&mut self) -> String {
+        self.said("where its metrics are", |line| {
+            line.split_once("metrics on ").map(|(_, address)| address.trim().to_owned())
+        })
+    }
+
+    /// What is found in the first line on stderr that has it; fails with everything that was said if the process ends
     /// before it says that.
     #[track_caller]
-    pub(crate) fn announced(&mut self, marker: &str) -> String {
-        eventually_now(marker, || {
+    fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
+        eventually_now(what, || {
             let ended = self.child.try_wait().expect("waitable");
             let said = self.stderr();
-            let found = said.lines().find_map(|line| line.split_once(marker)).map(|(_, rest)| rest.trim().to_owned());
+            let found = said.lines().find_map(&find);
             assert!(
                 found.is_some() || ended.is_none(),
-                "ended with {ended:?} and never said '{marker}'\nstdout:\n{}\nstderr:\n{said}",
+                "ended with {ended:?} and never said {what}\nstdout:\n{}\nstderr:\n{said}",
                 self.stdout()
             );
             found
         })
-    }
-
-    /// Where it listens, as it says once it does.
-    #[track_caller]
-    pub(crate) fn listens(&mut self) -> String {
-        let line = self.announced("callfs ");
-        let address = line.split(" on ").last().unwrap_or_default();
-        assert!(address.starts_with("http://"), "no address in 'callfs {line}'");
-        address.to_owned()
     }
 
     /// Everything on stdout so far.

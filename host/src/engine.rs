@@ -2,15 +2,47 @@
 //!
 //! Every operation here is complete: it validates, authorises, locks, changes the storage, records it, and lets go. It
 //! knows nothing of HTTP, SQL or components; it sees storage, metadata, locks and identity through their traits.
+//!
+//! Three rules hold everywhere. The storage is the truth for bytes and existence, so a record is put before its object
+//! and means nothing without it. The authorizer is asked before anything is told, so that what exists behind a closed
+//! door stays unknown. Whatever holds a lock runs to its end, whether or not the client still waits for it.
+
+mod attributes;
+mod body;
+mod children;
+mod delete;
+mod directory;
+mod failure;
+mod list;
+mod parents;
+mod permission;
+mod place;
+mod precondition;
+mod put;
+mod read;
+mod ready;
+mod recovery;
+mod rename;
+#[cfg(test)]
+mod testing;
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::identity::Authorizer;
+use crate::identity::Authorization;
 use crate::locks::Locks;
 use crate::metadata::Metadata;
 use crate::path::FilePath;
 use crate::storage::{Kind, Mounts};
+
+pub use attributes::AttributeChange;
+pub use list::{ListOptions, Listing};
+pub use precondition::{EntityTag, Etags, Outcome, Precondition};
+pub use put::{PutOptions, Stored};
+pub use read::Opened;
+pub use rename::RenameOptions;
+pub use walk::Walk;
 
 /// A filesystem.
 pub struct Engine {
@@ -21,7 +53,7 @@ pub struct Engine {
     /// Who may change a path now.
     pub locks: Arc<dyn Locks>,
     /// Who may do what.
-    pub authorizer: Arc<dyn Authorizer>,
+    pub authorizer: Authorization,
     /// Owners and modes that nobody gave.
     pub defaults: Defaults,
     /// How long a change waits for a lock.

@@ -3,10 +3,16 @@
 //! Authenticators and the authorizer are components; this module is what the rest of CallFS expects of them. It fails
 //! closed: an error is nobody, and no decision is a denial. It knows nothing of HTTP or storage.
 
+mod authentication;
+mod authorization;
+
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::storage::Kind;
+
+pub use authentication::Authentication;
+pub use authorization::Authorization;
 
 /// A caller, as an authenticator recognised them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

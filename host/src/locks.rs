@@ -4,10 +4,15 @@
 //! it, and on any directory above it. Waiting is fair: first come, first served. Readers take no locks. It knows nothing
 //! of what is locked.
 
+mod local;
+#[cfg(test)]
+mod suite;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::local::Local;
 use crate::error::Result;
 use crate::path::FilePath;
 

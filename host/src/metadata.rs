@@ -4,9 +4,18 @@
 //! through [`Metadata::apply`], which is atomic and durable when it returns. It knows nothing of storage, HTTP or
 //! permissions.
 
+mod cached;
+mod sqlite;
+#[cfg(test)]
+mod suite;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use crate::error::Result;
+pub use self::cached::Cached;
+pub use self::sqlite::Sqlite;
+use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;
 
 /// What is recorded of a path.
@@ -20,7 +29,8 @@ pub struct Record {
     pub group: String,
     /// POSIX permission bits.
     pub mode: u32,
-    /// What belongs to the bytes rather than to the name; none for directories and until the first write is complete.
+    /// What belongs to the bytes rather than to the name; none for directories, and only for them. Until the first write
+    /// is complete nothing in it is known.
     pub content: Option<Content>,
     /// Counts the changes of this store; set by the store, whatever it is when it is given.
     pub revision: u64,
@@ -28,7 +38,7 @@ pub struct Record {
 
 /// What is recorded of an object's bytes. It holds as long as the storage reports this etag: bytes that somebody else
 /// replaced have another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// As the storage reported it when the bytes were written.
     pub etag: Option<String>,
@@ -63,24 +73,38 @@ pub enum Change {
     Remove(FilePath),
     /// Forgets a path and everything below it.
     RemoveTree(FilePath),
-    /// Moves the record of a path, and those of everything below it, in place of whatever was recorded there.
+    /// Moves the record of a path, and those of everything below it, in place of whatever was recorded there; also when
+    /// nothing is recorded of what moves. Refused if one path is within the other, or if a path would become too long.
     Rename {
         /// From here.
         from: FilePath,
         /// To here.
         to: FilePath,
     },
-    /// Records an intent.
+    /// Records an intent; refused if one of this name was begun and not ended.
     Begin(IntentId, Intent),
     /// Forgets an intent.
     End(IntentId),
+}
+
+impl Change {
+    /// Refuses what no store can carry out, whatever is recorded in it; every store asks before it begins.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Rename { from, to } if from != to && (from.is_within(to) || to.is_within(from)) => {
+                let message = format!("cannot move {from} to {to}: one is within the other");
+                Err(Error::new(ErrorKind::BadRequest, message))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A metadata store.
 #[async_trait]
 pub trait Metadata: Send + Sync {
     /// What is recorded of a path.
-    async fn get(&self, path: &FilePath) -> Result<Option<Record>>;
+    async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>>;
 
     /// Records of the direct children of a directory, in byte order of their names: at most `limit`, those whose name is
     /// greater than `after`.

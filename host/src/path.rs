@@ -136,7 +136,8 @@ impl FilePath {
     }
 }
 
-fn check_name(name: &str) -> Result<(), PathError> {
+/// Whether a name may be part of a path.
+pub(crate) fn check_name(name: &str) -> Result<(), PathError> {
     match name {
         "" => return Err(PathError::EmptyName),
         "." | ".." => return Err(PathError::DotSegment(name.into())),

@@ -22,8 +22,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// The largest piece that a source hands out, in bytes.
 pub const MAX_CHUNK: usize = 256 << 10;
 
+/// Is told of every piece that leaves a source, by its size in bytes.
+pub type Meter = Arc<dyn Fn(u64) + Send + Sync>;
+
 /// Bytes with an end.
-pub struct Source(Kind);
+pub struct Source {
+    kind: Kind,
+    meter: Option<Meter>,
+}
 
 enum Kind {
     Bytes(Bytes),
@@ -47,22 +53,27 @@ impl Source {
 
     /// Bytes that are held already.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
-        Self(Kind::Bytes(bytes.into()))
+        Self { kind: Kind::Bytes(bytes.into()), meter: None }
     }
 
     /// A part of an open file, from `range.start` up to but not including `range.end`.
     pub fn from_file(file: Arc<File>, range: Range<u64>) -> Self {
-        Self(Kind::File(FileSource { file, left: range, pending: None }))
+        Self { kind: Kind::File(FileSource { file, left: range, pending: None }), meter: None }
     }
 
     /// A stream; a stated size must be met exactly, or reading ends in an error.
     pub fn from_stream(stream: BoxStream<'static, Result<Bytes>>, size: Option<u64>) -> Self {
-        Self(Kind::Stream { stream, left: size })
+        Self { kind: Kind::Stream { stream, left: size }, meter: None }
+    }
+
+    /// The same bytes, with somebody who is told of every piece, instead of whoever was before.
+    pub fn metered(self, meter: Option<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     /// How many bytes are left, where it is known.
     pub fn size(&self) -> Option<u64> {
-        match &self.0 {
+        match &self.kind {
             Kind::Bytes(bytes) => Some(bytes.len() as u64),
             Kind::File(file) => Some(file.left.end - file.left.start),
             Kind::Stream { left, .. } => *left,
@@ -71,18 +82,27 @@ impl Source {
 
     /// Whether any part can be had without reading what is before it.
     pub fn is_seekable(&self) -> bool {
-        !matches!(self.0, Kind::Stream { .. })
+        !matches!(self.kind, Kind::Stream { .. })
     }
 
     /// The part of a seekable source from `range.start` up to but not including `range.end`, both within its size.
     /// The source stays usable; none if it is not seekable.
     pub fn slice(&self, range: Range<u64>) -> Option<Self> {
-        match &self.0 {
-            Kind::Bytes(bytes) => Some(Self::from_bytes(bytes.slice(range.start as usize..range.end as usize))),
+        let part = match &self.kind {
+            Kind::Bytes(bytes) => Self::from_bytes(bytes.slice(range.start as usize..range.end as usize)),
             Kind::File(FileSource { file, left, .. }) => {
-                Some(Self::from_file(file.clone(), left.start + range.start..left.start + range.end))
+                Self::from_file(file.clone(), left.start + range.start..left.start + range.end)
             }
-            Kind::Stream { .. } => None,
+            Kind::Stream { .. } => return None,
+        };
+        Some(part.metered(self.meter.clone()))
+    }
+
+    /// The open file and the part of it that is left, if this is one: whoever has a file to fill lets the kernel copy.
+    pub fn as_file(&self) -> Option<(&Arc<File>, Range<u64>)> {
+        match &self.kind {
+            Kind::File(FileSource { file, left, .. }) => Some((file, left.clone())),
+            _ => None,
         }
     }
 
@@ -91,9 +111,17 @@ impl Source {
         StreamExt::next(self).await.transpose()
     }
 
-    /// Polls for the next piece; none at the end.
+    /// The next piece, or none at the end.
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
-        match &mut self.0 {
+        let piece = ready!(self.poll_kind(cx));
+        if let (Some(Ok(bytes)), Some(meter)) = (&piece, &self.meter) {
+            meter(bytes.len() as u64);
+        }
+        Poll::Ready(piece)
+    }
+
+    fn poll_kind(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        match &mut self.kind {
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(MAX_CHUNK))))),
             Kind::File(file) => file.poll_piece(cx),

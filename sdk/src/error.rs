@@ -12,11 +12,8 @@ impl Error {
     pub fn other(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Other(OtherError { code: code.into(), message: message.into(), retryable: false })
     }
-}
 
-/// The message for people; not the `Display` of an error that a program should match.
-impl Error {
-    /// One line that says what happened.
+    /// One line for people that says what happened; `Display` is that of the generated type, and names the case.
     pub fn message(&self) -> String {
         match self {
             Self::NotFound => "not found".into(),

@@ -22,6 +22,8 @@ pub struct Component<P>(PhantomData<P>);
 /// callfs_sdk::export!(LocalFs: Storage + Write + Directories + Rename + Copy);
 /// ```
 ///
+/// Once in a crate: the names of a component's exports are fixed.
+///
 /// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Rename`, `Copy`, `Authenticator`,
 /// `Authorizer`. An ability that is named and not implemented does not compile; one that is not named is not exported,
 /// and the host sees from the component's type that it is absent.

@@ -1,23 +1,34 @@
-//! Messages for the operator's log. The host adds the component's name, cuts long ones and limits their rate.
+//! Messages for the operator's log (WIT `wasi:logging`).
+//!
+//! The host adds the component's name, cuts long ones and limits their rate. Never log a secret or the bytes of an object.
+//! Natively, in unit tests, they go to stderr.
 
 use crate::bindings::wasi::logging::logging::{self, Level};
 
 /// Something that only its author wants to know.
 pub fn debug(message: &str) {
-    logging::log(Level::Debug, "", message);
+    log(Level::Debug, message);
 }
 
 /// Something an operator wants to know once.
 pub fn info(message: &str) {
-    logging::log(Level::Info, "", message);
+    log(Level::Info, message);
 }
 
 /// Something that will need attention.
 pub fn warn(message: &str) {
-    logging::log(Level::Warn, "", message);
+    log(Level::Warn, message);
 }
 
 /// Something that failed.
 pub fn error(message: &str) {
-    logging::log(Level::Error, "", message);
+    log(Level::Error, message);
+}
+
+fn log(level: Level, message: &str) {
+    if cfg!(target_family = "wasm") {
+        logging::log(level, "", message);
+    } else {
+        eprintln!("{level:?}: {message}");
+    }
 }

@@ -9,6 +9,8 @@ use crate::error::{ConfigError, Error, Result};
 use crate::export::{Component, Exported};
 
 /// A component: made once per instance from its configuration, before any other call.
+///
+/// One call at a time gets it, on one thread; `Cell` and `RefCell` are enough for what it remembers.
 pub trait Plugin: Sized + 'static {
     /// The name under which operators mount it: lower case, digits and dashes.
     const NAME: &'static str;
@@ -16,14 +18,23 @@ pub trait Plugin: Sized + 'static {
     const VERSION: &'static str;
     /// One line that says what it is.
     const SUMMARY: &'static str;
-    /// Abilities that no interface shows (`lifecycle.description.features`): `conditional-write`, `carried-write`,
-    /// `implicit-directories`.
+    /// Abilities that no interface shows (WIT `lifecycle.description.features`).
+    ///
+    /// `conditional-write`: conditions are honoured by the storage itself, also against writers that are not CallFS.
+    /// `carried-write`: every write is answered with [`Written::Carried`](crate::Written::Carried), so the host need not
+    /// hold a lock while the body arrives. `implicit-directories`: a directory exists as long as something is in it.
     const FEATURES: &'static [&'static str] = &[];
 
-    /// The configuration, by serde. A key that it does not know is an error with its path, without further ado.
+    /// The configuration, by serde; [`NoConfig`] for none. The doc comments of its fields are what
+    /// `callfs plugin inspect` prints.
+    ///
+    /// A key that it does not know is an error with its path, without further ado: `deny_unknown_fields` is not needed, and
+    /// `flatten` and `untagged` would hide such keys.
     type Config: DeserializeOwned + JsonSchema;
 
     /// Makes the component, or says which part of the configuration is wrong.
+    ///
+    /// It may open granted folders, and must be quick: it runs for each instance, and cannot wait.
     fn configure(config: Self::Config) -> Result<Self, ConfigError>;
 }
 

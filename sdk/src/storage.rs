@@ -1,10 +1,9 @@
 //! Storage backends: one mandatory trait, and one for each optional ability.
+//!
+//! What the host promises a backend: paths are valid, relative to the mount, and empty for its own root; permissions and
+//! locks are no concern of it. What a backend promises is said at each function.
 
-pub use crate::bindings::callfs::plugin::io::{Source, Transfer, Written};
-pub use crate::bindings::callfs::plugin::types::{Attributes, ByteRange, Condition, Entry, Kind};
-pub use crate::bindings::storage::exports::callfs::plugin::storage::{Page, ReadOptions};
-pub use crate::bindings::storage_write::exports::callfs::plugin::storage_write::WriteOptions;
-
+use crate::attributes::{Attributes, Condition, Page, ReadOptions, WriteOptions};
 use crate::bindings::storage::exports::callfs::plugin::storage as storage_interface;
 use crate::bindings::storage_copy::exports::callfs::plugin::storage_copy as copy_interface;
 use crate::bindings::storage_directories::exports::callfs::plugin::storage_directories as directories_interface;
@@ -13,52 +12,73 @@ use crate::bindings::storage_write::exports::callfs::plugin::storage_write as wr
 use crate::error::Result;
 use crate::export::{Component, Exported};
 use crate::plugin::{Plugin, configured};
+use crate::source::{Source, Written};
 
 /// What every backend can do (WIT `storage`).
-///
-/// Paths are relative to the mount, validated by the host, and empty for the mount's own root.
 pub trait Storage: Plugin {
-    /// What a path names; [`Error::NotFound`](crate::Error::NotFound) if nothing.
+    /// What a path names; [`Error::NotFound`](crate::Error::NotFound) if nothing, or
+    /// [`Error::NotADirectory`](crate::Error::NotADirectory) if one of its ancestors is a file.
+    ///
+    /// The mount's own root, the empty path, always exists.
     fn stat(&self, path: &str) -> impl Future<Output = Result<Attributes>>;
 
-    /// Opens an object: its attributes as opened (`size` is that of the whole object) and its bytes, or a range of them.
+    /// Opens an object: its attributes as opened, and its bytes or a range of them.
     ///
-    /// `options.condition` must hold of the object that is opened. Return a source of the host untouched and the host
-    /// moves the bytes natively after this call is over.
+    /// Both belong together: a client is promised that length and that etag, whatever happens to the path meanwhile.
+    /// `attributes.size` is that of the whole object, also with a range ([`ByteRange::within`](crate::ByteRange::within)).
+    /// `options.condition` must hold of what is opened ([`Condition::holds`]), else
+    /// [`Error::PreconditionFailed`](crate::Error::PreconditionFailed). A directory is
+    /// [`Error::IsADirectory`](crate::Error::IsADirectory). Return a source of the host untouched and the host moves the
+    /// bytes natively after this call is over.
     fn read(&self, path: &str, options: ReadOptions) -> impl Future<Output = Result<(Attributes, Source)>>;
 
-    /// A page of a directory in byte order of the names: at most `limit` entries, those after the name `after`.
+    /// A page of a directory: at most `limit` entries, those whose name is greater than `after`.
+    ///
+    /// Names are in byte order and each appears once: the host merges pages and takes the last name as the next `after`.
+    /// [`Page::cut`] makes one of one entry more than asked for. A page may be shorter than `limit` with `more` set, but
+    /// then not empty.
     fn list(&self, path: &str, after: Option<&str>, limit: u32) -> impl Future<Output = Result<Page>>;
 }
 
 /// Objects can be written and removed (WIT `storage-write`).
 pub trait Write: Storage {
-    /// Stores an object, replacing one of the same path. All of the new content or the old one untouched, also when the
-    /// body ends in an error. `options.condition` is only set for components with the feature `conditional-write`.
+    /// Stores an object, replacing one of the same path: all of the new content or the old one untouched, also when the
+    /// body ends in an error, the component is stopped or the machine is.
+    ///
+    /// A [`Transfer`](crate::Transfer) of the host keeps that promise by itself: return it as [`Written::Carried`]. Else
+    /// answer [`Written::Done`] when the object is durable. The parent directory exists. `options.condition` is only set
+    /// for components with the feature `conditional-write`; for the others the host checks it under a lock.
     fn write(&self, path: &str, body: Source, options: WriteOptions) -> impl Future<Output = Result<Written>>;
 
-    /// Removes an object.
+    /// Removes an object; [`Error::IsADirectory`](crate::Error::IsADirectory) if it is none.
     fn remove(&self, path: &str, condition: Condition) -> impl Future<Output = Result<()>>;
 }
 
 /// Directories exist by themselves (WIT `storage-directories`).
+///
+/// Without this, a backend has the feature `implicit-directories` or a fixed tree.
 pub trait Directories: Storage {
-    /// Makes a directory whose parent exists.
+    /// Makes a directory whose parent exists; [`Error::AlreadyExists`](crate::Error::AlreadyExists) if the path is taken,
+    /// by whatever.
     fn make(&self, path: &str, mode: Option<u32>) -> impl Future<Output = Result<Attributes>>;
 
-    /// Removes an empty directory.
+    /// Removes a directory; [`Error::DirectoryNotEmpty`](crate::Error::DirectoryNotEmpty) if something is in it.
     fn remove_directory(&self, path: &str) -> impl Future<Output = Result<()>>;
 }
 
 /// An object, or a directory with everything below it, moves in one step (WIT `storage-rename`).
+///
+/// Leave it out if the storage cannot: the host then copies and removes.
 pub trait Rename: Storage {
-    /// Moves `from` to `to`; the condition is about `to`.
+    /// Moves `from` to `to`; the condition is about `to`, and with [`Condition::Absent`] nothing is ever replaced.
     fn rename(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<()>>;
 }
 
 /// An object is copied without its bytes passing through CallFS (WIT `storage-copy`).
+///
+/// Leave it out if the storage cannot: the host then reads and writes.
 pub trait Copy: Storage {
-    /// Copies `from` to `to`, atomically; the condition is about `to`.
+    /// Copies `from` to `to`, atomically as [`Write::write`]; the condition is about `to`.
     fn copy(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<Written>>;
 }
 

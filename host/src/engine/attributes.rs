@@ -1,0 +1,82 @@
+//! Changing owner, group and mode.
+//!
+//! They live in the records alone: a storage never learns them.
+
+use std::sync::Arc;
+
+use super::failure::refuse;
+use super::parents::to_its_end;
+use super::{Engine, Info, Precondition};
+use crate::error::{Error, ErrorKind, Result};
+use crate::identity::{Action, Identity};
+use crate::metadata::Change;
+use crate::path::FilePath;
+
+/// What to change; what is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttributeChange {
+    /// POSIX permission bits, at most 0o7777.
+    pub mode: Option<u32>,
+    /// User.
+    pub owner: Option<String>,
+    /// Group.
+    pub group: Option<String>,
+}
+
+impl Engine {
+    /// Changes owner, group or mode of what a path names.
+    pub async fn change_attributes(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        change: AttributeChange,
+        precondition: &Precondition,
+    ) -> Result<Info> {
+        change.validate()?;
+        let (engine, who, path, precondition) = (self.clone(), who.clone(), path.clone(), precondition.clone());
+        // Whoever may not do it must not wait for the lock either.
+        engine.permit(&who, &engine.find(&path).await?, Action::Administer).await?;
+        to_its_end(async move {
+            let _guard = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
+            let place = engine.find(&path).await?;
+            let target = engine.permit(&who, &place, Action::Administer).await?;
+            let mut record = target.to_record(&path);
+            if change.owner.as_ref().is_some_and(|owner| *owner != record.owner) && !who.admin {
+                let what = "can be given to another owner by an administrator only";
+                return Err(refuse(ErrorKind::PermissionDenied, &path, what));
+            }
+            if let Some(group) = change.group.as_ref().filter(|group| **group != record.group)
+                && !who.admin
+                && !who.groups.contains(group)
+            {
+                let what = format!("cannot be given to the group '{group}': you are not in it");
+                return Err(refuse(ErrorKind::PermissionDenied, &path, &what));
+            }
+            engine.check(&place, &precondition)?;
+            let AttributeChange { mode, owner, group } = change;
+            record.mode = mode.unwrap_or(record.mode);
+            record.owner = owner.unwrap_or(record.owner);
+            record.group = group.unwrap_or(record.group);
+            engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
+            Ok(engine.target(&path, target.attributes.clone(), Some(record.into())).info(&path))
+        })
+        .await
+    }
+}
+
+impl AttributeChange {
+    fn validate(&self) -> Result<()> {
+        let bad = |message: String| Err(Error::new(ErrorKind::BadRequest, message));
+        let is_name = |name: &String| !name.is_empty() && name.len() <= 255 && !name.chars().any(char::is_control);
+        match self {
+            Self { mode: Some(mode), .. } if *mode > 0o7777 => bad(format!("the mode {mode:o} is above 7777")),
+            Self { owner: Some(owner), .. } if !is_name(owner) => bad("the owner is not a name".into()),
+            Self { group: Some(group), .. } if !is_name(group) => bad("the group is not a name".into()),
+            Self { mode: None, owner: None, group: None } => bad("nothing to change was given".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

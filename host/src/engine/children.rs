@@ -1,0 +1,188 @@
+//! What is directly in a directory, in byte order of the names: its storage's entries with their records, and mounts.
+//!
+//! Pages are fetched as they are needed, so a directory of any size takes the memory of one page. A record without an
+//! object is passed over, except where a record is what makes an empty directory exist.
+
+use std::collections::VecDeque;
+
+use super::Engine;
+use super::failure::about;
+use super::place::{Target, bare_directory};
+use crate::error::{ErrorKind, Result};
+use crate::metadata::Record;
+use crate::path::{FilePath, MAX_NAME};
+use crate::storage::{Attributes, Entry, Kind};
+
+/// One name in a directory.
+pub(super) struct Child {
+    pub(super) path: FilePath,
+    pub(super) target: Target,
+    /// A symbolic link.
+    pub(super) link: bool,
+}
+
+/// The names in a directory that are still to come.
+pub(super) struct Children {
+    directory: FilePath,
+    page: u32,
+    entries: Fetched<Entry>,
+    records: Fetched<Record>,
+    mounts: VecDeque<String>,
+}
+
+/// A page of something ordered by name, and where the next one starts.
+struct Fetched<T> {
+    page: VecDeque<T>,
+    after: Option<String>,
+    more: bool,
+}
+
+impl Children {
+    /// Those whose names are greater than `after`, fetched in pages of at most `page`.
+    pub(super) fn new(engine: &Engine, directory: FilePath, after: Option<String>, page: u32) -> Self {
+        let names = engine.mounts.names_in(&directory).into_iter();
+        let mounts = names.filter(|name| after.as_deref().is_none_or(|after| *name > after)).map(Into::into).collect();
+        let (entries, records) = (Fetched::starting(after.clone()), Fetched::starting(after));
+        Self { directory, page, entries, records, mounts }
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self, engine: &Engine) -> Result<Option<Child>> {
+        loop {
+            self.fetch_entries(engine).await?;
+            let stored = self.entries.page.front().map(|entry| entry.name.as_str());
+            let mounted = self.mounts.front().map(String::as_str);
+            let name = stored.into_iter().chain(mounted).min().map(ToOwned::to_owned);
+            let record = match self.record_before(engine, name.as_deref()).await? {
+                Some(record) if Some(record.path.name()) != name.as_deref() => {
+                    let (path, target) = (record.path.clone(), bare_directory());
+                    let target = engine.target(&path, target, Some(record.into()));
+                    return Ok(Some(Child { path, target, link: false }));
+                }
+                record => record,
+            };
+            let Some(name) = name else { return Ok(None) };
+            let entry = self.entries.page.pop_front_if(|entry| entry.name == name);
+            let is_mounted = self.mounts.pop_front_if(|mounted| *mounted == name).is_some();
+            let Ok(path) = self.directory.join(&name) else {
+                tracing::debug!(directory = %self.directory, ?name, "a name that no path can have is not listed");
+                continue;
+            };
+            let (mut attributes, mut link) = entry.map_or((bare_directory(), false), |e| (e.attributes, e.link));
+            if is_mounted {
+                (attributes, link) = (self.mounted(engine, &path, attributes).await, false);
+            }
+            let target = engine.target(&path, attributes, record.map(Into::into));
+            return Ok(Some(Child { path, target, link }));
+        }
+    }
+
+    /// The record of a name, or that of a directory before it which exists by its record alone.
+    async fn record_before(&mut self, engine: &Engine, name: Option<&str>) -> Result<Option<Record>> {
+        let owner = engine.mounts.owner(&self.directory);
+        let implicit = owner.is_some_and(|(mount, _)| mount.storage.abilities().implicit_directories);
+        if name.is_none() && !implicit {
+            return Ok(None);
+        }
+        loop {
+            self.fetch_records(engine).await?;
+            let wanted = |record: &mut Record| name.is_none_or(|name| record.path.name() <= name);
+            let Some(record) = self.records.page.pop_front_if(wanted) else { return Ok(None) };
+            let stands_alone = implicit && record.content.is_none();
+            if stands_alone || name == Some(record.path.name()) {
+                return Ok(Some(record));
+            }
+        }
+    }
+
+    /// What a name is that leads to a mount. A mount that does not answer is still listed.
+    async fn mounted(&self, engine: &Engine, path: &FilePath, underneath: Attributes) -> Attributes {
+        let is_mount_point = engine.mounts.iter().any(|mount| mount.path == *path);
+        let attributes = match is_mount_point {
+            true => engine.stored(path).await.unwrap_or_else(|error| {
+                tracing::warn!(mount = %path, %error, "a mount does not answer and is listed as it is");
+                None
+            }),
+            false => Some(underneath),
+        };
+        attributes.filter(|attributes| attributes.kind == Kind::Directory).unwrap_or_else(bare_directory)
+    }
+
+    async fn fetch_entries(&mut self, engine: &Engine) -> Result<()> {
+        if !self.entries.is_due() {
+            return Ok(());
+        }
+        let Some((mount, rest)) = engine.mounts.owner(&self.directory) else {
+            self.entries.more = false;
+            return Ok(());
+        };
+        match mount.storage.list(rest, self.entries.after.as_deref(), self.page).await {
+            Ok(page) => {
+                let last = page.entries.last().map(|entry| entry.name.clone());
+                self.entries.took(page.entries, last, page.more);
+                Ok(())
+            }
+            // It vanished, or exists only by mounts and records.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                self.entries.more = false;
+                Ok(())
+            }
+            Err(error) => Err(about(&self.directory, error)),
+        }
+    }
+
+    async fn fetch_records(&mut self, engine: &Engine) -> Result<()> {
+        if !self.records.is_due() {
+            return Ok(());
+        }
+        let records = engine.metadata.children(&self.directory, self.records.after.as_deref(), self.page).await?;
+        let last = records.last().map(|record| record.path.name().to_owned());
+        let more = records.len() >= self.page as usize;
+        self.records.took(records, last, more);
+        Ok(())
+    }
+}
+
+impl<T> Fetched<T> {
+    fn starting(after: Option<String>) -> Self {
+        Self { page: VecDeque::new(), after, more: true }
+    }
+
+    fn is_due(&self) -> bool {
+        self.page.is_empty() && self.more
+    }
+
+    fn took(&mut self, page: Vec<T>, last: Option<String>, more: bool) {
+        // A page without entries is the end, whatever it says of more.
+        self.more = more && last.is_some();
+        self.after = last.or_else(|| self.after.take());
+        self.page = page.into();
+    }
+}
+
+/// A text that only names smaller than this one precede: everything after it is this name or greater, but for names of
+/// more than 250 bytes that hardly exist, which come first.
+pub(super) fn just_before(name: &str) -> Option<String> {
+    let last = name.chars().next_back()?;
+    let before = &name[..name.len() - last.len_utf8()];
+    // The greatest character below it that a name may have.
+    match (' '..last).next_back() {
+        None if before.is_empty() => None,
+        None => Some(before.to_owned()),
+        Some('\u{7f}'..='\u{9f}') => Some(greatest(before, '~')),
+        Some(character) => Some(greatest(before, character)),
+    }
+}
+
+/// A text that every name which sorts before `name/` precedes, with the same exception.
+pub(super) fn past_siblings(name: &str) -> String {
+    if name.len() < MAX_NAME { greatest(name, '.') } else { name.to_owned() }
+}
+
+/// The greatest name that starts with a text and a character.
+fn greatest(start: &str, character: char) -> String {
+    let mut name = format!("{start}{character}");
+    let left = MAX_NAME.saturating_sub(name.len());
+    name.extend(std::iter::repeat_n(char::MAX, left / char::MAX.len_utf8()));
+    name
+}

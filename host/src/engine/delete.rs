@@ -1,0 +1,63 @@
+//! Removing a file or an empty directory: the storage first, the record after.
+
+use std::sync::Arc;
+
+use super::failure::{about, mounted};
+use super::parents::to_its_end;
+use super::place::Place;
+use super::{Engine, Precondition};
+use crate::error::{ErrorKind, Result};
+use crate::identity::{Action, Identity};
+use crate::metadata::Change;
+use crate::path::FilePath;
+use crate::storage::{Condition, Kind};
+
+impl Engine {
+    /// Removes a file or an empty directory.
+    pub async fn delete(self: &Arc<Self>, who: &Identity, path: &FilePath, precondition: &Precondition) -> Result<()> {
+        self.permit_delete(who, &self.find(path).await?, precondition).await?;
+        let (engine, who, path, precondition) = (self.clone(), who.clone(), path.clone(), precondition.clone());
+        to_its_end(async move {
+            let _guard = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
+            let place = engine.find(&path).await?;
+            match engine.permit_delete(&who, &place, &precondition).await? {
+                Kind::Directory => engine.remove_empty(&path).await,
+                Kind::File | Kind::Special => engine.remove_file(&place, &precondition).await,
+            }
+        })
+        .await
+    }
+
+    async fn permit_delete(&self, who: &Identity, place: &Place, precondition: &Precondition) -> Result<Kind> {
+        let target = self.permit(who, place, Action::Delete).await?;
+        if place.path.is_root() || self.mounts.any_within(&place.path) {
+            return Err(mounted(&place.path, "deleted"));
+        }
+        self.check(place, precondition)?;
+        Ok(target.attributes.kind)
+    }
+
+    async fn remove_file(&self, place: &Place, precondition: &Precondition) -> Result<()> {
+        let (storage, rest) = self.backend(&place.path)?;
+        let etag = place.target.as_ref().and_then(|target| target.attributes.etag.clone());
+        let condition = match etag {
+            Some(etag) if storage.abilities().conditional_write && !precondition.is_empty() => {
+                Condition::EtagIn(vec![etag])
+            }
+            _ => Condition::Always,
+        };
+        let forgotten = || self.metadata.apply(vec![Change::RemoveTree(place.path.clone())]);
+        match storage.remove(rest, condition).await {
+            Ok(()) => forgotten().await,
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
+                    forgotten().await?;
+                }
+                Err(about(&place.path, error))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Making directories, and taking empty ones away.
+//!
+//! Where a directory exists only as long as something is in it, a record stands for an empty one.
+
+use std::sync::Arc;
+
+use super::failure::{about, refuse};
+use super::parents::to_its_end;
+use super::place::{Place, bare_directory};
+use super::{Engine, Stored};
+use crate::error::{ErrorKind, Result};
+use crate::identity::Identity;
+use crate::metadata::Change;
+use crate::path::FilePath;
+use crate::storage::Kind;
+
+/// How many records are looked at at a time.
+const PAGE: u32 = 1000;
+
+impl Engine {
+    /// Makes a directory and its missing parents; one that exists already is fine.
+    pub async fn make_directory(self: &Arc<Self>, who: &Identity, path: &FilePath) -> Result<Stored> {
+        if let Some(stored) = self.directory_at(who, &self.find(path).await?).await? {
+            return Ok(stored);
+        }
+        let (engine, who, path) = (self.clone(), who.clone(), path.clone());
+        to_its_end(async move {
+            let mut made = Vec::new();
+            let stored = engine.make_locked(&who, &path, &mut made).await;
+            if stored.is_err() {
+                engine.unmake(&made).await;
+            }
+            stored
+        })
+        .await
+    }
+
+    /// The directory that is there, if one is; whether the caller may make it, if nothing is.
+    async fn directory_at(&self, who: &Identity, place: &Place) -> Result<Option<Stored>> {
+        let path = &place.path;
+        let Some(target) = &place.target else {
+            self.permit_creation(who, place).await?;
+            let (storage, _) = self.backend(path)?;
+            let abilities = storage.abilities();
+            if abilities.directories || (abilities.write && abilities.implicit_directories) {
+                return Ok(None);
+            }
+            let what = format!("cannot be made: its storage '{}' makes no directories", storage.name());
+            return Err(refuse(ErrorKind::Unsupported, path, &what));
+        };
+        let refused = match target.attributes.kind {
+            Kind::Directory => None,
+            _ => Some(refuse(ErrorKind::AlreadyExists, path, "exists already and is not a directory")),
+        };
+        self.permit_reach(who, place).await?;
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(Some(Stored { info: target.info(path), created: false })),
+        }
+    }
+
+    async fn make_locked(&self, who: &Identity, path: &FilePath, made: &mut Vec<FilePath>) -> Result<Stored> {
+        let (_guard, place) = self.settle(who, path, &[], made).await?;
+        if let Some(stored) = self.directory_at(who, &place).await? {
+            return Ok(stored);
+        }
+        let (storage, rest) = self.backend(path)?;
+        let record = self.new_record(who, path, Kind::Directory);
+        self.metadata.apply(vec![Change::RemoveTree(path.clone()), Change::Put(record.clone())]).await?;
+        let attributes = if storage.abilities().implicit_directories {
+            bare_directory()
+        } else {
+            match storage.make(rest, Some(record.mode)).await {
+                Ok(attributes) => attributes,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    // Another program was quicker: what is there is not the caller's.
+                    self.metadata.apply(vec![Change::Remove(path.clone())]).await?;
+                    return Err(about(path, error));
+                }
+                Err(error) => {
+                    self.forget_unstored(std::slice::from_ref(path)).await;
+                    return Err(about(path, error));
+                }
+            }
+        };
+        Ok(Stored { info: self.target(path, attributes, Some(record.into())).info(path), created: true })
+    }
+
+    /// Removes an empty directory with whatever is still recorded of it and below it.
+    pub(super) async fn remove_empty(&self, path: &FilePath) -> Result<()> {
+        let (storage, rest) = self.backend(path)?;
+        if storage.abilities().implicit_directories {
+            if !self.is_empty(path).await? {
+                return Err(refuse(ErrorKind::DirectoryNotEmpty, path, "is not empty"));
+            }
+        } else {
+            let removed = match storage.remove_directory(rest).await {
+                // A link to a directory is removed like a file.
+                Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                    storage.remove(rest, Default::default()).await
+                }
+                removed => removed,
+            };
+            match removed {
+                // Another program was quicker: the outcome is the same.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(about(path, error)),
+                Ok(()) => {}
+            }
+        }
+        self.metadata.apply(vec![Change::RemoveTree(path.clone())]).await
+    }
+
+    /// Whether nothing is in a directory, nothing mounted included.
+    pub(super) async fn is_empty(&self, path: &FilePath) -> Result<bool> {
+        if !self.mounts.names_in(path).is_empty() {
+            return Ok(false);
+        }
+        let (storage, rest) = self.backend(path)?;
+        match storage.list(rest, None, 1).await {
+            Ok(page) if !page.entries.is_empty() => return Ok(false),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(about(path, error)),
+            _ => {}
+        }
+        if !storage.abilities().implicit_directories {
+            return Ok(true);
+        }
+        let mut after: Option<String> = None;
+        loop {
+            let records = self.metadata.children(path, after.as_deref(), PAGE).await?;
+            if records.iter().any(|record| record.content.is_none()) {
+                return Ok(false);
+            }
+            match records.last() {
+                Some(last) => after = Some(last.path.name().into()),
+                None => return Ok(true),
+            }
+        }
+    }
+}

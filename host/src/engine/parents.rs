@@ -1,0 +1,172 @@
+//! The directories on the way to something new, made under a lock of their own.
+//!
+//! The lock of the topmost missing directory covers everything below it and is held only while directories are made, so
+//! that many uploads into a new directory wait for each other no longer than that. Parents that were made for something
+//! that then failed are taken away again, unless somebody put something there.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use tracing::Instrument;
+
+use super::Engine;
+use super::failure::{about, raced, refuse};
+use super::place::Place;
+use crate::error::{Error, ErrorKind, Result};
+use crate::identity::Identity;
+use crate::locks::Guard;
+use crate::metadata::Change;
+use crate::path::FilePath;
+use crate::storage::Kind;
+
+/// How often a change looks again when others remove its parents as fast as it makes them.
+const ATTEMPTS: usize = 16;
+
+/// Runs what must come to its end even if the client goes away meanwhile.
+pub(super) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let done = tokio::spawn(work.in_current_span()).await;
+    done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
+}
+
+/// Waits for locks until a moment in time.
+pub(super) struct Patience(Instant);
+
+impl Patience {
+    fn left(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Engine {
+    /// How long one change waits for all of its locks together.
+    pub(super) fn patience(&self) -> Patience {
+        Patience(Instant::now() + self.lock_wait)
+    }
+
+    pub(super) async fn lock(&self, paths: &[FilePath], patience: &Patience) -> Result<Guard> {
+        self.locks.acquire(paths, patience.left()).await
+    }
+
+    /// Locks a path whose parents exist, making those that do not; `made` learns which, also when this fails. Whoever
+    /// calls this looks again at what they may do: the place is as it is under the lock.
+    pub(super) async fn settle(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        also: &[FilePath],
+        made: &mut Vec<FilePath>,
+    ) -> Result<(Guard, Place)> {
+        let patience = self.patience();
+        for _ in 0..ATTEMPTS {
+            let locked: Vec<FilePath> = std::iter::once(path).chain(also).cloned().collect();
+            let guard = self.lock(&locked, &patience).await?;
+            let place = self.find(path).await?;
+            if self.unmade(&place).is_empty() {
+                return Ok((guard, place));
+            }
+            drop(guard);
+            self.make_parents(who, path, &patience, made).await?;
+        }
+        Err(raced(path))
+    }
+
+    async fn make_parents(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        patience: &Patience,
+        made: &mut Vec<FilePath>,
+    ) -> Result<()> {
+        let unmade = self.unmade(&self.find(path).await?);
+        let Some(top) = unmade.first() else { return Ok(()) };
+        let _guard = self.lock(std::slice::from_ref(top), patience).await?;
+        let place = self.find(path).await?;
+        if self.unmade(&place).first() != Some(top) {
+            // Somebody was quicker, or took more away: the caller looks again.
+            return Ok(());
+        }
+        self.permit_creation(who, &place).await?;
+        self.make_missing(who, &place, made).await
+    }
+
+    /// The directories on the way that the storage of a path still needs, the topmost first.
+    pub(super) fn unmade(&self, place: &Place) -> Vec<FilePath> {
+        let owner = self.mounts.owner(&place.path).map(|(mount, _)| mount);
+        match owner {
+            _ if place.target.is_some() || place.obstacle.is_some() => Vec::new(),
+            Some(mount) if place.bare && !mount.storage.abilities().implicit_directories => {
+                let inside = |one: &FilePath| *one != mount.path && one.is_within(&mount.path);
+                place.path.ancestors().into_iter().filter(inside).collect()
+            }
+            _ => place.missing.clone(),
+        }
+    }
+
+    async fn make_missing(&self, who: &Identity, place: &Place, made: &mut Vec<FilePath>) -> Result<()> {
+        let record = |path: &FilePath| {
+            // Whatever is still recorded further down belonged to something else.
+            let record = self.new_record(who, path, Kind::Directory);
+            [Change::RemoveTree(path.clone()), Change::Put(record)]
+        };
+        let (storage, _) = self.backend(&place.path)?;
+        self.metadata.apply(place.missing.iter().flat_map(record).collect()).await?;
+        if storage.abilities().implicit_directories {
+            made.extend_from_slice(&place.missing);
+            return Ok(());
+        }
+        for directory in self.unmade(place) {
+            let (_, rest) = self.backend(&directory)?;
+            let mode = 0o777 & !self.defaults.umask;
+            match storage.make(rest, Some(mode)).await {
+                Ok(_) => made.push(directory),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.expect_directory(&directory).await?,
+                Err(error) => {
+                    // The records of what was not made mean nothing, but the next to make it should not inherit them.
+                    self.forget_unstored(&place.missing).await;
+                    return Err(about(&directory, error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A mount may hide a file that its storage has where a directory is needed.
+    async fn expect_directory(&self, path: &FilePath) -> Result<()> {
+        match self.stored(path).await? {
+            Some(attributes) if attributes.kind != Kind::Directory => {
+                Err(refuse(ErrorKind::NotADirectory, path, "is not a directory in its storage; a mount hides it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes away what [`settle`](Self::settle) made, as far as it is empty.
+    pub(super) async fn unmake(&self, made: &[FilePath]) {
+        let Some(top) = made.first() else { return };
+        let taken_away = async {
+            let _guard = self.lock(std::slice::from_ref(top), &self.patience()).await?;
+            for directory in made.iter().rev() {
+                self.remove_empty(directory).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        if let Err(error) = taken_away.await {
+            tracing::debug!(directory = %top, %error, "a directory made for something that failed stays");
+        }
+    }
+
+    /// Forgets the records of paths that their storage does not have.
+    pub(super) async fn forget_unstored(&self, paths: &[FilePath]) {
+        for path in paths {
+            let forgotten = async {
+                match self.stored(path).await? {
+                    None => self.metadata.apply(vec![Change::Remove(path.clone())]).await,
+                    Some(_) => Ok(()),
+                }
+            };
+            if let Err(error) = forgotten.await {
+                tracing::debug!(%path, %error, "a record without an object stays");
+            }
+        }
+    }
+}

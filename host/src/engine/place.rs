@@ -1,0 +1,218 @@
+//! What a path names, and the directories on the way to it, at the moment of looking.
+//!
+//! Storage says what exists; mounts add the directories that lead to them; records say who owns it. What has no record
+//! is adopted: it belongs to the default owner and keeps the mode it has in its storage. It decides nothing.
+
+use std::sync::Arc;
+
+use super::failure::{if_any, refuse};
+use super::{Engine, Info};
+use crate::error::{ErrorKind, Result};
+use crate::identity::{Identity, Node};
+use crate::metadata::{Content, Record};
+use crate::path::FilePath;
+use crate::storage::{Attributes, Kind, Storage};
+
+/// A path, as it was found.
+pub(super) struct Place {
+    pub(super) path: FilePath,
+    /// The directories on the way that exist, the root first.
+    pub(super) ancestors: Vec<Node>,
+    /// Those that do not exist, the topmost first.
+    pub(super) missing: Vec<FilePath>,
+    /// What is on the way and is not a directory.
+    pub(super) obstacle: Option<FilePath>,
+    /// What the path names.
+    pub(super) target: Option<Target>,
+    /// The storage has nothing at the deepest ancestor that exists: a mount or a record makes it exist.
+    pub(super) bare: bool,
+}
+
+/// What a path names.
+pub(super) struct Target {
+    pub(super) attributes: Attributes,
+    pub(super) record: Option<Arc<Record>>,
+    pub(super) node: Node,
+}
+
+/// What is at a path, and whether it is there without its storage knowing.
+struct Seen {
+    attributes: Attributes,
+    bare: bool,
+}
+
+impl Engine {
+    /// Looks at a path with everything on the way to it, each as it is now.
+    pub(super) async fn find(&self, path: &FilePath) -> Result<Place> {
+        let record = self.metadata.get(path).await?;
+        let seen = self.look(path, record.as_deref()).await?;
+        let mut directories = path.ancestors();
+        let (mut missing, mut obstacle, mut bare) = (Vec::new(), None, false);
+        while let (None, Some(last)) = (&seen, directories.last()) {
+            match self.look(last, self.metadata.get(last).await?.as_deref()).await? {
+                Some(seen) if seen.attributes.kind == Kind::Directory => {
+                    bare = seen.bare;
+                    break;
+                }
+                Some(_) => {
+                    obstacle = directories.pop();
+                    missing.clear();
+                    break;
+                }
+                None => missing.extend(directories.pop()),
+            }
+        }
+        missing.reverse();
+        let mut ancestors = Vec::with_capacity(directories.len() + 1);
+        for directory in &directories {
+            let node = self.directory_node(directory).await?;
+            ancestors.push(node.unwrap_or_else(|| self.node(directory, Kind::Directory, None, None)));
+        }
+        let target = seen.map(|seen| self.target(path, seen.attributes, record));
+        Ok(Place { path: path.clone(), ancestors, missing, obstacle, target, bare })
+    }
+
+    /// The directories on the way to a path, the root first, trusting records where there are any; none if one of them
+    /// does not exist.
+    pub(super) async fn way_to(&self, path: &FilePath) -> Result<Option<Vec<Node>>> {
+        let directories = path.ancestors();
+        let mut nodes = Vec::with_capacity(directories.len());
+        for directory in &directories {
+            match self.directory_node(directory).await? {
+                Some(node) => nodes.push(node),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(nodes))
+    }
+
+    /// A directory as the permission model sees it; its storage is asked only where there is no record.
+    async fn directory_node(&self, path: &FilePath) -> Result<Option<Node>> {
+        let record = self.metadata.get(path).await?.filter(|record| record.content.is_none());
+        if record.is_some() || path.is_root() {
+            return Ok(Some(self.node(path, Kind::Directory, record.as_deref(), None)));
+        }
+        let seen = self.look(path, None).await?;
+        let directory = seen.filter(|seen| seen.attributes.kind == Kind::Directory);
+        Ok(directory.map(|seen| self.node(path, Kind::Directory, None, seen.attributes.mode)))
+    }
+
+    /// What exists at a path, whoever makes it exist.
+    async fn look(&self, path: &FilePath, record: Option<&Record>) -> Result<Option<Seen>> {
+        let mounted = path.is_root() || self.mounts.any_within(path);
+        let (mut stored, mut recorded) = (None, false);
+        if let Some((mount, rest)) = self.mounts.owner(path) {
+            stored = if_any(mount.storage.stat(rest).await)?;
+            recorded = mount.storage.abilities().implicit_directories && record.is_some_and(|r| r.content.is_none());
+        }
+        Ok(match stored {
+            Some(attributes) if !mounted || attributes.kind == Kind::Directory => {
+                Some(Seen { attributes, bare: false })
+            }
+            _ if mounted || recorded => Some(Seen { attributes: bare_directory(), bare: true }),
+            _ => None,
+        })
+    }
+
+    /// What the storage of a path has there, whatever mounts and records say.
+    pub(super) async fn stored(&self, path: &FilePath) -> Result<Option<Attributes>> {
+        match self.mounts.owner(path) {
+            Some((mount, rest)) => if_any(mount.storage.stat(rest).await),
+            None => Ok(None),
+        }
+    }
+
+    /// The storage of a path, and the path within it.
+    pub(super) fn backend<'a>(&self, path: &'a FilePath) -> Result<(Arc<dyn Storage>, &'a str)> {
+        match self.mounts.owner(path) {
+            Some((mount, rest)) => Ok((mount.storage.clone(), rest)),
+            None => Err(refuse(ErrorKind::NotFound, path, "is not in any storage: nothing is mounted there")),
+        }
+    }
+
+    /// What was found at a path, with the record that belongs to it.
+    pub(super) fn target(&self, path: &FilePath, attributes: Attributes, record: Option<Arc<Record>>) -> Target {
+        // A file where a directory was recorded, or the reverse, is not what was recorded.
+        let record = record.filter(|record| record.content.is_none() == (attributes.kind == Kind::Directory));
+        let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
+        Target { attributes, record, node }
+    }
+
+    fn node(&self, path: &FilePath, kind: Kind, record: Option<&Record>, mode: Option<u32>) -> Node {
+        if let Some(Record { owner, group, mode, .. }) = record {
+            return Node { kind, owner: owner.clone(), group: group.clone(), mode: *mode };
+        }
+        let mode = match (mode, kind) {
+            _ if path.is_root() => self.defaults.root_mode,
+            (Some(mode), _) => mode & 0o7777,
+            (None, Kind::Directory) => 0o755,
+            (None, _) => 0o644,
+        };
+        Node { kind, owner: self.defaults.owner.clone(), group: self.defaults.group.clone(), mode }
+    }
+
+    /// The record of something that a caller makes.
+    pub(super) fn new_record(&self, who: &Identity, path: &FilePath, kind: Kind) -> Record {
+        let (all, content) = match kind {
+            Kind::Directory => (0o777, None),
+            _ => (0o666, Some(Content::default())),
+        };
+        Record {
+            path: path.clone(),
+            owner: who.subject.clone(),
+            group: who.groups.first().unwrap_or(&who.subject).clone(),
+            mode: all & !self.defaults.umask,
+            content,
+            revision: 0,
+        }
+    }
+}
+
+impl Target {
+    /// The record of this, made of what it was adopted with if it had none.
+    pub(super) fn to_record(&self, path: &FilePath) -> Record {
+        let Node { kind, owner, group, mode } = &self.node;
+        let adopted = || Record {
+            path: path.clone(),
+            owner: owner.clone(),
+            group: group.clone(),
+            mode: *mode,
+            content: (*kind != Kind::Directory).then(Content::default),
+            revision: 0,
+        };
+        self.record.as_deref().cloned().unwrap_or_else(adopted)
+    }
+
+    /// All that is known of this.
+    pub(super) fn info(&self, path: &FilePath) -> Info {
+        let Self { attributes, record, node } = self;
+        let is_file = attributes.kind == Kind::File;
+        // What was recorded of the bytes holds only as long as they are the same bytes.
+        let content = record.as_ref().and_then(|record| record.content.as_ref());
+        let content = content.filter(|content| is_file && content.etag == attributes.etag);
+        let content_type = content.and_then(|content| content.content_type.clone());
+        let content_type = content_type.or_else(|| attributes.content_type.clone()).or_else(|| guess(path));
+        Info {
+            path: path.clone(),
+            kind: attributes.kind,
+            size: if is_file { attributes.size } else { 0 },
+            etag: attributes.etag.clone(),
+            modified: attributes.modified,
+            mode: node.mode,
+            owner: node.owner.clone(),
+            group: node.group.clone(),
+            content_type: content_type.filter(|_| is_file),
+            // A storage without etags cannot tell whether the bytes are still the same.
+            sha256: content.filter(|content| content.etag.is_some()).and_then(|content| content.sha256),
+        }
+    }
+}
+
+/// A directory that only a mount or a record makes exist.
+pub(super) fn bare_directory() -> Attributes {
+    Attributes { kind: Kind::Directory, size: 0, etag: None, modified: None, mode: None, content_type: None }
+}
+
+fn guess(path: &FilePath) -> Option<String> {
+    mime_guess::from_path(path.name()).first_raw().map(Into::into)
+}

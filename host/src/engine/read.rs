@@ -1,0 +1,81 @@
+//! Reading: what a path names, and its bytes.
+//!
+//! No locks: an object is described as it was opened, so a reader gets one version whatever writers do.
+
+use super::failure::{about, special};
+use super::{Engine, Info};
+use crate::error::{ErrorKind, Result};
+use crate::identity::{Action, Identity, Question};
+use crate::path::FilePath;
+use crate::source::Source;
+use crate::storage::{Condition, Kind};
+
+/// What a path turned out to be.
+pub enum Opened {
+    /// Bytes.
+    File {
+        /// Of the object as opened.
+        info: Info,
+        /// The whole of it.
+        source: Source,
+    },
+    /// Names; see [`Engine::list`].
+    Directory(Info),
+}
+
+impl Engine {
+    /// Opens what a path names, whole.
+    pub async fn open(&self, who: &Identity, path: &FilePath) -> Result<Opened> {
+        // The quick way for what is there: one read, one question. Whatever is not a file is looked at with care.
+        if let Some((info, source)) = self.open_file(who, path).await? {
+            return Ok(Opened::File { info, source });
+        }
+        let place = self.find(path).await?;
+        let target = self.permit(who, &place, Action::Read).await?;
+        let info = target.info(path);
+        match info.kind {
+            Kind::Directory => Ok(Opened::Directory(info)),
+            Kind::Special => Err(special(path)),
+            Kind::File => {
+                // It was not there a moment ago, or its storage cannot open it.
+                let (storage, rest) = self.backend(path)?;
+                let read = storage.read(rest, None, Condition::Always).await;
+                let (attributes, source) = read.map_err(|error| about(path, error))?;
+                let info = self.target(path, attributes, target.record.clone()).info(path);
+                Ok(Opened::File { info, source })
+            }
+        }
+    }
+
+    /// What a path names.
+    pub async fn stat(&self, who: &Identity, path: &FilePath) -> Result<Info> {
+        let place = self.find(path).await?;
+        let target = self.permit(who, &place, Action::Read).await?;
+        Ok(target.info(path))
+    }
+
+    /// Opens a file; none if anything about it needs a closer look.
+    async fn open_file(&self, who: &Identity, path: &FilePath) -> Result<Option<(Info, Source)>> {
+        let Some((mount, rest)) = self.mounts.owner(path) else { return Ok(None) };
+        if self.mounts.any_within(path) {
+            return Ok(None);
+        }
+        let Some(ancestors) = self.way_to(path).await? else { return Ok(None) };
+        let record = self.metadata.get(path).await?;
+        let (attributes, source) = match mount.storage.read(rest, None, Condition::Always).await {
+            Ok(opened) => opened,
+            // A backend that is down is down for the closer look as well.
+            Err(error) if error.kind().is_retryable() => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let target = self.target(path, attributes, record);
+        let node = Some(target.node.clone());
+        let question = Question { action: Action::Read, path: path.to_string(), target: node, ancestors };
+        self.authorizer.require(who, &[question]).await?;
+        Ok(Some((target.info(path), source)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! What a crash leaves between storage and metadata, healed.
+//!
+//! The storage is the truth: if it moved something, the records follow; if it did not, they stay.
+
+use super::Engine;
+use crate::error::Result;
+use crate::metadata::{Change, Intent, IntentId};
+use crate::path::FilePath;
+
+impl Engine {
+    /// Heals everything that was begun and not ended; answers how much. What cannot be healed now, because its storage
+    /// does not answer, stays for the next time.
+    pub async fn recover(&self) -> Result<usize> {
+        let mut healed = 0;
+        for (id, Intent::Rename { from, to }) in self.metadata.intents().await? {
+            match self.heal(id, &from, &to).await {
+                Ok(()) => healed += 1,
+                Err(error) => tracing::warn!(%from, %to, %error, "an interrupted move cannot be healed yet"),
+            }
+        }
+        Ok(healed)
+    }
+
+    /// Makes the records agree with what the storage did, or did not do, of a move.
+    pub(super) async fn heal(&self, id: IntentId, from: &FilePath, to: &FilePath) -> Result<()> {
+        let moved = self.stored(from).await?.is_none() && self.stored(to).await?.is_some();
+        // Every move begins with a record of what moves: without one, the records have moved already.
+        let changes = match self.metadata.get(from).await? {
+            Some(_) if moved => self.moved(id, from, to),
+            _ => vec![Change::End(id)],
+        };
+        self.metadata.apply(changes).await
+    }
+
+    /// The end of a move that the storage carried out.
+    pub(super) fn moved(&self, id: IntentId, from: &FilePath, to: &FilePath) -> Vec<Change> {
+        vec![Change::Rename { from: from.clone(), to: to.clone() }, Change::End(id)]
+    }
+}

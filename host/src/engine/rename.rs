@@ -1,0 +1,181 @@
+//! Moving a file, or a directory with everything below it, in one step.
+//!
+//! A move cannot be told from its outcome once records and objects disagree, so it is recorded as an intent before the
+//! storage is asked; `recovery` heals what a crash leaves. Within one storage only: a move never becomes a copy.
+
+use std::sync::Arc;
+
+use super::failure::{about, mounted, raced, refuse};
+use super::parents::to_its_end;
+use super::place::Place;
+use super::{Engine, Precondition};
+use crate::error::{Error, ErrorKind, Result};
+use crate::identity::{Action, Identity};
+use crate::metadata::{Change, Intent};
+use crate::path::FilePath;
+use crate::storage::{Condition, Kind};
+
+/// How to move.
+#[derive(Debug, Clone)]
+pub struct RenameOptions {
+    /// The new path, whole.
+    pub destination: FilePath,
+    /// Replace a file or an empty directory that is there.
+    pub overwrite: bool,
+    /// Make the directories on the way that are missing.
+    pub create_parents: bool,
+    /// About what is moved.
+    pub precondition: Precondition,
+}
+
+impl Engine {
+    /// Moves what a path names; answers where it is now.
+    pub async fn rename(self: &Arc<Self>, who: &Identity, path: &FilePath, options: RenameOptions) -> Result<FilePath> {
+        let destination = options.destination.clone();
+        if destination != *path && destination.is_within(path) {
+            let message = format!("'{path}' cannot be moved into itself, to '{destination}'");
+            return Err(Error::new(ErrorKind::BadRequest, message));
+        }
+        let (from, to) = (self.find(path).await?, self.find(&destination).await?);
+        self.permit_move(who, &from, &options.precondition).await?;
+        if destination == *path {
+            return Ok(destination);
+        }
+        self.permit_arrival(who, &from, &to, &options).await?;
+        if path.is_within(&destination) {
+            // What it would replace held it a moment ago.
+            return Err(raced(&destination));
+        }
+        let (engine, who, path) = (self.clone(), who.clone(), path.clone());
+        // A directory that only a mount makes exist has to be made in the storage, whatever was asked for.
+        let settle = options.create_parents || (to.missing.is_empty() && !self.unmade(&to).is_empty());
+        to_its_end(async move {
+            let mut made = Vec::new();
+            let moved = engine.rename_locked(&who, &path, &options, settle, &mut made).await;
+            if moved.is_err() {
+                engine.unmake(&made).await;
+            }
+            moved.map(|()| destination)
+        })
+        .await
+    }
+
+    async fn permit_move(&self, who: &Identity, from: &Place, precondition: &Precondition) -> Result<()> {
+        self.permit(who, from, Action::Move).await?;
+        if from.path.is_root() || self.mounts.any_within(&from.path) {
+            return Err(mounted(&from.path, "moved"));
+        }
+        self.check(from, precondition)
+    }
+
+    /// Whether what is at `from` may arrive at `to`, and can.
+    async fn permit_arrival(&self, who: &Identity, from: &Place, to: &Place, options: &RenameOptions) -> Result<()> {
+        if let (Some(parent), false) = (to.missing.last(), options.create_parents) {
+            let error = refuse(ErrorKind::NotFound, parent, "does not exist; ask for parents to be created");
+            return Err(self.tell(who, to, error).await);
+        }
+        match &to.target {
+            None => self.permit_creation(who, to).await?,
+            Some(_) if !options.overwrite => {
+                let error = refuse(ErrorKind::AlreadyExists, &to.path, "exists already; ask for it to be overwritten");
+                return Err(self.tell(who, to, error).await);
+            }
+            Some(target) => {
+                let mut questions = self.creation(who, to);
+                questions.push(to.question(Action::Delete, target));
+                self.authorizer.require(who, &questions).await?;
+            }
+        }
+        let same_mount = match (self.mounts.owner(&from.path), self.mounts.owner(&to.path)) {
+            (Some((one, _)), Some((other, _))) => one.path == other.path,
+            _ => false,
+        };
+        if self.mounts.any_within(&to.path) {
+            return Err(mounted(&to.path, "replaced"));
+        }
+        let (storage, _) = self.backend(&to.path)?;
+        if !same_mount {
+            let what =
+                format!("is in another storage than '{}', and moves across storages are not supported", from.path);
+            return Err(refuse(ErrorKind::Unsupported, &to.path, &what));
+        }
+        if !storage.abilities().rename {
+            let what = format!("cannot be moved: its storage '{}' does not rename", storage.name());
+            return Err(refuse(ErrorKind::Unsupported, &from.path, &what));
+        }
+        self.check_replacement(from, to).await
+    }
+
+    /// A file replaces a file, and a directory an empty directory.
+    async fn check_replacement(&self, from: &Place, to: &Place) -> Result<()> {
+        let (Some(source), Some(target)) = (&from.target, &to.target) else { return Ok(()) };
+        let is_directory = |kind| kind == Kind::Directory;
+        match (is_directory(source.attributes.kind), is_directory(target.attributes.kind)) {
+            (false, true) => Err(refuse(ErrorKind::IsADirectory, &to.path, "is a directory and cannot become a file")),
+            (true, false) => {
+                Err(refuse(ErrorKind::NotADirectory, &to.path, "is not a directory and cannot become one"))
+            }
+            (true, true) if !self.is_empty(&to.path).await? => {
+                Err(refuse(ErrorKind::DirectoryNotEmpty, &to.path, "is not empty"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn rename_locked(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        options: &RenameOptions,
+        settle: bool,
+        made: &mut Vec<FilePath>,
+    ) -> Result<()> {
+        let destination = &options.destination;
+        let (_guard, to) = if settle {
+            self.settle(who, destination, std::slice::from_ref(path), made).await?
+        } else {
+            let guard = self.lock(&[path.clone(), destination.clone()], &self.patience()).await?;
+            (guard, self.find(destination).await?)
+        };
+        let from = self.find(path).await?;
+        self.permit_move(who, &from, &options.precondition).await?;
+        self.permit_arrival(who, &from, &to, options).await?;
+        self.carry_out(&from, &to, options).await
+    }
+
+    async fn carry_out(&self, from: &Place, to: &Place, options: &RenameOptions) -> Result<()> {
+        let Some(source) = &from.target else { return Err(from.absence()) };
+        let (storage, rest) = self.backend(&from.path)?;
+        let (_, destination) = self.backend(&to.path)?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| Error::internal(error.to_string()))?;
+        let intent = Intent::Rename { from: from.path.clone(), to: to.path.clone() };
+        // What is adopted gets its record now: recovery knows by it that the records have not moved yet.
+        let adopted = source.record.is_none().then(|| Change::Put(source.to_record(&from.path)));
+        self.metadata.apply(adopted.into_iter().chain([Change::Begin(id, intent)]).collect()).await?;
+        let condition = match &to.target {
+            None if storage.abilities().conditional_write => Condition::Absent,
+            _ => Condition::Always,
+        };
+        let Err(error) = storage.rename(rest, destination, condition).await else {
+            return self.metadata.apply(self.moved(id, &from.path, &to.path)).await;
+        };
+        if let Err(error) = self.heal(id, &from.path, &to.path).await {
+            tracing::warn!(from = %from.path, to = %to.path, %error, "a failed move is left to the next start");
+        }
+        Err(match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed if options.overwrite => {
+                raced(&to.path).because(error)
+            }
+            ErrorKind::PreconditionFailed => {
+                refuse(ErrorKind::AlreadyExists, &to.path, "exists already; ask for it to be overwritten")
+                    .because(error)
+            }
+            ErrorKind::NotFound => about(&from.path, error),
+            _ => about(&to.path, error),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The names in a directory, sorted, and a small memory of those that are expensive to read.
+//!
+//! A large directory is paged through in thousands of calls, each of which would read and sort all of it. What is
+//! remembered is keyed by the times of the directory, which move with every change of its names, and only where they
+//! can be trusted: on filesystems of this machine, and not while the last change is so recent that another one could
+//! get the same time.
+
+use std::mem::size_of;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use rustix::fs::{RawDir, Stat, fstat, fstatfs};
+use rustix::io::Errno;
+
+use super::attributes::nanoseconds;
+use super::place::is_reserved;
+use crate::path::check_name;
+
+/// What is remembered altogether, in bytes.
+const CAPACITY: u64 = 32 << 20;
+/// Directories with fewer names are read again each time.
+const WORTH: usize = 1000;
+/// How far apart two changes of a directory must be to have different times for certain; more than any clock tick.
+const SETTLED: i64 = 2_000_000_000;
+/// How long a directory is remembered that nobody asks for.
+const IDLE: Duration = Duration::from_secs(60);
+/// Filesystems that keep the times of a directory themselves, by their magic numbers (`man 2 statfs`): ext, XFS, Btrfs,
+/// tmpfs, F2FS, ZFS and overlayfs. Anything else may be a view of a machine that changes names behind our back.
+const TRUSTED: [u64; 7] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x2fc1_2fc1, 0x794c_7630];
+
+/// The names in a directory that paths can spell, in byte order.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    text: String,
+    spans: Vec<Span>,
+    /// How many names no path can spell: not UTF-8, or with control characters.
+    pub(super) unspeakable: usize,
+    /// Whether something else lies there that is never listed.
+    pub(super) reserved: bool,
+}
+
+/// Where a name is in the text. Eight bytes, for there may be millions.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    length: u16,
+}
+
+impl Names {
+    /// Reads those of a directory that was just opened.
+    pub(super) fn read(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let mut names = Self::default();
+        let mut buffer = Vec::with_capacity(64 << 10);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            names.add(entry?.file_name().to_bytes())?;
+        }
+        let text = &names.text;
+        names.spans.sort_unstable_by(|a, b| a.of(text).cmp(b.of(text)));
+        // A directory that changes while it is read may give a name twice.
+        names.spans.dedup_by(|a, b| a.of(text) == b.of(text));
+        Ok(names)
+    }
+
+    fn add(&mut self, name: &[u8]) -> Result<(), Errno> {
+        match std::str::from_utf8(name) {
+            Ok("." | "..") => {}
+            Ok(name) if is_reserved(name) => self.reserved = true,
+            Ok(name) if check_name(name).is_ok() => {
+                let start = u32::try_from(self.text.len()).map_err(|_| Errno::OVERFLOW)?;
+                let length = u16::try_from(name.len()).map_err(|_| Errno::OVERFLOW)?;
+                self.spans.push(Span { start, length });
+                self.text.push_str(name);
+            }
+            _ => self.unspeakable += 1,
+        }
+        Ok(())
+    }
+
+    /// Those that are greater than `after`.
+    pub(super) fn after(&self, after: Option<&str>) -> impl Iterator<Item = &str> {
+        let first = after.map_or(0, |after| self.spans.partition_point(|span| span.of(&self.text) <= after));
+        self.spans[first..].iter().map(|span| span.of(&self.text))
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+}
+
+impl Span {
+    fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.start as usize + self.length as usize]
+    }
+}
+
+/// The memory.
+pub(super) struct Snapshots(Cache<Key, Arc<Names>>);
+
+/// A directory in a certain state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    device: u64,
+    inode: u64,
+    modified: i64,
+    changed: i64,
+}
+
+impl Snapshots {
+    pub(super) fn new() -> Self {
+        let weigh = |_: &Key, names: &Arc<Names>| u32::try_from(names.bytes()).unwrap_or(u32::MAX);
+        let cache = Cache::builder().max_capacity(CAPACITY).weigher(weigh).time_to_idle(IDLE);
+        Self(cache.eviction_policy(EvictionPolicy::lru()).build())
+    }
+
+    /// The names in a directory that was just opened, at the time `now`.
+    pub(super) fn names(&self, directory: BorrowedFd<'_>, now: i64) -> Result<Arc<Names>, Errno> {
+        let before = Key::of(&fstat(directory)?);
+        if let Some(names) = self.0.get(&before) {
+            return Ok(names);
+        }
+        let names = Arc::new(Names::read(directory)?);
+        let settled = now.checked_sub(before.modified.max(before.changed)).is_some_and(|age| age > SETTLED);
+        if settled && names.spans.len() >= WORTH && keeps_times(directory) && before == Key::of(&fstat(directory)?) {
+            self.0.insert(before, names.clone());
+        }
+        Ok(names)
+    }
+}
+
+fn keeps_times(directory: impl AsFd) -> bool {
+    // The type is signed on some machines; the numbers have 32 bits on all of them.
+    fstatfs(directory).is_ok_and(|filesystem| TRUSTED.contains(&(filesystem.f_type as u64 & 0xffff_ffff)))
+}
+
+impl Key {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+
+    use super::super::clock::now;
+    use super::*;
+
+    fn folder(names: usize) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..names {
+            File::create(folder.path().join(format!("{number:04}"))).expect("makes a file");
+        }
+        folder
+    }
+
+    fn names(snapshots: &Snapshots, directory: &Path, later: i64) -> Arc<Names> {
+        let directory: OwnedFd = File::open(directory).expect("opens").into();
+        snapshots.names(directory.as_fd(), now() + later).expect("reads")
+    }
+
+    #[test]
+    fn a_settled_directory_is_read_once_until_it_changes() {
+        let (folder, snapshots) = (folder(WORTH), Snapshots::new());
+        let first = names(&snapshots, folder.path(), SETTLED + 1);
+        assert_eq!(first.after(None).count(), WORTH);
+        assert!(Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)), "it is remembered");
+        File::create(folder.path().join("new")).expect("makes a file");
+        assert_eq!(names(&snapshots, folder.path(), 0).after(None).last(), Some("new"));
+    }
+
+    #[test]
+    fn a_directory_that_just_changed_is_read_again() {
+        let (folder, snapshots) = (folder(WORTH), Snapshots::new());
+        // A time set by hand does not hide the change.
+        let long_ago = Timespec { tv_sec: 1_000_000, tv_nsec: 0 };
+        let times = Timestamps { last_access: long_ago, last_modification: long_ago };
+        utimensat(CWD, folder.path(), &times, AtFlags::empty()).expect("sets the time");
+        let first = names(&snapshots, folder.path(), 0);
+        assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)));
+    }
+
+    #[test]
+    fn a_small_directory_is_read_again() {
+        let (folder, snapshots) = (folder(WORTH - 1), Snapshots::new());
+        let first = names(&snapshots, folder.path(), SETTLED + 1);
+        assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)));
+    }
+}

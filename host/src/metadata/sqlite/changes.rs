@@ -1,0 +1,174 @@
+//! Carries out changes, one statement after the other, in a transaction that somebody else began and will end.
+
+use sqlx::SqliteConnection;
+
+use super::row::RENAME;
+use crate::error::{Error, ErrorKind};
+use crate::metadata::{Change, Intent, IntentId, Record};
+use crate::path::{FilePath, MAX_PATH, PathError};
+
+/// Why changes were not carried out.
+pub(super) enum Failure {
+    /// They cannot be; the transaction goes on without them.
+    Refused(Error),
+    /// The database failed; nothing is known of the transaction.
+    Broken(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Broken(cause)
+    }
+}
+
+/// Carries out all of the changes in order. `revision` is the last one that was given.
+pub(super) async fn carry_out(
+    connection: &mut SqliteConnection,
+    changes: &[Change],
+    revision: &mut i64,
+) -> Result<(), Failure> {
+    for change in changes {
+        match change {
+            Change::Put(record) => {
+                *revision += 1;
+                put(connection, record, *revision).await?;
+            }
+            Change::Remove(path) => remove(connection, path).await?,
+            Change::RemoveTree(path) => remove_tree(connection, path).await?,
+            Change::Rename { from, to } => {
+                *revision += 1;
+                rename(connection, from, to, *revision).await?;
+            }
+            Change::Begin(id, intent) => begin(connection, id, intent).await?,
+            Change::End(id) => end(connection, id).await?,
+        }
+    }
+    Ok(())
+}
+
+/// The bounds, both exclusive, of everything below a directory.
+pub(super) fn below(directory: &FilePath) -> (Vec<u8>, Vec<u8>) {
+    let prefix = if directory.is_root() { "" } else { directory.as_str() };
+    (format!("{prefix}/").into_bytes(), format!("{prefix}0").into_bytes())
+}
+
+/// The depth of a path, as SQLite counts.
+pub(super) fn depth(path: &FilePath) -> i64 {
+    // At most MAX_PATH, so it fits.
+    path.depth() as i64
+}
+
+async fn put(connection: &mut SqliteConnection, record: &Record, revision: i64) -> Result<(), sqlx::Error> {
+    let content = record.content.as_ref();
+    let put = "REPLACE INTO records \
+        (path, depth, owner, \"group\", mode, has_content, etag, content_type, sha256, revision) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sqlx::query(put)
+        .bind(record.path.as_str().as_bytes())
+        .bind(depth(&record.path))
+        .bind(&record.owner)
+        .bind(&record.group)
+        .bind(record.mode)
+        .bind(content.is_some())
+        .bind(content.and_then(|content| content.etag.as_deref()))
+        .bind(content.and_then(|content| content.content_type.as_deref()))
+        .bind(content.and_then(|content| content.sha256.as_ref()).map(|digest| digest.as_slice()))
+        .bind(revision)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn remove(connection: &mut SqliteConnection, path: &FilePath) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM records WHERE path = ?").bind(path.as_str().as_bytes()).execute(connection).await?;
+    Ok(())
+}
+
+/// Deletes what is strictly below a path.
+pub(super) const REMOVE_BELOW: &str = "DELETE FROM records WHERE path > ? AND path < ?";
+
+async fn remove_tree(connection: &mut SqliteConnection, path: &FilePath) -> Result<(), sqlx::Error> {
+    remove(connection, path).await?;
+    let (lower, upper) = below(path);
+    sqlx::query(REMOVE_BELOW).bind(lower).bind(upper).execute(connection).await?;
+    Ok(())
+}
+
+/// Re-keys what is strictly below a path. `substr` counts bytes in a blob, and `||` makes a text of blobs without
+/// touching their bytes, which the cast turns back.
+pub(super) const RENAME_BELOW: &str = "UPDATE records SET path = CAST(? || substr(path, ?) AS BLOB), \
+    depth = depth + ?, revision = ? WHERE path > ? AND path < ?";
+
+async fn rename(
+    connection: &mut SqliteConnection,
+    from: &FilePath,
+    to: &FilePath,
+    revision: i64,
+) -> Result<(), Failure> {
+    if from == to {
+        return Ok(());
+    }
+    refuse_too_long(connection, from, to).await?;
+    remove_tree(connection, to).await?;
+    sqlx::query("UPDATE records SET path = ?, depth = ?, revision = ? WHERE path = ?")
+        .bind(to.as_str().as_bytes())
+        .bind(depth(to))
+        .bind(revision)
+        .bind(from.as_str().as_bytes())
+        .execute(&mut *connection)
+        .await?;
+    // Neither is the root: `Change::check` refused that, since every path is within it.
+    let (lower, upper) = below(from);
+    sqlx::query(RENAME_BELOW)
+        .bind(to.as_str().as_bytes())
+        .bind(from.as_str().len() as i64 + 1)
+        .bind(depth(to) - depth(from))
+        .bind(revision)
+        .bind(lower)
+        .bind(upper)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The longest path below `from` has to fit below `to` as well.
+async fn refuse_too_long(connection: &mut SqliteConnection, from: &FilePath, to: &FilePath) -> Result<(), Failure> {
+    if to.as_str().len() <= from.as_str().len() {
+        return Ok(());
+    }
+    let (lower, upper) = below(from);
+    let longest: Option<i64> = sqlx::query_scalar("SELECT max(length(path)) FROM records WHERE path > ? AND path < ?")
+        .bind(lower)
+        .bind(upper)
+        .fetch_one(connection)
+        .await?;
+    let longest = longest.and_then(|longest| usize::try_from(longest).ok()).unwrap_or_default();
+    let moved = (longest + to.as_str().len()).saturating_sub(from.as_str().len());
+    if longest == 0 || moved <= MAX_PATH {
+        return Ok(());
+    }
+    let message = format!("cannot move {from} to {to}: {}", PathError::TooLong(moved));
+    Err(Failure::Refused(Error::new(ErrorKind::BadRequest, message)))
+}
+
+async fn begin(connection: &mut SqliteConnection, id: &IntentId, intent: &Intent) -> Result<(), Failure> {
+    let Intent::Rename { from, to } = intent;
+    let begun =
+        sqlx::query("INSERT INTO intents (id, kind, source, target) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(id.as_slice())
+            .bind(RENAME)
+            .bind(from.as_str().as_bytes())
+            .bind(to.as_str().as_bytes())
+            .execute(connection)
+            .await?;
+    if begun.rows_affected() == 0 {
+        let message = format!("the intent {} was begun before", hex::encode(id));
+        return Err(Failure::Refused(Error::new(ErrorKind::AlreadyExists, message)));
+    }
+    Ok(())
+}
+
+async fn end(connection: &mut SqliteConnection, id: &IntentId) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM intents WHERE id = ?").bind(id.as_slice()).execute(connection).await?;
+    Ok(())
+}

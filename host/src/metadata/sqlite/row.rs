@@ -1,0 +1,67 @@
+//! Rows, and what they say. What is read back was checked when it was written, but a file can be damaged or edited, so
+//! it is checked again.
+
+use super::failure::damaged;
+use crate::error::{Error, Result};
+use crate::metadata::{Content, Intent, IntentId, Record};
+use crate::path::FilePath;
+
+/// The direct children of a directory: one scan of one level. The index is named because the planner, without
+/// statistics, could walk the whole subtree instead.
+pub(super) const CHILDREN: &str = "SELECT * FROM records INDEXED BY records_by_depth \
+    WHERE depth = ? AND path > ? AND path < ? ORDER BY path LIMIT ?";
+
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    path: Vec<u8>,
+    owner: String,
+    group: String,
+    mode: u32,
+    has_content: bool,
+    etag: Option<String>,
+    content_type: Option<String>,
+    sha256: Option<Vec<u8>>,
+    revision: i64,
+}
+
+impl Row {
+    pub(super) fn record(self) -> Result<Record> {
+        let wrong = || damaged("a digest has the wrong length");
+        let sha256 = self.sha256.map(|digest| digest.try_into().map_err(|_| wrong())).transpose()?;
+        let content = Content { etag: self.etag, content_type: self.content_type, sha256 };
+        Ok(Record {
+            path: path(self.path)?,
+            owner: self.owner,
+            group: self.group,
+            mode: self.mode,
+            content: self.has_content.then_some(content),
+            revision: self.revision.cast_unsigned(),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct IntentRow {
+    id: Vec<u8>,
+    kind: String,
+    source: Vec<u8>,
+    target: Vec<u8>,
+}
+
+/// The kind of [`Intent::Rename`].
+pub(super) const RENAME: &str = "rename";
+
+impl IntentRow {
+    pub(super) fn intent(self) -> Result<(IntentId, Intent)> {
+        let id = self.id.try_into().map_err(|_| damaged("the id of an intent has the wrong length"))?;
+        match self.kind.as_str() {
+            RENAME => Ok((id, Intent::Rename { from: path(self.source)?, to: path(self.target)? })),
+            other => Err(damaged(&format!("an intent of the unknown kind '{other}'"))),
+        }
+    }
+}
+
+fn path(bytes: Vec<u8>) -> Result<FilePath> {
+    let text = String::from_utf8(bytes).map_err(Error::internal)?;
+    FilePath::parse(&text).map_err(|cause| damaged(&format!("{text:?} is not a path: {cause}")))
+}

@@ -1,0 +1,104 @@
+//! What may be relied upon when things go wrong or happen at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::metadata::Intent;
+
+pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
+    let intent = |n: u8| ([n; 16], Intent::Rename { from: path(&format!("/ä{n}")), to: path("/to") });
+    let begin = |n: u8| Change::Begin(intent(n).0, intent(n).1);
+    let store = place.open().await;
+    store.apply(vec![begin(9), begin(1)]).await.expect("begun");
+    store.apply(vec![put("/x"), begin(5)]).await.expect("begun");
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(store.intents().await.expect("read"), [intent(9), intent(1), intent(5)]);
+    store.apply(vec![rename("/x", "/y"), Change::End([1; 16]), Change::End([77; 16])]).await.expect("ended");
+    assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5)]);
+    store.apply(vec![begin(1)]).await.expect("begun again");
+    assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5), intent(1)]);
+}
+
+pub(crate) async fn carries_out_all_or_nothing(place: &impl Place) {
+    let store = filled(place, &["/kept", "/kept/inner"]).await;
+    let intent = Intent::Rename { from: path("/a"), to: path("/b") };
+    store.apply(vec![Change::Begin([1; 16], intent.clone())]).await.expect("begun");
+    let refused = vec![
+        put("/new"),
+        Change::RemoveTree(path("/kept/inner")),
+        rename("/kept", "/moved"),
+        Change::Begin([2; 16], intent.clone()),
+        Change::Begin([1; 16], intent.clone()),
+    ];
+    assert_eq!(store.apply(refused).await.expect_err("begun twice").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(all(&store).await, ["/kept", "/kept/inner"]);
+    assert_eq!(store.intents().await.expect("read"), [([1; 16], intent)]);
+    store.apply(Vec::new()).await.expect("nothing to do");
+    let in_order = vec![put("/1"), rename("/1", "/2"), put("/1"), Change::Remove(path("/2")), rename("/1", "/3")];
+    store.apply(in_order).await.expect("changed");
+    assert_eq!(all(&store).await, ["/3", "/kept", "/kept/inner"]);
+}
+
+pub(crate) async fn one_refusal_does_not_fail_the_others(place: &impl Place) {
+    let store = place.open().await;
+    let intent = Intent::Rename { from: path("/a"), to: path("/b") };
+    store.apply(vec![Change::Begin([0; 16], intent.clone())]).await.expect("begun");
+    let changes = (0..300).map(|n| {
+        let mut changes = vec![put(&format!("/f{n}"))];
+        if n % 7 == 0 {
+            changes.push(Change::Begin([0; 16], intent.clone()));
+        }
+        store.apply(changes)
+    });
+    let outcomes = futures_util::future::join_all(changes).await;
+    for (n, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(outcome.is_err(), n % 7 == 0, "{n}: {outcome:?}");
+        assert_eq!(has(&store, &format!("/f{n}")).await, n % 7 != 0);
+    }
+}
+
+pub(crate) async fn keeps_what_it_answered(place: &impl Place) {
+    for round in 0..3 {
+        let store = place.open().await;
+        for earlier in 0..round {
+            assert!(has(&store, &format!("/{earlier}")).await);
+        }
+        store.apply(vec![put(&format!("/{round}"))]).await.expect("put");
+        drop(store);
+    }
+}
+
+pub(crate) async fn never_goes_back_in_time(place: &impl Place) {
+    const LAST: u32 = 150;
+    let store = Arc::new(filled(place, &["/a"]).await);
+    let answered = Arc::new(AtomicU32::new(0));
+    let readers = (0..4).map(|_| {
+        let (store, answered) = (store.clone(), answered.clone());
+        tokio::spawn(async move {
+            let mut seen = 0;
+            while seen < LAST {
+                let at_least = answered.load(Ordering::SeqCst).max(seen);
+                let found = store.get(&path("/a")).await.expect("read").expect("there");
+                seen = found.owner.parse().unwrap_or_default();
+                assert!(seen >= at_least, "{seen} came after {at_least}");
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    for version in 1..=LAST {
+        let next = Change::Put(record("/a", &version.to_string()));
+        // Every other version arrives by a move, which touches the path without naming it.
+        let changes = if version % 2 == 0 {
+            vec![next]
+        } else {
+            vec![Change::Put(record("/new/a", &version.to_string())), rename("/new/a", "/a")]
+        };
+        store.apply(changes).await.expect("changed");
+        answered.store(version, Ordering::SeqCst);
+    }
+    for reader in readers {
+        reader.await.expect("no panic");
+    }
+}

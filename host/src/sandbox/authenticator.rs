@@ -1,0 +1,64 @@
+//! A component as an authenticator.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::bindings::exports::callfs::plugin::authenticator as wit;
+use super::convert;
+use super::inspection::PluginKind;
+use super::plugin::{LoadError, Plugin, Settings};
+use super::runtime::Runtime;
+use crate::error::Result;
+use crate::identity::{Authenticator, Credential, Recognised};
+use crate::telemetry::PluginMetrics;
+
+/// A component as an authenticator.
+pub struct AuthenticatorPlugin {
+    plugin: Plugin,
+    headers: Vec<String>,
+}
+
+impl AuthenticatorPlugin {
+    /// Loads a component that exports `authenticator`.
+    pub async fn load(
+        runtime: &Runtime,
+        component: &[u8],
+        settings: Settings,
+        metrics: Arc<PluginMetrics>,
+    ) -> Result<Self, LoadError> {
+        let (plugin, _) = Plugin::load(runtime, component, PluginKind::Authenticator, settings, metrics).await?;
+        let headers =
+            plugin.call_sync("headers", async |store, exports| exports.authenticator()?.call_headers(store).await);
+        let headers = headers
+            .await
+            .map_err(|error| LoadError { plugin: plugin.name().to_string(), message: error.message().into() })?;
+        Ok(Self { plugin, headers })
+    }
+}
+
+#[async_trait]
+impl Authenticator for AuthenticatorPlugin {
+    fn name(&self) -> &str {
+        self.plugin.name()
+    }
+
+    fn headers(&self) -> &[String] {
+        &self.headers
+    }
+
+    async fn authenticate(&self, credential: &Credential) -> Result<Option<Recognised>> {
+        let credential = match credential.clone() {
+            Credential::Bearer(token) => wit::Credential::Bearer(token),
+            Credential::Basic(user, password) => wit::Credential::Basic((user, password)),
+            Credential::Headers(headers) => wit::Credential::Headers(headers),
+        };
+        let call = self.plugin.call("authenticate", async |accessor, exports| {
+            exports.authenticator()?.call_authenticate(accessor, credential).await
+        });
+        Ok(call.await?.map(|recognised| Recognised {
+            identity: convert::identity_in(recognised.identity),
+            cache_seconds: recognised.cache_seconds,
+        }))
+    }
+}

@@ -1,0 +1,80 @@
+//! A component as the authorizer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::bindings::exports::callfs::plugin::authorizer as wit;
+use super::convert;
+use super::inspection::PluginKind;
+use super::plugin::{LoadError, Plugin, Settings};
+use super::runtime::Runtime;
+use crate::error::Result;
+use crate::identity::{Action, Authorizer, Decision, Identity, Node, Question};
+use crate::telemetry::PluginMetrics;
+
+/// A component as the authorizer.
+pub struct AuthorizerPlugin(Plugin);
+
+impl AuthorizerPlugin {
+    /// Loads a component that exports `authorizer`.
+    pub async fn load(
+        runtime: &Runtime,
+        component: &[u8],
+        settings: Settings,
+        metrics: Arc<PluginMetrics>,
+    ) -> Result<Self, LoadError> {
+        Ok(Self(Plugin::load(runtime, component, PluginKind::Authorizer, settings, metrics).await?.0))
+    }
+}
+
+#[async_trait]
+impl Authorizer for AuthorizerPlugin {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn authorize(&self, identity: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
+        let identity = convert::identity_out(identity);
+        let questions: Vec<_> = questions.iter().map(question_out).collect();
+        let call = self.0.call_sync("authorize", async |store, exports| {
+            exports.authorizer()?.call_authorize(store, &identity, &questions).await
+        });
+        Ok(call.await?.into_iter().map(decision_in).collect())
+    }
+}
+
+fn question_out(question: &Question) -> wit::Question {
+    wit::Question {
+        action: action_out(question.action),
+        path: question.path.clone(),
+        target: question.target.as_ref().map(node_out),
+        ancestors: question.ancestors.iter().map(node_out).collect(),
+    }
+}
+
+fn node_out(node: &Node) -> wit::Node {
+    let Node { kind, owner, group, mode } = node.clone();
+    wit::Node { kind: convert::kind_out(kind), owner, group, mode }
+}
+
+fn action_out(action: Action) -> wit::Action {
+    match action {
+        Action::Read => wit::Action::Read,
+        Action::Write => wit::Action::Write,
+        Action::Create => wit::Action::Create,
+        Action::Delete => wit::Action::Delete,
+        Action::List => wit::Action::List,
+        Action::Traverse => wit::Action::Traverse,
+        Action::Move => wit::Action::Move,
+        Action::Share => wit::Action::Share,
+        Action::Administer => wit::Action::Administer,
+    }
+}
+
+fn decision_in(decision: wit::Decision) -> Decision {
+    match decision {
+        wit::Decision::Allow => Decision::Allow,
+        wit::Decision::Deny(reason) => Decision::Deny(reason),
+    }
+}

@@ -1,0 +1,19 @@
+//! What a component was given: nothing, unless the operator says so.
+
+use std::sync::Arc;
+
+use crate::folder::Folder;
+
+/// What a component was given.
+#[derive(Clone, Default)]
+pub struct Grants {
+    /// Folders, each with the name under which the component opens it.
+    pub directories: Vec<(String, Arc<Folder>)>,
+}
+
+impl Grants {
+    /// The folder of a name.
+    pub(super) fn directory(&self, name: &str) -> Option<&Arc<Folder>> {
+        self.directories.iter().find(|(granted, _)| granted == name).map(|(_, folder)| folder)
+    }
+}

@@ -1,0 +1,166 @@
+//! One instance of a component: its store, and what it exports.
+
+use std::sync::Arc;
+
+use wasmtime::component::{InstancePre, ResourceTable};
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::bindings::exports::callfs::plugin::{
+    authenticator, authorizer, lifecycle, storage, storage_copy, storage_directories, storage_rename, storage_write,
+};
+use super::grants::Grants;
+use super::limits::Meter;
+use super::logging::PluginLog;
+use super::plugin::Settings;
+use super::runtime::Runtime;
+use super::stream::OpenStreams;
+use crate::telemetry::PluginMetrics;
+
+/// Resources that one instance may hold at the same time.
+const MAX_RESOURCES: usize = 1000;
+/// What one call may hand to the host in lists and strings, in bytes.
+const MAX_HANDED_OVER: usize = 4 << 20;
+
+/// What the host keeps for one instance.
+pub(super) struct State {
+    pub(super) table: ResourceTable,
+    wasi: WasiCtx,
+    pub(super) plugin: Arc<str>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) meter: Meter,
+    pub(super) log: PluginLog,
+    pub(super) metrics: Arc<PluginMetrics>,
+    pub(super) streams: OpenStreams,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Where in a component each interface is; those it does not export are none.
+#[derive(Clone)]
+pub(super) struct ExportIndices {
+    lifecycle: lifecycle::GuestIndices,
+    storage: Option<storage::GuestIndices>,
+    write: Option<storage_write::GuestIndices>,
+    directories: Option<storage_directories::GuestIndices>,
+    rename: Option<storage_rename::GuestIndices>,
+    copy: Option<storage_copy::GuestIndices>,
+    authenticator: Option<authenticator::GuestIndices>,
+    authorizer: Option<authorizer::GuestIndices>,
+}
+
+impl ExportIndices {
+    pub(super) fn of(component: &InstancePre<State>) -> wasmtime::Result<Self> {
+        Ok(Self {
+            lifecycle: lifecycle::GuestIndices::new(component)?,
+            storage: storage::GuestIndices::new(component).ok(),
+            write: storage_write::GuestIndices::new(component).ok(),
+            directories: storage_directories::GuestIndices::new(component).ok(),
+            rename: storage_rename::GuestIndices::new(component).ok(),
+            copy: storage_copy::GuestIndices::new(component).ok(),
+            authenticator: authenticator::GuestIndices::new(component).ok(),
+            authorizer: authorizer::GuestIndices::new(component).ok(),
+        })
+    }
+}
+
+/// What an instance exports.
+pub(super) struct Exports {
+    pub(super) lifecycle: lifecycle::Guest,
+    storage: Option<storage::Guest>,
+    write: Option<storage_write::Guest>,
+    directories: Option<storage_directories::Guest>,
+    rename: Option<storage_rename::Guest>,
+    copy: Option<storage_copy::Guest>,
+    authenticator: Option<authenticator::Guest>,
+    authorizer: Option<authorizer::Guest>,
+}
+
+/// An interface that the component was checked to export when it was loaded.
+macro_rules! exported {
+    ($($field:ident: $guest:ty),+ $(,)?) => {
+        impl Exports {
+            $(pub(super) fn $field(&self) -> wasmtime::Result<&$guest> {
+                self.$field.as_ref().ok_or_else(|| wasmtime::format_err!("the component does not export it"))
+            })+
+        }
+    };
+}
+
+exported! {
+    storage: storage::Guest,
+    write: storage_write::Guest,
+    directories: storage_directories::Guest,
+    rename: storage_rename::Guest,
+    copy: storage_copy::Guest,
+    authenticator: authenticator::Guest,
+    authorizer: authorizer::Guest,
+}
+
+/// One instance.
+pub(super) struct Instance {
+    pub(super) store: Store<State>,
+    pub(super) exports: Arc<Exports>,
+}
+
+impl Instance {
+    /// Instantiates; the component's own start code runs within the limits.
+    pub(super) async fn new(
+        runtime: &Runtime,
+        component: &InstancePre<State>,
+        indices: &ExportIndices,
+        settings: &Settings,
+        log: &PluginLog,
+        metrics: &Arc<PluginMetrics>,
+    ) -> wasmtime::Result<Self> {
+        let mut store = Store::new(runtime.engine(), state(settings, log, metrics));
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(MAX_HANDED_OVER);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| {
+            Ok(match store.data_mut().meter.tick() {
+                // The worker thread gets its turn at every tick, whatever the guest does.
+                true => UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())),
+                false => UpdateDeadline::Interrupt,
+            })
+        });
+        let instance = component.instantiate_async(&mut store).await?;
+        let store_ref = &mut store;
+        let exports = Exports {
+            lifecycle: indices.lifecycle.load(&mut *store_ref, &instance)?,
+            storage: load(&indices.storage, |i| i.load(&mut *store_ref, &instance))?,
+            write: load(&indices.write, |i| i.load(&mut *store_ref, &instance))?,
+            directories: load(&indices.directories, |i| i.load(&mut *store_ref, &instance))?,
+            rename: load(&indices.rename, |i| i.load(&mut *store_ref, &instance))?,
+            copy: load(&indices.copy, |i| i.load(&mut *store_ref, &instance))?,
+            authenticator: load(&indices.authenticator, |i| i.load(&mut *store_ref, &instance))?,
+            authorizer: load(&indices.authorizer, |i| i.load(&mut *store_ref, &instance))?,
+        };
+        Ok(Self { store, exports: Arc::new(exports) })
+    }
+}
+
+fn load<I, G>(indices: &Option<I>, load: impl FnOnce(&I) -> wasmtime::Result<G>) -> wasmtime::Result<Option<G>> {
+    indices.as_ref().map(load).transpose()
+}
+
+fn state(settings: &Settings, log: &PluginLog, metrics: &Arc<PluginMetrics>) -> State {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_RESOURCES);
+    // No folders, no environment, no arguments, no sockets: what Rust's std imports, it gets empty.
+    let wasi = WasiCtx::builder().stdout(log.clone()).stderr(log.clone()).build();
+    State {
+        table,
+        wasi,
+        plugin: settings.name.clone(),
+        grants: settings.grants.clone(),
+        meter: Meter::new(settings.limits),
+        log: log.clone(),
+        metrics: metrics.clone(),
+        streams: OpenStreams::default(),
+    }
+}

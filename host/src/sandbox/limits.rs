@@ -1,0 +1,128 @@
+//! What one component may use: memory, processor time, wall time and instances.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use wasmtime::ResourceLimiter;
+
+/// How often a running guest is looked at.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// What one component may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance, in bytes.
+    pub memory: usize,
+    /// Processor time of one call, measured in ticks of 10 ms.
+    pub cpu_time: Duration,
+    /// Wall time of one call without any byte moved on its behalf.
+    pub call_timeout: Duration,
+    /// Instances, and so calls at the same time.
+    pub instances: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            cpu_time: Duration::from_secs(1),
+            call_timeout: Duration::from_secs(30),
+            instances: 64,
+        }
+    }
+}
+
+/// Watches one instance.
+pub(super) struct Meter {
+    limits: Limits,
+    /// Linear memory in use, and the most that ever was, in bytes.
+    memory: usize,
+    /// A request for more memory was refused: what fails next fails for that reason.
+    pub(super) out_of_memory: bool,
+    /// Ticks that the current call has used.
+    ticks: u32,
+    /// The current call used up its time.
+    pub(super) out_of_time: bool,
+    progress: Progress,
+}
+
+/// When a byte was last moved on behalf of a call; readable while the call runs.
+#[derive(Clone)]
+pub(super) struct Progress {
+    limits: Limits,
+    /// Milliseconds since [`START`].
+    last: Arc<AtomicU64>,
+}
+
+/// An instant before any call.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl Progress {
+    fn new(limits: Limits) -> Self {
+        let progress = Self { limits, last: Arc::default() };
+        progress.advance();
+        progress
+    }
+
+    fn advance(&self) {
+        self.last.store(START.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// When the call is over for lack of progress.
+    pub(super) fn deadline(&self) -> Instant {
+        *START + Duration::from_millis(self.last.load(Ordering::Relaxed)) + self.limits.call_timeout
+    }
+}
+
+impl Meter {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, memory: 0, out_of_memory: false, ticks: 0, out_of_time: false, progress: Progress::new(limits) }
+    }
+
+    /// A call begins.
+    pub(super) fn begin(&mut self) {
+        self.ticks = 0;
+        self.out_of_memory = false;
+        self.progress.advance();
+    }
+
+    /// The guest ran through another tick; whether it may go on.
+    pub(super) fn tick(&mut self) -> bool {
+        self.ticks += 1;
+        self.out_of_time = TICK * self.ticks > self.limits.cpu_time;
+        !self.out_of_time
+    }
+
+    /// Bytes were moved.
+    pub(super) fn advance(&mut self) {
+        self.progress.advance();
+    }
+
+    /// Says when the current call is over for lack of progress.
+    pub(super) fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// The most linear memory that was ever in use, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory - current.min(self.memory) + desired;
+        let fits = total <= self.limits.memory;
+        if fits {
+            self.memory = total;
+        } else {
+            self.out_of_memory = true;
+        }
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= 20_000)
+    }
+}

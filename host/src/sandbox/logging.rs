@@ -1,0 +1,120 @@
+//! What components say: `wasi:logging`, and whatever they write to standard output and error.
+//!
+//! Lines go to the operator's log with the plugin's name; they are cut, stripped of control characters and limited in
+//! rate, so that a component can neither forge lines nor fill a disk.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWrite;
+use tracing::Level;
+
+use super::bindings::wasi::logging::logging;
+use super::instance::State;
+
+/// The longest line, in bytes.
+const MAX_LINE: usize = 4096;
+/// Lines that a plugin may log at once, and then each second.
+const LINES: u32 = 50;
+
+/// The log of one plugin.
+#[derive(Clone)]
+pub(super) struct PluginLog(Arc<Inner>);
+
+struct Inner {
+    plugin: String,
+    allowance: Mutex<Allowance>,
+}
+
+struct Allowance {
+    left: u32,
+    renewed: Instant,
+    suppressed: u64,
+}
+
+impl PluginLog {
+    pub(super) fn new(plugin: &str) -> Self {
+        let allowance = Mutex::new(Allowance { left: LINES, renewed: Instant::now(), suppressed: 0 });
+        Self(Arc::new(Inner { plugin: plugin.into(), allowance }))
+    }
+
+    /// Logs a line, or counts it as suppressed.
+    pub(super) fn line(&self, level: Level, message: &str) {
+        let Some(suppressed) = self.admit() else { return };
+        let plugin = &self.0.plugin;
+        if suppressed > 0 {
+            tracing::warn!(plugin, suppressed, "the plugin logged more lines than are let through");
+        }
+        let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line = &line[..line.floor_char_boundary(MAX_LINE)];
+        match level {
+            Level::ERROR => tracing::error!(plugin, "{line}"),
+            Level::WARN => tracing::warn!(plugin, "{line}"),
+            Level::INFO => tracing::info!(plugin, "{line}"),
+            _ => tracing::debug!(plugin, "{line}"),
+        }
+    }
+
+    /// Whether a line may pass, and how many did not since the last that did.
+    fn admit(&self) -> Option<u64> {
+        let mut allowance = self.0.allowance.lock().unwrap_or_else(PoisonError::into_inner);
+        if allowance.renewed.elapsed() > Duration::from_secs(1) {
+            allowance.left = LINES;
+            allowance.renewed = Instant::now();
+        }
+        if allowance.left == 0 {
+            allowance.suppressed += 1;
+            return None;
+        }
+        allowance.left -= 1;
+        Some(std::mem::take(&mut allowance.suppressed))
+    }
+}
+
+impl logging::Host for State {
+    fn log(&mut self, level: logging::Level, context: String, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            logging::Level::Trace | logging::Level::Debug => Level::DEBUG,
+            logging::Level::Info => Level::INFO,
+            logging::Level::Warn => Level::WARN,
+            logging::Level::Error | logging::Level::Critical => Level::ERROR,
+        };
+        if context.is_empty() {
+            self.log.line(level, &message);
+        } else {
+            self.log.line(level, &format!("{context}: {message}"));
+        }
+        Ok(())
+    }
+}
+
+/// Standard output or error of a component: each write is a line or more.
+impl wasmtime_wasi::cli::StdoutStream for PluginLog {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+impl wasmtime_wasi::cli::IsTerminal for PluginLog {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl AsyncWrite for PluginLog {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * MAX_LINE)]);
+        text.lines().filter(|line| !line.trim().is_empty()).for_each(|line| self.line(Level::INFO, line));
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,283 @@
+//! A loaded component: checked, compiled, configured, and called.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::timeout_at;
+use wasmtime::component::{Accessor, InstancePre};
+
+use super::bindings::callfs::plugin::types as wit;
+use super::convert;
+use super::grants::Grants;
+use super::inspection::{self, Inspection, PluginKind};
+use super::instance::{ExportIndices, Exports, Instance, State};
+use super::limits::Limits;
+use super::logging::PluginLog;
+use super::pool::{Checkout, Pool};
+use super::runtime::Runtime;
+use crate::error::{Error, ErrorKind, Result};
+use crate::telemetry::PluginMetrics;
+
+/// What a component is loaded with.
+#[derive(Clone)]
+pub struct Settings {
+    /// Name for messages, metrics and logs.
+    pub name: Arc<str>,
+    /// The configuration, a JSON object.
+    pub config: Arc<str>,
+    /// What it was given.
+    pub grants: Arc<Grants>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// Why a component was not loaded: one line for the operator, with what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("plugin '{plugin}': {message}")]
+pub struct LoadError {
+    /// Its name.
+    pub plugin: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// A loaded component.
+pub(super) struct Plugin {
+    settings: Settings,
+    runtime: Runtime,
+    component: InstancePre<State>,
+    indices: ExportIndices,
+    pool: Arc<Pool>,
+    log: PluginLog,
+    metrics: Arc<PluginMetrics>,
+}
+
+impl Plugin {
+    /// Checks, compiles and configures a component, and answers what it says of itself.
+    pub(super) async fn load(
+        runtime: &Runtime,
+        component: &[u8],
+        kind: PluginKind,
+        settings: Settings,
+        metrics: Arc<PluginMetrics>,
+    ) -> Result<(Self, Inspection), LoadError> {
+        let refuse = |message: String| LoadError { plugin: settings.name.to_string(), message };
+        inspection::check_binary(component).map_err(refuse)?;
+        let compiled = tokio::task::block_in_place(|| runtime.compile(component));
+        let compiled = compiled.map_err(|error| refuse(format!("it does not compile: {error:#}")))?;
+        inspection::check(runtime, &compiled, kind, &settings.grants).map_err(refuse)?;
+        let linked = runtime.linker().instantiate_pre(&compiled);
+        let linked = linked.map_err(|error| refuse(format!("it does not fit the contract: {error:#}")))?;
+        let indices = ExportIndices::of(&linked).map_err(|error| refuse(format!("{error:#}")))?;
+        let log = PluginLog::new(&settings.name);
+        let pool = Pool::new(settings.name.clone(), settings.limits.instances, metrics.clone());
+        let plugin = Self { settings, runtime: runtime.clone(), component: linked, indices, pool, log, metrics };
+        let inspection = plugin.configure_first(component).await?;
+        Ok((plugin, inspection))
+    }
+
+    /// What a component says of itself, with nothing granted and whatever else it imports missing.
+    pub(super) async fn inspect(runtime: &Runtime, name: &str, component: &[u8]) -> Result<Inspection, LoadError> {
+        let refuse = |message: String| LoadError { plugin: name.into(), message };
+        inspection::check_binary(component).map_err(refuse)?;
+        let described = async {
+            let compiled = tokio::task::block_in_place(|| runtime.compile(component))?;
+            let mut linker = runtime.linker().clone();
+            linker.define_unknown_imports_as_traps(&compiled)?;
+            let linked = linker.instantiate_pre(&compiled)?;
+            let settings =
+                Settings { name: name.into(), config: "{}".into(), grants: Arc::default(), limits: Limits::default() };
+            let metrics = Arc::new(PluginMetrics::detached());
+            let indices = ExportIndices::of(&linked)?;
+            let log = PluginLog::new(name);
+            let mut instance = Instance::new(runtime, &linked, &indices, &settings, &log, &metrics).await?;
+            let exports = instance.exports.clone();
+            wasmtime::error::Ok((compiled, exports.lifecycle.call_describe(&mut instance.store).await?))
+        };
+        let (compiled, description) = described.await.map_err(|error| refuse(format!("{error:#}")))?;
+        Inspection::new(component, runtime, &compiled, description).map_err(refuse)
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+
+    /// Makes the first instance, which shows whether the configuration is right.
+    async fn configure_first(&self, component: &[u8]) -> Result<Inspection, LoadError> {
+        let refuse = |message: String| LoadError { plugin: self.settings.name.to_string(), message };
+        let mut checkout = self.pool.check_out().await.map_err(|error| refuse(error.message().into()))?;
+        drop(checkout.take());
+        let mut instance = self.instantiate().await.map_err(|error| refuse(format!("it does not start: {error:#}")))?;
+        let exports = instance.exports.clone();
+        let description = exports.lifecycle.call_describe(&mut instance.store).await;
+        let description = description.map_err(|error| refuse(format!("it does not describe itself: {error:#}")))?;
+        match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.path.is_empty() => return Err(refuse(format!("config: {}", error.message))),
+            Ok(Err(error)) => return Err(refuse(format!("config.{}: {}", error.path, error.message))),
+            Err(error) => return Err(refuse(format!("it does not take its configuration: {error:#}"))),
+        }
+        let inspection = Inspection::new(component, &self.runtime, self.component.component(), description);
+        let inspection = inspection.map_err(refuse)?;
+        checkout.put_back(instance, Checkout::lifetime());
+        Ok(inspection)
+    }
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance> {
+        let Self { runtime, component, indices, settings, log, metrics, .. } = self;
+        Instance::new(runtime, component, indices, settings, log, metrics).await
+    }
+
+    /// A configured instance, made now.
+    async fn fresh(&self) -> wasmtime::Result<Instance> {
+        let mut instance = self.instantiate().await?;
+        let exports = instance.exports.clone();
+        match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await? {
+            Ok(()) => Ok(instance),
+            Err(error) => wasmtime::bail!("the configuration was refused: {}: {}", error.path, error.message),
+        }
+    }
+
+    /// Calls an asynchronous export: one instance for this call alone, within its limits.
+    pub(super) async fn call<R>(
+        &self,
+        operation: &'static str,
+        call: impl AsyncFnOnce(&Accessor<State>, &Exports) -> wasmtime::Result<Result<R, wit::Error>>,
+    ) -> Result<R> {
+        let started = Instant::now();
+        let (checkout, mut instance, calls_left) = self.begin(operation).await?;
+        let exports = instance.exports.clone();
+        let outcome = {
+            // Bytes that move on behalf of the call put its end off, so the deadline is looked up again when it is over.
+            let progress = instance.store.data().meter.progress();
+            let mut deadline = progress.deadline();
+            let running = instance.store.run_concurrent(async |accessor| call(accessor, &exports).await);
+            let mut running = pin!(running);
+            loop {
+                match timeout_at(deadline.into(), &mut running).await {
+                    Ok(outcome) => break Some(outcome.flatten()),
+                    Err(_) => match progress.deadline() {
+                        later if later > deadline => deadline = later,
+                        _ => break None,
+                    },
+                }
+            }
+        };
+        let result = match outcome {
+            Some(Ok(result)) => {
+                self.end(checkout, instance, calls_left);
+                result.map_err(|error| convert::error_in(error, &self.settings.name))
+            }
+            Some(Err(trap)) => Err(self.broken(&instance, &trap)),
+            None => Err(self.overdue()),
+        };
+        self.metrics.call(operation, outcome_label(&result), started.elapsed());
+        result
+    }
+
+    /// Calls a synchronous export, which cannot wait for anything: its limit is processor time alone.
+    pub(super) async fn call_sync<R>(
+        &self,
+        operation: &'static str,
+        call: impl AsyncFnOnce(&mut wasmtime::Store<State>, &Exports) -> wasmtime::Result<R>,
+    ) -> Result<R> {
+        let started = Instant::now();
+        let (checkout, mut instance, calls_left) = self.begin(operation).await?;
+        let exports = instance.exports.clone();
+        let result = match call(&mut instance.store, &exports).await {
+            Ok(result) => {
+                self.end(checkout, instance, calls_left);
+                Ok(result)
+            }
+            Err(trap) => Err(self.broken(&instance, &trap)),
+        };
+        self.metrics.call(operation, outcome_label(&result), started.elapsed());
+        result
+    }
+
+    async fn begin(&self, operation: &'static str) -> Result<(Checkout, Instance, u32)> {
+        let refused = |error: Error| {
+            self.metrics.call(operation, "refused", std::time::Duration::ZERO);
+            error
+        };
+        let mut checkout = self.pool.check_out().await.map_err(refused)?;
+        let (mut instance, calls_left) = match checkout.take() {
+            Some(warm) => warm,
+            None => match self.fresh().await {
+                Ok(instance) => (instance, Checkout::lifetime()),
+                Err(error) => {
+                    self.pool.failed();
+                    self.metrics.trap("start");
+                    let message = format!("the plugin '{}' does not start", self.settings.name);
+                    let error = Error::new(ErrorKind::PluginFailed, message).because(format!("{error:#}"));
+                    return Err(refused(error.of_plugin(&*self.settings.name)));
+                }
+            },
+        };
+        instance.store.data_mut().meter.begin();
+        instance.store.set_epoch_deadline(1);
+        Ok((checkout, instance, calls_left - 1))
+    }
+
+    /// Gives the instance back, or keeps it running for as long as somebody reads a stream of its making.
+    fn end(&self, checkout: Checkout, mut instance: Instance, calls_left: u32) {
+        let streams = instance.store.data().streams.clone();
+        if !streams.any() {
+            return checkout.put_back(instance, calls_left);
+        }
+        let plugin = self.settings.name.clone();
+        let metrics = self.metrics.clone();
+        tokio::spawn(async move {
+            let driven = instance.store.run_concurrent(async |_| streams.closed().await).await;
+            if let Err(error) = driven {
+                metrics.trap("stream");
+                tracing::warn!(
+                    plugin = &*plugin,
+                    error = format!("{error:#}"),
+                    "the plugin failed in the middle of a stream"
+                );
+            }
+            // What its tasks left behind is dropped with the instance.
+            drop((instance, checkout));
+        });
+    }
+
+    /// What a trap means for the caller.
+    fn broken(&self, instance: &Instance, trap: &wasmtime::Error) -> Error {
+        self.pool.failed();
+        let Settings { name, limits, .. } = &self.settings;
+        let meter = &instance.store.data().meter;
+        let (reason, kind, message) = if meter.out_of_time {
+            let message =
+                format!("the plugin '{name}' used more than {:?} of processor time in one call", limits.cpu_time);
+            ("cpu", ErrorKind::BackendTimeout, message)
+        } else if meter.out_of_memory {
+            let message = format!("the plugin '{name}' ran out of its {} MiB of memory", limits.memory >> 20);
+            ("memory", ErrorKind::PluginFailed, message)
+        } else {
+            ("trap", ErrorKind::PluginFailed, format!("the plugin '{name}' failed"))
+        };
+        self.metrics.trap(reason);
+        Error::new(kind, message).because(format!("{trap:#}")).of_plugin(&**name)
+    }
+
+    fn overdue(&self) -> Error {
+        self.pool.failed();
+        self.metrics.trap("timeout");
+        let Settings { name, limits, .. } = &self.settings;
+        let message = format!("the plugin '{name}' did not answer within {:?}", limits.call_timeout);
+        Error::new(ErrorKind::BackendTimeout, message).of_plugin(&**name)
+    }
+}
+
+/// The label under which a call is counted.
+fn outcome_label<R>(result: &Result<R>) -> &'static str {
+    match result.as_ref().map_err(Error::kind) {
+        Ok(_) => "ok",
+        Err(ErrorKind::NotFound) => "not_found",
+        Err(ErrorKind::PluginFailed) => "failed",
+        Err(ErrorKind::BackendTimeout) => "timeout",
+        Err(_) => "error",
+    }
+}

@@ -1,0 +1,144 @@
+//! Warm instances, checked out one call at a time.
+//!
+//! An instance is never shared. It counts as broken from the moment it is taken until whoever took it says that the
+//! call went well; a broken or worn one is dropped, which ends whatever still runs in it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::instance::Instance;
+use crate::error::{Error, ErrorKind, Result};
+use crate::telemetry::PluginMetrics;
+
+/// How long a call waits for an instance.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Calls that an instance serves at least before it is replaced; up to twice as many, so that not all go at once.
+const MIN_CALLS: u32 = 20_000;
+/// Failures in a row after which new instances are made more and more slowly.
+const PATIENCE: u32 = 10;
+/// The longest pause between two of them.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// The instances of one plugin.
+pub(super) struct Pool {
+    plugin: Arc<str>,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Warm>>,
+    failures: Mutex<Failures>,
+    metrics: Arc<PluginMetrics>,
+}
+
+struct Warm {
+    instance: Instance,
+    calls_left: u32,
+}
+
+#[derive(Default)]
+struct Failures {
+    in_a_row: u32,
+    not_before: Option<Instant>,
+}
+
+/// The right to use one instance.
+pub(super) struct Checkout {
+    pool: Arc<Pool>,
+    warm: Option<Warm>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(super) fn new(plugin: Arc<str>, instances: usize, metrics: Arc<PluginMetrics>) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(instances.max(1)));
+        Arc::new(Self { plugin, permits, idle: Mutex::default(), failures: Mutex::default(), metrics })
+    }
+
+    /// Waits for the right to use an instance, warm if there is one.
+    pub(super) async fn check_out(self: &Arc<Self>) -> Result<Checkout> {
+        self.check_pause()?;
+        let permit = match self.permits.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                self.metrics.wait();
+                let permit = tokio::time::timeout(MAX_WAIT, self.permits.clone().acquire_owned()).await;
+                permit.map_err(|_| self.busy())?.map_err(Error::internal)?
+            }
+        };
+        self.metrics.busy(1);
+        let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if warm.is_some() {
+            self.metrics.idle(-1);
+        }
+        Ok(Checkout { pool: self.clone(), warm, _permit: permit })
+    }
+
+    /// A call failed in a way that is the plugin's fault.
+    pub(super) fn failed(&self) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.in_a_row += 1;
+        if let Some(excess) = failures.in_a_row.checked_sub(PATIENCE) {
+            let pause = (Duration::from_millis(100) * 2_u32.pow(excess.min(10))).min(MAX_PAUSE);
+            failures.not_before = Some(Instant::now() + pause);
+        }
+    }
+
+    fn succeeded(&self) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.in_a_row > 0 {
+            *failures = Failures::default();
+        }
+    }
+
+    /// Refuses at once what would most likely fail again.
+    fn check_pause(&self) -> Result<()> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        match failures.not_before.map(|end| end.saturating_duration_since(Instant::now())) {
+            Some(pause) if !pause.is_zero() => {
+                let message = format!("the plugin '{}' failed {} times in a row", self.plugin, failures.in_a_row);
+                Err(Error::new(ErrorKind::BackendUnavailable, message).of_plugin(&*self.plugin).retry_after(pause))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn busy(&self) -> Error {
+        let message = format!("all instances of the plugin '{}' are busy", self.plugin);
+        let error = Error::new(ErrorKind::BackendUnavailable, message).of_plugin(&*self.plugin);
+        error.retry_after(Duration::from_secs(1))
+    }
+}
+
+impl Checkout {
+    /// Takes the warm instance out, if there is one; from here on it counts as broken.
+    pub(super) fn take(&mut self) -> Option<(Instance, u32)> {
+        self.warm.take().map(|warm| (warm.instance, warm.calls_left))
+    }
+
+    /// How many calls a new instance serves.
+    pub(super) fn lifetime() -> u32 {
+        let mut random = [0; 4];
+        // Without randomness all instances wear out together, which is only slower.
+        let _ = getrandom::fill(&mut random);
+        MIN_CALLS + u32::from_le_bytes(random) % MIN_CALLS
+    }
+
+    /// Gives an instance back after a call that went well.
+    pub(super) fn put_back(mut self, instance: Instance, calls_left: u32) {
+        self.pool.succeeded();
+        self.pool.metrics.memory(instance.store.data().meter.memory());
+        if calls_left > 0 {
+            self.warm = Some(Warm { instance, calls_left });
+        }
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.pool.metrics.busy(-1);
+        if let Some(warm) = self.warm.take() {
+            self.pool.metrics.idle(1);
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(warm);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The machine that all components run on: one compiler, one pool of memory, one clock.
+
+use std::sync::Arc;
+use std::thread;
+
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::bindings::{callfs, wasi};
+use super::cache::CompileCache;
+use super::instance::State;
+use super::limits::TICK;
+
+/// How many instances to reserve address space for; the second is for machines that ration it.
+const POOLS: [u32; 2] = [1024, 128];
+
+/// The machine that all components run on.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    linker: Arc<Linker<State>>,
+    cache: Option<CompileCache>,
+}
+
+impl Runtime {
+    /// A machine for components of at most `memory` bytes each.
+    pub fn new(memory: usize, cache: Option<CompileCache>) -> wasmtime::Result<Self> {
+        let engine = engine(memory)?;
+        start_clock(&engine)?;
+        let linker = linker(&engine)?;
+        Ok(Self { engine, linker: Arc::new(linker), cache })
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn linker(&self) -> &Linker<State> {
+        &self.linker
+    }
+
+    /// Compiles a component. Takes a while, and no await point: call it from a thread that may block.
+    pub(super) fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
+        match &self.cache {
+            Some(cache) => cache.compile(&self.engine, component),
+            None => Component::new(&self.engine, component),
+        }
+    }
+}
+
+/// Instances in a pool where the address space allows it: several times quicker to make.
+fn engine(memory: usize) -> wasmtime::Result<Engine> {
+    for instances in POOLS {
+        let mut config = config();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory)));
+        match Engine::new(&config) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => tracing::debug!(%error, instances, "cannot reserve address space for a pool of instances"),
+        }
+    }
+    tracing::warn!("address space is short: instances of plugins are made one by one, which is slower");
+    Engine::new(&config())
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config
+}
+
+fn pool(instances: u32, memory: usize) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 4)
+        .total_memories(instances)
+        .total_tables(instances * 4)
+        .total_stacks(instances)
+        .max_memory_size(memory)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(512 << 10)
+        .async_stack_keep_resident(64 << 10)
+        // Resetting what was kept is only cheap where the kernel can tell which pages were touched.
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Advances the epoch, from a thread that no guest can hold up, for as long as the engine lives.
+fn start_clock(engine: &Engine) -> wasmtime::Result<()> {
+    let engine = engine.weak();
+    let clock = thread::Builder::new().name("callfs-epoch".into());
+    clock.spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// Everything that a component may import. What it was granted is checked when it is loaded, and again by each capability.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    callfs::plugin::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    callfs::plugin::io::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    callfs::plugin::directories::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    wasi::logging::logging::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}

@@ -1,0 +1,189 @@
+//! A component as a storage backend.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::bindings::callfs::plugin::io as io_wit;
+use super::bindings::exports::callfs::plugin::{storage as wit, storage_write as write_wit};
+use super::convert;
+use super::inspection::{Inspection, PluginKind};
+use super::instance::State;
+use super::io::HostSource;
+use super::plugin::{LoadError, Plugin, Settings};
+use super::runtime::Runtime;
+use crate::error::Result;
+use crate::source::Source;
+use crate::storage::{Abilities, Attributes, ByteRange, Condition, Page, Storage, Transfer, WriteOptions, Written};
+use crate::telemetry::PluginMetrics;
+use wasmtime::component::{Accessor, Resource};
+
+/// A component as a storage backend.
+pub struct StoragePlugin {
+    plugin: Plugin,
+    abilities: Abilities,
+}
+
+impl StoragePlugin {
+    /// Loads a component that exports `storage`.
+    pub async fn load(
+        runtime: &Runtime,
+        component: &[u8],
+        settings: Settings,
+        metrics: Arc<PluginMetrics>,
+    ) -> Result<Self, LoadError> {
+        let (plugin, inspection) = Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
+        Ok(Self { abilities: abilities(&inspection), plugin })
+    }
+}
+
+/// What its type and its description say that it can do.
+fn abilities(inspection: &Inspection) -> Abilities {
+    let exports = |interface: &str| inspection.abilities.iter().any(|ability| ability == interface);
+    let says = |feature: &str| inspection.features.iter().any(|said| said == feature);
+    Abilities {
+        write: exports("storage-write"),
+        directories: exports("storage-directories"),
+        rename: exports("storage-rename"),
+        copy: exports("storage-copy"),
+        conditional_write: says("conditional-write"),
+        carried_write: says("carried-write"),
+        implicit_directories: says("implicit-directories"),
+    }
+}
+
+/// A write as the component answered it, out of its instance.
+enum Answered {
+    Done(Attributes),
+    Carried(Box<dyn Transfer>),
+}
+
+fn take_written(accessor: &Accessor<State>, written: io_wit::Written) -> wasmtime::Result<Answered> {
+    Ok(match written {
+        io_wit::Written::Done(attributes) => Answered::Done(convert::attributes_in(attributes)),
+        io_wit::Written::Carried(resource) => {
+            Answered::Carried(accessor.with(|mut access| access.get().table.delete(resource))?.transfer)
+        }
+    })
+}
+
+fn give_source(accessor: &Accessor<State>, source: Source) -> wasmtime::Result<Resource<HostSource>> {
+    Ok(accessor.with(|mut access| access.get().table.push(HostSource::new(source)))?)
+}
+
+impl From<Answered> for Written {
+    fn from(answered: Answered) -> Self {
+        match answered {
+            Answered::Done(attributes) => Self::Done(attributes),
+            Answered::Carried(transfer) => Self::Carried(transfer),
+        }
+    }
+}
+
+#[async_trait]
+impl Storage for StoragePlugin {
+    fn name(&self) -> &str {
+        self.plugin.name()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    async fn stat(&self, path: &str) -> Result<Attributes> {
+        let path = path.to_owned();
+        let call =
+            self.plugin.call("stat", async |accessor, exports| exports.storage()?.call_stat(accessor, path).await);
+        Ok(convert::attributes_in(call.await?))
+    }
+
+    async fn read(&self, path: &str, range: Option<ByteRange>, condition: Condition) -> Result<(Attributes, Source)> {
+        let path = path.to_owned();
+        let options = wit::ReadOptions {
+            range: range.map(convert::range_out),
+            condition: convert::condition_out(condition),
+            extra: Vec::new(),
+        };
+        let call = self.plugin.call("read", async |accessor, exports| {
+            let (attributes, resource) = match exports.storage()?.call_read(accessor, path, options).await? {
+                Ok(opened) => opened,
+                Err(error) => return Ok(Err(error)),
+            };
+            let source = accessor.with(|mut access| access.get().table.delete(resource))?.into_source()?;
+            Ok(Ok((attributes, source)))
+        });
+        let (attributes, source) = call.await?;
+        Ok((convert::attributes_in(attributes), source))
+    }
+
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
+        let (path, after) = (path.to_owned(), after.map(str::to_owned));
+        let call = self
+            .plugin
+            .call("list", async |accessor, exports| exports.storage()?.call_list(accessor, path, after, limit).await);
+        let page = call.await?;
+        Ok(Page { entries: page.entries.into_iter().map(convert::entry_in).collect(), more: page.more })
+    }
+
+    async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
+        let path = path.to_owned();
+        let WriteOptions { condition, content_type, mode } = options;
+        let options = write_wit::WriteOptions {
+            condition: convert::condition_out(condition),
+            content_type,
+            mode,
+            extra: Vec::new(),
+        };
+        let call = self.plugin.call("write", async |accessor, exports| {
+            let body = give_source(accessor, body)?;
+            match exports.write()?.call_write(accessor, path, body, options).await? {
+                Ok(written) => Ok(Ok(take_written(accessor, written)?)),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        Ok(call.await?.into())
+    }
+
+    async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        let (path, condition) = (path.to_owned(), convert::condition_out(condition));
+        let call = self
+            .plugin
+            .call("remove", async |accessor, exports| exports.write()?.call_remove(accessor, path, condition).await);
+        call.await
+    }
+
+    async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        let path = path.to_owned();
+        let call = self
+            .plugin
+            .call("make", async |accessor, exports| exports.directories()?.call_make(accessor, path, mode).await);
+        Ok(convert::attributes_in(call.await?))
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        let path = path.to_owned();
+        let call = self.plugin.call("remove_directory", async |accessor, exports| {
+            exports.directories()?.call_remove_directory(accessor, path).await
+        });
+        call.await
+    }
+
+    async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        let (from, to, condition) = (from.to_owned(), to.to_owned(), convert::condition_out(condition));
+        let call = self.plugin.call("rename", async |accessor, exports| {
+            exports.rename()?.call_rename(accessor, from, to, condition).await
+        });
+        call.await
+    }
+
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
+        let (from, to, condition) = (from.to_owned(), to.to_owned(), convert::condition_out(condition));
+        let call = self.plugin.call("copy", async |accessor, exports| {
+            match exports.copy()?.call_copy(accessor, from, to, condition).await? {
+                Ok(written) => Ok(Ok(take_written(accessor, written)?)),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        Ok(call.await?.into())
+    }
+}

@@ -1,0 +1,36 @@
+# The commands of this repository. Everything is built in one profile, so that the sandbox is compiled once.
+#
+#   make serve                     a gateway on 127.0.0.1:8443 that serves ./callfs-data/files
+#   make serve ARGS="DIR"         the same of another folder, or with any other arguments
+#   make test                      every check there is
+
+CARGO ?= cargo
+RUSTUP ?= rustup
+TARGET := wasm32-wasip2
+ARGS ?=
+
+.PHONY: help serve test lint bench target
+
+help: ## Print this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+serve: target ## Build and start the gateway; ARGS="..." are its arguments
+	$(CARGO) run --release --locked -- serve $(ARGS)
+
+test: lint ## Formatting, lints, and every test
+	$(CARGO) test --release --workspace --locked
+
+lint: target ## Formatting and lints alone
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
+
+bench: target ## Compare with nginx, as ratios; needs nginx and wrk
+	$(CARGO) build --release --locked
+	tests/bench/run "$$($(CARGO) metadata --no-deps --locked --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/callfs"
+
+# Components are compiled for a target of their own, which rustup adds in seconds. Without rustup, whoever installed the
+# toolchain installs the target.
+target:
+	@if command -v $(RUSTUP) >/dev/null; then \
+		$(RUSTUP) target list --installed | grep -qx $(TARGET) || $(RUSTUP) target add $(TARGET); \
+	fi

@@ -1,0 +1,96 @@
+//! A storage that misbehaves on demand: the path says how. `ok` is a file like any other, `files/...` is a granted
+//! folder, `streamed` flows through guest memory; everything else is what a component must not be able to do to the
+//! gateway.
+
+mod misbehave;
+mod streams;
+
+use callfs_sdk::directories::Directory;
+use callfs_sdk::{
+    Attributes, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions, Result, Source, Storage,
+};
+
+/// What `ok` says.
+const CONTENT: &[u8] = b"ok\n";
+
+struct Hostile {
+    folder: Directory,
+}
+
+impl Plugin for Hostile {
+    const NAME: &'static str = "hostile";
+    const VERSION: &'static str = "0.0.1";
+    const SUMMARY: &'static str = "misbehaves on demand";
+    type Config = NoConfig;
+
+    fn configure(_: NoConfig) -> Result<Self, ConfigError> {
+        let folder = Directory::open("/").map_err(|error| ConfigError::at("", error.message()))?;
+        Ok(Self { folder })
+    }
+}
+
+impl Storage for Hostile {
+    async fn stat(&self, path: &str) -> Result<Attributes> {
+        misbehave::on_demand(path).await;
+        match path {
+            "" | "names" => Ok(attributes(Kind::Directory, 0)),
+            "files" => self.folder.stat(String::new()).await,
+            "ok" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
+            "streamed" | "cut" => Ok(attributes(Kind::File, streams::SIZE)),
+            "short" | "long" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
+            _ => match path.strip_prefix("files/") {
+                Some(inside) => self.folder.stat(inside.into()).await,
+                None => Err(Error::NotFound),
+            },
+        }
+    }
+
+    async fn read(&self, path: &str, options: ReadOptions) -> Result<(Attributes, Source)> {
+        if let Some(inside) = path.strip_prefix("files/") {
+            return self.folder.read(inside.into(), options.range).await;
+        }
+        let attributes = self.stat(path).await?;
+        let source = match path {
+            "ok" => Source::from_bytes(CONTENT),
+            "streamed" => streams::complete(),
+            "cut" => streams::cut(),
+            "short" => Source::from_bytes(&CONTENT[1..]),
+            "long" => Source::from_bytes(&CONTENT.repeat(1000)),
+            _ => return Err(Error::IsADirectory),
+        };
+        Ok((attributes, source))
+    }
+
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
+        let names: &[&str] = match path {
+            "" => &["ok"],
+            "names" => &["../../etc/passwd", "a/b", "", ".", "..", "nul\0"],
+            "files" => {
+                let entries = self.folder.list(String::new(), after.map(Into::into), limit).await?;
+                return Ok(Page { more: entries.len() == limit as usize, entries });
+            }
+            _ => return Err(Error::NotADirectory),
+        };
+        let entry = |name: &&str| Entry {
+            name: (*name).into(),
+            attributes: attributes(Kind::File, CONTENT.len() as u64),
+            link: false,
+        };
+        let rest = names.iter().filter(|name| after.is_none_or(|after| **name > after));
+        Ok(Page { entries: rest.map(entry).collect(), more: false })
+    }
+}
+
+fn attributes(kind: Kind, size: u64) -> Attributes {
+    Attributes {
+        kind,
+        size,
+        etag: Some("hostile".into()),
+        modified: Some(0),
+        mode: Some(if kind == Kind::Directory { 0o755 } else { 0o644 }),
+        content_type: None,
+        extra: vec![],
+    }
+}
+
+callfs_sdk::export!(Hostile: Storage);

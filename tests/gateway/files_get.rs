@@ -1,0 +1,138 @@
+//! `GET` and `HEAD /v1/files/{path}`.
+
+use crate::harness::{Gateway, bytes};
+
+#[tokio::test]
+async fn a_file_comes_with_everything_that_is_known_of_it() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let put = alice.put("/docs/a.bin", bytes(1, 5000)).header("content-type", "application/x-thing").await.is(201);
+
+    let got = alice.get("/docs/a.bin").await.is(200);
+    assert_eq!(got.body, bytes(1, 5000));
+    assert_eq!(got.etag(), put.etag());
+    assert_eq!(got.header("content-type"), "application/x-thing");
+    assert_eq!(got.header("content-length"), "5000");
+    httpdate::parse_http_date(got.header("last-modified")).expect("an HTTP date");
+    assert_eq!(got.header("x-callfs-type"), "file");
+    assert_eq!(got.header("x-callfs-size"), "5000");
+    assert!(got.header("x-callfs-mode").ends_with("644"), "{:?}", got.headers);
+    assert_eq!(got.header("x-callfs-owner"), "alice");
+    assert_eq!(got.header("x-callfs-group"), "staff");
+    assert_eq!(got.header("x-callfs-instance-id"), "node-under-test");
+    assert!(got.header("x-callfs-mtime").ends_with('Z'), "{:?}", got.headers);
+
+    assert_eq!(got.header("x-content-type-options"), "nosniff");
+    assert!(!got.header("x-request-id").is_empty());
+}
+
+#[tokio::test]
+async fn head_says_what_get_says() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/a.txt", "hello").await.is(201);
+    let (get, head) = (alice.get("/a.txt").await.is(200), alice.head("/a.txt").await.is(200));
+    assert!(head.body.is_empty());
+    for (name, value) in &get.headers {
+        if name != "date" && name != "x-request-id" {
+            assert_eq!(head.headers.get(name), Some(value), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_file() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/empty", "").await.is(201);
+    let got = alice.get("/empty").await.is(200);
+    assert_eq!((got.header("content-length"), got.body.len()), ("0", 0));
+}
+
+#[tokio::test]
+async fn a_content_type_that_nobody_gave_is_guessed_from_the_name() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/picture.png", "not really").await.is(201);
+    assert_eq!(alice.get("/picture.png").await.is(200).header("content-type"), "image/png");
+    alice.put("/no-extension", "x").await.is(201);
+    assert_eq!(alice.get("/no-extension").await.is(200).header("content-type"), "application/octet-stream");
+}
+
+#[tokio::test]
+async fn a_download_gets_its_file_name() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/docs/report.txt", "x").await.is(201);
+    let got = alice.call("GET", "/v1/files/docs/report.txt?download").await.is(200);
+    let disposition = got.header("content-disposition");
+    assert!(disposition.starts_with("attachment") && disposition.contains("report.txt"), "{disposition}");
+}
+
+#[tokio::test]
+async fn preconditions_of_reads() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let etag = alice.put("/a", "hello").await.is(201).etag();
+    let modified = alice.get("/a").await.is(200).header("last-modified").to_owned();
+    let long_ago = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let other = "\"another\"";
+    let several = format!("{other}, {etag}");
+    let weak = format!("W/{etag}");
+
+    let cases: [(&[(&str, &str)], u16); 13] = [
+        (&[("if-none-match", &etag)], 304),
+        (&[("if-none-match", &weak)], 304),
+        (&[("if-none-match", &several)], 304),
+        (&[("if-none-match", "*")], 304),
+        (&[("if-none-match", other)], 200),
+        (&[("if-match", &etag)], 200),
+        (&[("if-match", "*")], 200),
+        (&[("if-match", other)], 412),
+        (&[("if-match", &weak)], 412),
+        (&[("if-modified-since", &modified)], 304),
+        (&[("if-modified-since", long_ago)], 200),
+        (&[("if-unmodified-since", long_ago)], 412),
+        // RFC 9110 section 13.2.2: the date does not count where a tag is given.
+        (&[("if-none-match", other), ("if-modified-since", &modified)], 200),
+    ];
+    for (headers, status) in cases {
+        for method in ["GET", "HEAD"] {
+            let call =
+                headers.iter().fold(alice.call(method, "/v1/files/a"), |call, (name, value)| call.header(name, value));
+            let reply = call.await;
+            assert_eq!(reply.status, status, "{method} with {headers:?}");
+            if status == 304 {
+                assert_eq!((reply.etag(), reply.body.len()), (etag.clone(), 0), "{method} with {headers:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_directory_is_an_array_of_its_entries() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/docs/b.txt", "12345").await.is(201);
+    alice.make("/docs/a").await.is(201);
+    let got = alice.get("/docs").await.is(200);
+    assert_eq!(got.entries("name"), ["a", "b.txt"]);
+    assert_eq!(got.entries("path"), ["/docs/a", "/docs/b.txt"]);
+    assert_eq!(got.entries("type"), ["directory", "file"]);
+    let file = &got.json()[1];
+    assert_eq!(file["size"], 5, "{file}");
+    assert_eq!(file["owner"], "alice", "{file}");
+    assert_eq!(file["group"], "staff", "{file}");
+    assert!(file["mode"].as_str().is_some_and(|mode| mode.ends_with("644")), "{file}");
+    assert!(file["mtime"].as_str().is_some_and(|time| time.ends_with('Z')), "{file}");
+    assert!(file["etag"].as_str().is_some(), "{file}");
+    assert_eq!(alice.head("/docs").await.is(200).header("x-callfs-type"), "directory");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let gateway = Gateway::start().await;
+    let detail = gateway.alice().get("/docs/nothing.txt").await.detail(404, "FILE_NOT_FOUND");
+    assert!(detail.contains("/docs/nothing.txt"), "{detail}");
+    gateway.alice().head("/docs/nothing.txt").await.is(404);
+}

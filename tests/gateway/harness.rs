@@ -1,0 +1,50 @@
+//! The real binary, its configuration, the people who use it, and a deadline for whatever takes a moment.
+//!
+//! Nothing here waits by sleeping for a guessed time: [`eventually`] asks again until a condition holds.
+
+mod client;
+mod data;
+mod gateway;
+mod metrics;
+mod process;
+mod raw;
+mod setup;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use client::{Client, Reply, encode};
+pub(crate) use data::{Generated, bytes, sha256_hex};
+pub(crate) use gateway::{Gateway, command};
+pub(crate) use metrics::Metrics;
+pub(crate) use process::Process;
+pub(crate) use raw::Raw;
+pub(crate) use setup::{Mount, Setup};
+
+/// How long anything may take that should take a moment. Generous, because test machines are busy.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Waits until a question is answered, and answers it; fails, naming `what`, when the deadline is over.
+#[track_caller]
+pub(crate) fn eventually_now<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < DEADLINE, "still waiting after {DEADLINE:?}: {what}");
+        std::thread::sleep(ASK_AGAIN);
+    }
+}
+
+/// Waits until a question is answered, and answers it; fails, naming `what`, when the deadline is over.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(start.elapsed() < DEADLINE, "still waiting after {DEADLINE:?}: {what}");
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}

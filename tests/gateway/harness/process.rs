@@ -1,0 +1,134 @@
+//! One run of the binary: its output as it comes, its end, and what the kernel says of its memory.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::eventually_now;
+
+/// The gateway.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_callfs");
+
+/// A running (or ended) process whose output is collected. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+type Lines = Arc<Mutex<Vec<String>>>;
+
+impl Process {
+    /// Starts a command.
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let stdout = collect(child.stdout.take().expect("piped"));
+        let stderr = collect(child.stderr.take().expect("piped"));
+        Self { child, stdout, stderr }
+    }
+
+    /// Where it listens, as it says once it does.
+    #[track_caller]
+    pub(crate) fn listens(&mut self) -> String {
+        self.said("where it listens", |line| {
+            let ours = line.starts_with("callfs listens on ") || line.starts_with("callfs serves ");
+            ours.then(|| line.rsplit_once(" on ")).flatten().map(|(_, address)| address.trim().to_owned())
+        })
+    }
+
+    /// Where its metrics are, as it says once they are.
+    #[track_caller]
+    pub(crate) fn metrics(&mut self) -> String {
+        self.said("where its metrics are", |line| {
+            line.split_once("metrics on ").map(|(_, address)| address.trim().to_owned())
+        })
+    }
+
+    /// What is found in the first line on stderr that has it; fails with everything that was said if the process ends
+    /// before it says that.
+    #[track_caller]
+    fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
+        eventually_now(what, || {
+            let ended = self.child.try_wait().expect("waitable");
+            let said = self.stderr();
+            let found = said.lines().find_map(&find);
+            assert!(
+                found.is_some() || ended.is_none(),
+                "ended with {ended:?} and never said {what}\nstdout:\n{}\nstderr:\n{said}",
+                self.stdout()
+            );
+            found
+        })
+    }
+
+    /// Everything on stdout so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.lock().expect("not poisoned").join("\n")
+    }
+
+    /// Everything on stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.lock().expect("not poisoned").join("\n")
+    }
+
+    /// Process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("waitable").is_none()
+    }
+
+    /// kill -9, and waits for the end.
+    pub(crate) fn kill(&mut self) {
+        // A process that is gone already is as dead as it was meant to be.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the process can be signalled");
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually_now("the process to end", || self.child.try_wait().expect("waitable"))
+    }
+
+    /// The largest resident set so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says VmHWM");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
+        kibibytes << 10
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("--- stderr of process {} ---\n{}\n---", self.id(), self.stderr());
+        }
+    }
+}
+
+/// Reads on until the other end is closed, so that the process never blocks on its output.
+fn collect(pipe: impl Read + Send + 'static) -> Lines {
+    let lines = Lines::default();
+    let kept = lines.clone();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            kept.lock().expect("not poisoned").push(String::from_utf8_lossy(&line).into_owned());
+        }
+    });
+    lines
+}

@@ -1,0 +1,28 @@
+//! Black-box tests of the real binary: each starts a gateway of its own, on ports of its own, in a folder of its own,
+//! and talks to it like any client. The modules mirror the routes, then what must hold across all of them.
+
+mod harness;
+
+mod auth;
+mod directories;
+mod errors;
+mod files_delete;
+mod files_get;
+mod files_patch;
+mod files_put;
+mod permissions;
+mod system;
+
+mod concurrency;
+mod crash;
+mod isolation;
+mod local_folder;
+mod memory;
+mod mounts;
+mod patience;
+mod plugins;
+
+mod config_cli;
+mod first_run;
+
+mod architecture;

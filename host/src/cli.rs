@@ -18,8 +18,6 @@ use clap::{Parser, Subcommand};
 
 pub use announcement::Announcement;
 pub use failure::Failure;
-pub use plugin::{Inspection, Listed, PluginSource};
-pub use serve::Serve;
 
 /// One REST filesystem over any storage, extended by sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -46,22 +44,13 @@ enum Command {
     Version,
 }
 
-/// What the commands need from the rest of CallFS.
-#[derive(Clone, Copy)]
-pub struct Parts {
-    /// Serves until it is told to stop.
-    pub serve: Serve,
-    /// Finds and looks into components.
-    pub plugins: PluginSource,
-}
-
 /// Runs the command that the process was started with.
-pub fn main(parts: Parts) -> ExitCode {
+pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Serve(arguments) => serve::run(arguments, parts.serve),
+        Command::Serve(arguments) => serve::run(arguments),
         Command::Config(arguments) => config::run(arguments),
-        Command::Plugin(arguments) => plugin::run(arguments, parts.plugins),
+        Command::Plugin(arguments) => plugin::run(arguments),
         Command::Key(arguments) => key::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Version => print(&format!("callfs {}\n", env!("CARGO_PKG_VERSION"))),

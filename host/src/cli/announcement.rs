@@ -30,18 +30,21 @@ impl std::fmt::Debug for AdminKey {
 }
 
 impl Announcement {
-    /// Says it, on stderr, given the addresses as the system bound them.
-    pub fn say(&self, bound: &[Listen]) {
-        super::say(self.text(bound).trim_end());
+    /// Says it, on stderr, given the addresses as the system bound them: for everything, and for metrics alone.
+    pub fn say(&self, bound: &[Listen], metrics: &[Listen]) {
+        super::say(self.text(bound, metrics).trim_end());
     }
 
-    fn text(&self, bound: &[Listen]) -> String {
+    fn text(&self, bound: &[Listen], metrics: &[Listen]) -> String {
         let mut text = String::new();
         let addresses = bound.iter().map(shown).collect::<Vec<_>>().join(", ");
         let _ = match &self.folder {
             Some(folder) => writeln!(text, "callfs serves {} on {addresses}", folder.display()),
             None => writeln!(text, "callfs listens on {addresses}"),
         };
+        for address in metrics {
+            let _ = writeln!(text, "metrics on {}/metrics", shown(address));
+        }
         let (Some(key), Some(first)) = (&self.key, bound.first()) else {
             return text;
         };
@@ -111,8 +114,12 @@ mod tests {
 
     #[test]
     fn shows_a_fresh_key_and_lines_to_paste() {
-        let text = announcement(Some("cfs_1")).text(&["127.0.0.1:4711".parse().expect("an address")]);
-        assert!(text.starts_with("callfs serves docs on http://127.0.0.1:4711\n"), "{text}");
+        let text = announcement(Some("cfs_1"))
+            .text(&["127.0.0.1:4711".parse().expect("an address")], &["127.0.0.1:9090".parse().expect("an address")]);
+        assert!(
+            text.starts_with("callfs serves docs on http://127.0.0.1:4711\nmetrics on http://127.0.0.1:9090/metrics\n"),
+            "{text}"
+        );
         assert!(text.contains("\n  cfs_1\n"), "{text}");
         let put = "  echo 'hello' | curl -sS -H \"Authorization: Bearer $(cat callfs-data/admin.key)\" -T - \
                    http://127.0.0.1:4711/v1/files/hello.txt\n";
@@ -122,22 +129,22 @@ mod tests {
 
     #[test]
     fn tells_later_where_the_key_is() {
-        let text = announcement(None).text(&["0.0.0.0:80".parse().expect("an address")]);
+        let text = announcement(None).text(&["0.0.0.0:80".parse().expect("an address")], &[]);
         assert!(text.contains("is kept in callfs-data/admin.key\n"), "{text}");
         assert!(text.contains(" http://127.0.0.1:80/v1/directories/\n"), "{text}");
     }
 
     #[test]
     fn reaches_sockets_and_the_other_family() {
-        let text = announcement(None).text(&["unix:/run/my fs.sock".parse().expect("a socket")]);
+        let text = announcement(None).text(&["unix:/run/my fs.sock".parse().expect("a socket")], &[]);
         assert!(text.contains("curl -sS --unix-socket '/run/my fs.sock' -H"), "{text}");
-        let text = announcement(None).text(&["[::]:80".parse().expect("an address")]);
+        let text = announcement(None).text(&["[::]:80".parse().expect("an address")], &[]);
         assert!(text.contains("curl -sS -g -H") && text.contains(" http://[::1]:80/v1/"), "{text}");
     }
 
     #[test]
     fn has_nothing_to_try_when_others_hold_the_keys() {
-        let text = Announcement::default().text(&["127.0.0.1:1".parse().expect("an address")]);
+        let text = Announcement::default().text(&["127.0.0.1:1".parse().expect("an address")], &[]);
         assert_eq!(text, "callfs listens on http://127.0.0.1:1\n");
     }
 }

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::plugins::CatalogueError;
+use crate::sandbox::LoadError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ impl Failure {
     /// Says it, and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
         let (said, code) = match self {
+            Self::Failed(error) if is_configuration(error) => (format!("{error:#}"), 78),
             Self::Failed(error) => (format!("{error:#}"), 1),
             Self::Usage(message) => (message.clone(), 2),
             Self::Configuration(error) => (error.to_string(), 78),
@@ -31,6 +34,11 @@ impl Failure {
         super::say(&format!("error: {said}"));
         ExitCode::from(code)
     }
+}
+
+/// Components are a matter of configuration, although only loading them shows what is wrong.
+fn is_configuration(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<LoadError>() || cause.is::<CatalogueError>())
 }
 
 impl From<ConfigError> for Failure {

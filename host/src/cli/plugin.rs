@@ -6,50 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Failure, print};
-use crate::config::{Layers, LoadOptions};
-
-/// A component that can be mounted by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its name.
-    pub name: String,
-    /// The file it comes from; none for a built-in component.
-    pub file: Option<PathBuf>,
-}
-
-/// What a component says about itself, and what its binary shows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Inspection {
-    /// Its name.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// One line for people.
-    pub summary: String,
-    /// `storage`, `authenticator` or `authorizer`.
-    pub kind: String,
-    /// Optional interfaces that it exports.
-    pub abilities: Vec<String>,
-    /// Abilities that no interface shows.
-    pub features: Vec<String>,
-    /// Interfaces that it imports.
-    pub imports: Vec<String>,
-    /// Grants without which it cannot work.
-    pub wanted_grants: Vec<String>,
-    /// JSON Schema of its configuration.
-    pub config_schema: serde_json::Value,
-    /// SHA-256 of the binary, in hex.
-    pub sha256: String,
-}
-
-/// Who finds components and looks into them.
-#[derive(Clone, Copy)]
-pub struct PluginSource {
-    /// Every component: those of the folder, and the built-in ones that they do not replace.
-    pub list: fn(Option<&Path>) -> anyhow::Result<Vec<Listed>>,
-    /// One of them by its name, or any file.
-    pub inspect: fn(Option<&Path>, &str) -> anyhow::Result<Inspection>,
-}
+use crate::config::{Layers, LoadOptions, Plugins};
+use crate::plugins::{Catalogue, Found, Origin};
+use crate::sandbox::{self, Inspection, Runtime};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -82,38 +41,55 @@ struct Place {
 }
 
 impl Place {
-    fn folder(self) -> Result<Option<PathBuf>, Failure> {
+    fn plugins(self) -> Result<Plugins, Failure> {
         let options = LoadOptions { file: self.config, plugins: self.plugins, ..LoadOptions::of_process() };
-        Ok(Layers::read(&options)?.plugins()?.dir)
+        Ok(Layers::read(&options)?.plugins()?)
     }
 }
 
-pub(super) fn run(arguments: Arguments, source: PluginSource) -> Result<(), Failure> {
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::List(place) => print(&list(&(source.list)(place.folder()?.as_deref())?)),
-        Command::Inspect { component, place } => {
-            print(&describe(&(source.inspect)(place.folder()?.as_deref(), &component)?))
+        Command::List(place) => {
+            let catalogue = Catalogue::open(place.plugins()?.dir.as_deref()).map_err(anyhow::Error::from)?;
+            print(&list(catalogue.entries()))
         }
+        Command::Inspect { component, place } => print(&describe(&inspect(&place.plugins()?, &component)?)),
     }
 }
 
-fn list(components: &[Listed]) -> String {
-    let width = components.iter().map(|listed| listed.name.len()).max().unwrap_or_default();
-    components.iter().fold(String::new(), |mut text, listed| {
-        let origin = listed.file.as_ref().map_or("built-in".to_owned(), |file| file.display().to_string());
-        let _ = writeln!(text, "{:width$}  {origin}", listed.name);
+/// One of the catalogue by its name, or any file.
+fn inspect(plugins: &Plugins, component: &str) -> anyhow::Result<Inspection> {
+    let file = Path::new(component);
+    let found = if file.extension().is_some() || component.contains('/') {
+        Found::file(file)
+    } else {
+        Catalogue::open(plugins.dir.as_deref())?.get(component)?.clone()
+    };
+    let bytes = found.read()?;
+    let sandbox = Runtime::new(plugins.limits.memory as usize, None).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let inspection = tokio::runtime::Runtime::new()?.block_on(sandbox::inspect(&sandbox, &found.name, &bytes))?;
+    Ok(inspection)
+}
+
+fn list<'a>(components: impl Iterator<Item = &'a Found>) -> String {
+    components.fold(String::new(), |mut text, Found { name, origin }| {
+        let _ = match origin {
+            Origin::Builtin => writeln!(text, "{name:20}  built-in"),
+            Origin::File(file) => writeln!(text, "{name:20}  {}", file.display()),
+        };
         text
     })
 }
 
 fn describe(found: &Inspection) -> String {
     let none_or = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let kinds: Vec<String> = found.kind.iter().map(ToString::to_string).collect();
     let lines = [
         ("name", found.name.clone()),
         ("version", found.version.clone()),
         ("summary", found.summary.clone()),
-        ("kind", found.kind.clone()),
-        ("abilities", none_or(&found.abilities)),
+        ("kind", none_or(&kinds)),
+        ("exports", none_or(&found.abilities)),
         ("features", none_or(&found.features)),
         ("imports", none_or(&found.imports)),
         ("wanted grants", none_or(&found.wanted_grants)),
@@ -135,14 +111,14 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::PluginKind;
 
     #[test]
     fn lists_names_and_origins() {
-        let components = [
-            Listed { name: "localfs".into(), file: None },
-            Listed { name: "s3".into(), file: Some("plugins/s3.wasm".into()) },
-        ];
-        assert_eq!(list(&components), "localfs  built-in\ns3       plugins/s3.wasm\n");
+        let builtin = Found { name: "localfs".into(), origin: Origin::Builtin };
+        let components = [builtin, Found::file(Path::new("plugins/s3.wasm"))];
+        let expected = "localfs               built-in\ns3                    plugins/s3.wasm\n";
+        assert_eq!(list(components.iter()), expected);
     }
 
     #[test]
@@ -151,8 +127,8 @@ mod tests {
             name: "evil\u{1b}[2J".into(),
             version: "1.0.0".into(),
             summary: "erases your screen".into(),
-            kind: "storage".into(),
-            abilities: vec!["write".into(), "rename".into()],
+            kind: vec![PluginKind::Storage],
+            abilities: vec!["storage".into(), "storage-write".into()],
             features: Vec::new(),
             imports: vec!["callfs:plugin/directories@0.1.0".into()],
             wanted_grants: vec!["directories".into()],
@@ -161,7 +137,10 @@ mod tests {
         };
         let text = describe(&found);
         assert!(text.starts_with("name:          evil[2J\n"), "{text}");
-        assert!(text.contains("abilities:     write, rename\nfeatures:      none\n"), "{text}");
+        assert!(
+            text.contains("kind:          storage\nexports:       storage, storage-write\nfeatures:      none\n"),
+            "{text}"
+        );
         assert!(text.ends_with("config schema:\n{\n  \"type\": \"object\"\n}\n"), "{text}");
     }
 }

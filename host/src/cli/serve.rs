@@ -2,15 +2,11 @@
 
 use std::path::PathBuf;
 
-use futures_util::future::BoxFuture;
-
-use super::{Announcement, Failure, first_run};
-use crate::config::{Config, Layers, LoadOptions};
+use super::{Failure, first_run};
+use crate::app;
+use crate::config::{Layers, LoadOptions};
 use crate::shutdown::Shutdown;
 use crate::telemetry::logs;
-
-/// Serves until the shutdown is over; says the announcement once it listens.
-pub type Serve = fn(Config, Announcement, Shutdown) -> BoxFuture<'static, anyhow::Result<()>>;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -28,7 +24,7 @@ pub(super) struct Arguments {
     listen: Vec<String>,
 }
 
-pub(super) fn run(arguments: Arguments, serve: Serve) -> Result<(), Failure> {
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { folder, plugins, config, listen } = arguments;
     let layers = Layers::read(&LoadOptions { folder, plugins, file: config, listen, ..LoadOptions::of_process() })?;
     layers.check()?;
@@ -38,6 +34,6 @@ pub(super) fn run(arguments: Arguments, serve: Serve) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|cause| Failure::failed("cannot start the runtime", cause))?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals().map_err(|cause| Failure::failed("cannot listen for signals", cause))?;
-        Ok(serve(config, announcement, shutdown).await?)
+        Ok(app::serve(config, announcement, shutdown).await?)
     })
 }

@@ -12,7 +12,7 @@ use crate::error::Result as HostResult;
 use crate::folder::Folder;
 
 /// A granted folder in the hands of a component.
-pub struct HostDirectory(Arc<Folder>);
+pub(super) struct HostDirectory(Arc<Folder>);
 
 /// A result of the contract inside a result that may trap.
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;

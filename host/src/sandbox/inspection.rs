@@ -44,6 +44,12 @@ impl PluginKind {
     }
 }
 
+impl std::fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.interface())
+    }
+}
+
 /// What a component is.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {

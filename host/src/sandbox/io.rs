@@ -16,7 +16,7 @@ use crate::source::{MAX_CHUNK, Source};
 use crate::storage::{Condition, Transfer};
 
 /// A source in the hands of a component.
-pub struct HostSource {
+pub(super) struct HostSource {
     /// None while it is being read.
     source: Option<Source>,
     /// What was taken from the source and is not yet handed out.
@@ -39,7 +39,7 @@ impl HostSource {
 }
 
 /// A transfer in the hands of a component.
-pub struct HostTransfer {
+pub(super) struct HostTransfer {
     pub(super) transfer: Box<dyn Transfer>,
     /// What must hold when it is published.
     pub(super) condition: Condition,

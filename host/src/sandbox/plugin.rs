@@ -129,8 +129,9 @@ impl Plugin {
         Instance::new(runtime, component, indices, settings, log, metrics).await
     }
 
-    /// A configured instance, made now.
+    /// A configured instance, made as soon as that makes sense.
     async fn fresh(&self) -> wasmtime::Result<Instance> {
+        self.pool.pause().await;
         let mut instance = self.instantiate().await?;
         let exports = instance.exports.clone();
         match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await? {

@@ -16,10 +16,11 @@ use crate::telemetry::PluginMetrics;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// Calls that an instance serves at least before it is replaced; up to twice as many, so that not all go at once.
 const MIN_CALLS: u32 = 20_000;
-/// Failures in a row after which new instances are made more and more slowly.
+/// Failures in a row after which new instances are made more and more slowly: warm ones still serve, and whoever needs a
+/// new one waits instead of being refused, because a caller who provokes failures must not deny the plugin to others.
 const PATIENCE: u32 = 10;
-/// The longest pause between two of them.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The longest that making one is put off.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// The instances of one plugin.
 pub(super) struct Pool {
@@ -56,7 +57,6 @@ impl Pool {
 
     /// Waits for the right to use an instance, warm if there is one.
     pub(super) async fn check_out(self: &Arc<Self>) -> Result<Checkout> {
-        self.check_pause()?;
         let permit = match self.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
@@ -78,7 +78,7 @@ impl Pool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.in_a_row += 1;
         if let Some(excess) = failures.in_a_row.checked_sub(PATIENCE) {
-            let pause = (Duration::from_millis(100) * 2_u32.pow(excess.min(10))).min(MAX_PAUSE);
+            let pause = (Duration::from_millis(10) * 2_u32.pow(excess.min(10))).min(MAX_PAUSE);
             failures.not_before = Some(Instant::now() + pause);
         }
     }
@@ -90,15 +90,11 @@ impl Pool {
         }
     }
 
-    /// Refuses at once what would most likely fail again.
-    fn check_pause(&self) -> Result<()> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.not_before.map(|end| end.saturating_duration_since(Instant::now())) {
-            Some(pause) if !pause.is_zero() => {
-                let message = format!("the plugin '{}' failed {} times in a row", self.plugin, failures.in_a_row);
-                Err(Error::new(ErrorKind::BackendUnavailable, message).of_plugin(&*self.plugin).retry_after(pause))
-            }
-            _ => Ok(()),
+    /// Waits until another instance may be made.
+    pub(super) async fn pause(&self) {
+        let not_before = self.failures.lock().unwrap_or_else(PoisonError::into_inner).not_before;
+        if let Some(not_before) = not_before {
+            tokio::time::sleep_until(not_before.into()).await;
         }
     }
 

@@ -12,7 +12,8 @@ use crate::error::Result as HostResult;
 use crate::folder::Folder;
 
 /// A granted folder in the hands of a component.
-pub(super) struct HostDirectory(Arc<Folder>);
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct HostDirectory(Arc<Folder>);
 
 /// A result of the contract inside a result that may trap.
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;

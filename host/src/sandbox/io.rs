@@ -16,7 +16,8 @@ use crate::source::{MAX_CHUNK, Source};
 use crate::storage::{Condition, Transfer};
 
 /// A source in the hands of a component.
-pub(super) struct HostSource {
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct HostSource {
     /// None while it is being read.
     source: Option<Source>,
     /// What was taken from the source and is not yet handed out.
@@ -39,7 +40,8 @@ impl HostSource {
 }
 
 /// A transfer in the hands of a component.
-pub(super) struct HostTransfer {
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct HostTransfer {
     pub(super) transfer: Box<dyn Transfer>,
     /// What must hold when it is published.
     pub(super) condition: Condition,

@@ -4,7 +4,6 @@
 //! connections, then what is under way, then the index.
 
 mod components;
-mod counting;
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,7 +25,6 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
 use components::Components;
-use counting::Counting;
 
 /// How many records of the index are kept in memory.
 const CACHED_RECORDS: u64 = 100_000;
@@ -50,21 +48,20 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
         tracing::info!(healed, "finished moves that an earlier run had begun");
     }
 
-    let meter = Arc::new(Counting::new(metrics));
     let app = Arc::new(App {
         engine,
         authentication,
-        meter: meter.clone(),
+        metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
         idle_timeout: config.server.idle_timeout,
-        draining: shutdown.token().clone(),
+        shutdown: shutdown.clone(),
+        log_requests: config.log.requests,
     });
     let (listeners, bound) = listen(&config.server.listen).await?;
     let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
     let limits = Limits { idle_timeout: config.server.idle_timeout, drain_timeout: DRAIN };
-    let stop = shutdown.token().clone();
-    let metrics_server = crate::http::serve(open, crate::http::metrics_service(meter), stop.clone(), limits);
-    let server = crate::http::serve(listeners, crate::http::service(app), stop, limits);
+    let metrics_server = crate::http::serve(open, crate::http::metrics_service(metrics), shutdown.clone(), limits);
+    let server = crate::http::serve(listeners, crate::http::service(app), shutdown, limits);
     announcement.say(&bound, &open_bound);
     tokio::join!(server, metrics_server);
     metadata.close().await;

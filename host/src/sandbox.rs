@@ -12,6 +12,7 @@ mod cache;
 mod convert;
 mod directories;
 mod grants;
+mod http;
 mod inspection;
 mod instance;
 mod io;

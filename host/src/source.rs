@@ -71,6 +71,14 @@ impl Source {
         Self { meter, ..self }
     }
 
+    /// The same stream, which must now have exactly this many bytes, or reading it ends in an error.
+    pub fn expecting(mut self, size: u64) -> Self {
+        if let Kind::Stream { left, .. } = &mut self.kind {
+            *left = Some(size);
+        }
+        self
+    }
+
     /// How many bytes are left, where it is known.
     pub fn size(&self) -> Option<u64> {
         match &self.kind {

@@ -188,6 +188,7 @@ pub trait Storage: Send + Sync {
     }
 }
 
-fn cannot(name: &str, what: &str) -> Error {
+/// A backend lacks an ability.
+pub(crate) fn cannot(name: &str, what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("the storage '{name}' cannot {what}"))
 }

@@ -15,6 +15,8 @@ pub enum Failure {
     Usage(String),
     /// The configuration does not hold.
     Configuration(ConfigError),
+    /// A component that the configuration names cannot be used.
+    Refused(anyhow::Error),
 }
 
 impl Failure {
@@ -23,10 +25,17 @@ impl Failure {
         Self::Failed(cause.into().context(what.into()))
     }
 
+    /// Serving did not work, and why. Components are a matter of configuration, although only loading them shows what is
+    /// wrong with them.
+    pub(super) fn of_serving(error: anyhow::Error) -> Self {
+        let refused = error.chain().any(|cause| cause.is::<LoadError>() || cause.is::<CatalogueError>());
+        if refused { Self::Refused(error) } else { Self::Failed(error) }
+    }
+
     /// Says it, and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
         let (said, code) = match self {
-            Self::Failed(error) if is_configuration(error) => (format!("{error:#}"), 78),
+            Self::Refused(error) => (format!("{error:#}"), 78),
             Self::Failed(error) => (format!("{error:#}"), 1),
             Self::Usage(message) => (message.clone(), 2),
             Self::Configuration(error) => (error.to_string(), 78),
@@ -34,11 +43,6 @@ impl Failure {
         super::say(&format!("error: {said}"));
         ExitCode::from(code)
     }
-}
-
-/// Components are a matter of configuration, although only loading them shows what is wrong.
-fn is_configuration(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<LoadError>() || cause.is::<CatalogueError>())
 }
 
 impl From<ConfigError> for Failure {

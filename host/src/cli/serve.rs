@@ -34,6 +34,6 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|cause| Failure::failed("cannot start the runtime", cause))?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals().map_err(|cause| Failure::failed("cannot listen for signals", cause))?;
-        Ok(app::serve(config, announcement, shutdown).await?)
+        app::serve(config, announcement, shutdown).await.map_err(Failure::of_serving)
     })
 }

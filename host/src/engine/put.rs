@@ -92,6 +92,9 @@ impl Engine {
         match &place.target {
             None => self.permit_creation(who, place).await?,
             Some(target) => match target.attributes.kind {
+                Kind::Directory if options.create_only => {
+                    return told(refuse(ErrorKind::AlreadyExists, path, "exists already, as a directory")).await;
+                }
                 Kind::Directory => return told(refuse(ErrorKind::IsADirectory, path, "is a directory")).await,
                 Kind::Special => return told(special(path)).await,
                 Kind::File if options.create_only => {

@@ -6,6 +6,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,29 +21,31 @@ use super::counted::Counted;
 use super::problem::Problem;
 use super::request_id::{self, RequestId, X_REQUEST_ID};
 use super::security;
-use super::state::Meter;
+use super::state::Metrics;
 use crate::error::Error;
 
 /// A router and what surrounds it. Cheap to clone.
 #[derive(Clone)]
 pub struct Edge {
     router: Router,
-    meter: Arc<dyn Meter>,
+    metrics: Arc<Metrics>,
+    log_requests: bool,
 }
 
 impl Edge {
-    /// Surrounds a router.
-    pub fn new(router: Router, meter: Arc<dyn Meter>) -> Self {
-        Self { router, meter }
+    /// Surrounds a router; every request gets a line in the log if it shall.
+    pub fn new(router: Router, metrics: Arc<Metrics>, log_requests: bool) -> Self {
+        Self { router, metrics, log_requests }
     }
 
     /// The response to a request; it never fails.
     pub async fn handle(&self, mut request: Request<Body>) -> Response {
+        let started = Instant::now();
         let id = RequestId::of(request.headers());
         let trace_id = request_id::trace_id(request.headers()).map(str::to_owned);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         request.extensions_mut().insert(id.clone());
-        let counted = Counted::start(self.meter.clone(), &method, uri.path());
+        let counted = Counted::start(self.metrics.clone(), &method, uri.path());
 
         // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it, there is none.
         let span = tracing::info_span!("request", request_id = id.as_str(), trace_id = trace_id.as_deref());
@@ -54,13 +57,15 @@ impl Edge {
             Err(panic) => Problem::from(Error::internal(panic_message(&*panic))).into_response(),
         };
 
+        if self.log_requests {
+            let (request_id, trace_id, status) = (id.as_str(), trace_id.as_deref(), response.status().as_u16());
+            let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+            tracing::info!(target: "callfs::requests", request_id, trace_id, %method, path = uri.path(), status, milliseconds, "request");
+        }
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             log(&problem, &id, trace_id.as_deref(), &method, uri.path());
             let allow = response.headers_mut().remove(ALLOW);
             response = problem.render(&method, uri.path(), id.as_str(), allow);
-        } else {
-            let (id, trace_id, status) = (id.as_str(), trace_id.as_deref(), response.status().as_u16());
-            tracing::debug!(request_id = id, trace_id, %method, path = uri.path(), status, "answered");
         }
         if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             // The router adds the length of the empty body, which is not what the header would mean here.
@@ -72,8 +77,8 @@ impl Edge {
     }
 
     /// What counts the requests.
-    pub(super) fn meter(&self) -> &Arc<dyn Meter> {
-        &self.meter
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 }
 
@@ -100,19 +105,6 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::http::state::Finished;
-
-    struct Silent;
-
-    impl Meter for Silent {
-        fn request_started(&self) {}
-        fn request_finished(&self, _: Finished) {}
-        fn received(&self, _: u64) {}
-        fn sent(&self, _: u64) {}
-        fn render(&self) -> String {
-            String::new()
-        }
-    }
 
     fn edge() -> Edge {
         async fn panics() -> StatusCode {
@@ -123,7 +115,7 @@ mod tests {
             .route("/empty", get(async || StatusCode::NO_CONTENT))
             .fallback(async || Problem::no_such_route())
             .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method));
-        Edge::new(router, Arc::new(Silent))
+        Edge::new(router, Metrics::new().expect("no name twice"), false)
     }
 
     async fn send(method: Method, path: &str) -> (http::response::Parts, String) {

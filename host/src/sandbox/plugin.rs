@@ -77,15 +77,13 @@ impl Plugin {
         Ok((plugin, inspection))
     }
 
-    /// What a component says of itself, with nothing granted and whatever else it imports missing.
+    /// What a component says of itself, with nothing granted.
     pub(super) async fn inspect(runtime: &Runtime, name: &str, component: &[u8]) -> Result<Inspection, LoadError> {
         let refuse = |message: String| LoadError { plugin: name.into(), message };
         inspection::check_binary(component).map_err(refuse)?;
         let described = async {
             let compiled = tokio::task::block_in_place(|| runtime.compile(component))?;
-            let mut linker = runtime.linker().clone();
-            linker.define_unknown_imports_as_traps(&compiled)?;
-            let linked = linker.instantiate_pre(&compiled)?;
+            let linked = runtime.linker().instantiate_pre(&compiled)?;
             let settings =
                 Settings { name: name.into(), config: "{}".into(), grants: Arc::default(), limits: Limits::default() };
             let metrics = Arc::new(PluginMetrics::detached());

@@ -105,6 +105,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     callfs::plugin::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     callfs::plugin::io::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     callfs::plugin::directories::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    callfs::plugin::http::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     wasi::logging::logging::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }

@@ -12,9 +12,11 @@ use super::instance::State;
 use super::io::HostSource;
 use super::plugin::{LoadError, Plugin, Settings};
 use super::runtime::Runtime;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
-use crate::storage::{Abilities, Attributes, ByteRange, Condition, Page, Storage, Transfer, WriteOptions, Written};
+use crate::storage::{
+    Abilities, Attributes, ByteRange, Condition, Page, Storage, Transfer, WriteOptions, Written, cannot,
+};
 use crate::telemetry::PluginMetrics;
 use wasmtime::component::{Accessor, Resource};
 
@@ -34,6 +36,29 @@ impl StoragePlugin {
     ) -> Result<Self, LoadError> {
         let (plugin, inspection) = Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
         Ok(Self { abilities: abilities(&inspection), plugin })
+    }
+}
+
+impl StoragePlugin {
+    /// An ability that the component does not export is refused here, in words, and not by a trap.
+    fn require(&self, able: bool, what: &str) -> Result<()> {
+        if able { Ok(()) } else { Err(cannot(self.plugin.name(), what)) }
+    }
+
+    /// A source is as long as the attributes and the range promise, or reading it ends in an error.
+    fn hold_to_its_word(&self, source: Source, attributes: &Attributes, range: Option<ByteRange>) -> Result<Source> {
+        let range = range.unwrap_or(ByteRange { start: 0, end: None });
+        let end = range.end.unwrap_or(attributes.size).min(attributes.size);
+        let promised = end.saturating_sub(range.start);
+        match source.size() {
+            Some(size) if size != promised => {
+                let name = self.plugin.name();
+                let message = format!("the plugin '{name}' promised {promised} bytes and opened {size}");
+                Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(&**name))
+            }
+            Some(_) => Ok(source),
+            None => Ok(source.expecting(promised)),
+        }
     }
 }
 
@@ -113,7 +138,9 @@ impl Storage for StoragePlugin {
             Ok(Ok((attributes, source)))
         });
         let (attributes, source) = call.await?;
-        Ok((convert::attributes_in(attributes), source))
+        let attributes = convert::attributes_in(attributes);
+        let source = self.hold_to_its_word(source, &attributes, range)?;
+        Ok((attributes, source))
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
@@ -126,6 +153,7 @@ impl Storage for StoragePlugin {
     }
 
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
+        self.require(self.abilities.write, "write")?;
         let path = path.to_owned();
         let WriteOptions { condition, content_type, mode } = options;
         let options = write_wit::WriteOptions {
@@ -145,6 +173,7 @@ impl Storage for StoragePlugin {
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        self.require(self.abilities.write, "remove files")?;
         let (path, condition) = (path.to_owned(), convert::condition_out(condition));
         let call = self
             .plugin
@@ -153,6 +182,7 @@ impl Storage for StoragePlugin {
     }
 
     async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        self.require(self.abilities.directories, "make directories")?;
         let path = path.to_owned();
         let call = self
             .plugin
@@ -161,6 +191,7 @@ impl Storage for StoragePlugin {
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {
+        self.require(self.abilities.directories, "remove directories")?;
         let path = path.to_owned();
         let call = self.plugin.call("remove_directory", async |accessor, exports| {
             exports.directories()?.call_remove_directory(accessor, path).await
@@ -169,6 +200,7 @@ impl Storage for StoragePlugin {
     }
 
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        self.require(self.abilities.rename, "rename")?;
         let (from, to, condition) = (from.to_owned(), to.to_owned(), convert::condition_out(condition));
         let call = self.plugin.call("rename", async |accessor, exports| {
             exports.rename()?.call_rename(accessor, from, to, condition).await
@@ -177,6 +209,7 @@ impl Storage for StoragePlugin {
     }
 
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
+        self.require(self.abilities.copy, "copy")?;
         let (from, to, condition) = (from.to_owned(), to.to_owned(), convert::condition_out(condition));
         let call = self.plugin.call("copy", async |accessor, exports| {
             match exports.copy()?.call_copy(accessor, from, to, condition).await? {

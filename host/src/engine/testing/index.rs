@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -46,8 +46,8 @@ impl Index {
 
 #[async_trait]
 impl Metadata for Index {
-    async fn get(&self, path: &FilePath) -> Result<Option<Record>> {
-        Ok(self.state().records.get(path).cloned())
+    async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
+        Ok(self.state().records.get(path).cloned().map(Arc::new))
     }
 
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {

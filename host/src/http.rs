@@ -5,6 +5,7 @@
 
 mod body;
 mod caller;
+mod counted;
 mod directories;
 mod disposition;
 mod edge;
@@ -17,7 +18,6 @@ mod precondition;
 mod problem;
 mod query;
 mod request_id;
-mod seam;
 mod security;
 mod server;
 mod state;

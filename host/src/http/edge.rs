@@ -6,7 +6,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,10 +16,11 @@ use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 use tracing::Instrument;
 
+use super::counted::Counted;
 use super::problem::Problem;
 use super::request_id::{self, RequestId, X_REQUEST_ID};
 use super::security;
-use super::state::{Finished, Meter};
+use super::state::Meter;
 use crate::error::Error;
 
 /// A router and what surrounds it. Cheap to clone.
@@ -42,7 +42,7 @@ impl Edge {
         let trace_id = request_id::trace_id(request.headers()).map(str::to_owned);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         request.extensions_mut().insert(id.clone());
-        let counted = Counted::start(&*self.meter, route(uri.path()), &method);
+        let counted = Counted::start(self.meter.clone(), &method, uri.path());
 
         // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it, there is none.
         let span = tracing::info_span!("request", request_id = id.as_str(), trace_id = trace_id.as_deref());
@@ -68,8 +68,12 @@ impl Edge {
         }
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         security::add(response.headers_mut());
-        counted.finish(response.status());
-        response
+        counted.until_sent(response)
+    }
+
+    /// What counts the requests.
+    pub(super) fn meter(&self) -> &Arc<dyn Meter> {
+        &self.meter
     }
 }
 
@@ -85,50 +89,6 @@ fn log(problem: &Problem, id: &RequestId, trace_id: Option<&str>, method: &Metho
     }
 }
 
-/// Tells the meter of a request's end, also when the client goes away and the handler is dropped.
-struct Counted<'a> {
-    meter: &'a dyn Meter,
-    route: &'static str,
-    method: &'static str,
-    start: Instant,
-    status: Option<u16>,
-}
-
-impl<'a> Counted<'a> {
-    fn start(meter: &'a dyn Meter, route: &'static str, method: &Method) -> Self {
-        meter.request_started();
-        Self { meter, route, method: method_label(method), start: Instant::now(), status: None }
-    }
-
-    fn finish(mut self, status: StatusCode) {
-        self.status = Some(status.as_u16());
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        let (route, method, status) = (self.route, self.method, self.status);
-        self.meter.request_finished(Finished { route, method, status, duration: self.start.elapsed() });
-    }
-}
-
-/// Labels are a closed set: no client makes a new time series.
-fn route(path: &str) -> &'static str {
-    let mut segments = path.split('/').skip(1);
-    match (segments.next(), segments.next()) {
-        (Some("v1"), Some("files")) => "files",
-        (Some("v1"), Some("directories")) => "directories",
-        (Some("health"), _) => "health",
-        (Some("metrics"), None) => "metrics",
-        _ => "other",
-    }
-}
-
-fn method_label(method: &Method) -> &'static str {
-    const KNOWN: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
-    KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("OTHER")
-}
-
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     format!("a handler panicked: {}", text.unwrap_or("without a message"))
@@ -140,12 +100,15 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::http::state::Finished;
 
     struct Silent;
 
     impl Meter for Silent {
         fn request_started(&self) {}
         fn request_finished(&self, _: Finished) {}
+        fn received(&self, _: u64) {}
+        fn sent(&self, _: u64) {}
         fn render(&self) -> String {
             String::new()
         }

@@ -5,6 +5,8 @@
 
 mod listener;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -127,7 +129,10 @@ impl Server {
         }
         let version = request.version();
         let unread = Arc::new(AtomicBool::new(false));
-        let upload = |incoming| Body::new(Upload::new(incoming, self.limits.idle_timeout, unread.clone()));
+        let upload = |incoming| {
+            let meter = self.edge.meter().clone();
+            Body::new(Upload::new(incoming, self.limits.idle_timeout, unread.clone(), meter))
+        };
         let mut response = self.edge.handle(request.map(upload)).await;
         if unread.load(Ordering::Relaxed) && version < Version::HTTP_2 {
             // What is left of the body stands between this and the next request. Say so, and see to it that the client

@@ -8,11 +8,11 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use super::seam::{
-    AttributeChange, Authentication, EntityTag, Etags, ListOptions, Opened, Outcome, Precondition, PutOptions,
+pub(super) use crate::engine::{
+    AttributeChange, Engine, EntityTag, Etags, Info, ListOptions, Opened, Outcome, Precondition, PutOptions,
     RenameOptions, Stored,
 };
-pub(super) use crate::engine::{Engine, Info};
+pub(super) use crate::identity::Authentication;
 
 /// The parts behind the routes.
 pub struct App {
@@ -35,22 +35,28 @@ pub trait Meter: Send + Sync {
     /// A request arrived.
     fn request_started(&self);
 
-    /// Its response is about to be sent; or, without a status, its client went away before that.
+    /// It is over: the last byte of its response left, or the connection broke.
     fn request_finished(&self, request: Finished);
+
+    /// Bytes of a request's body arrived.
+    fn received(&self, bytes: u64);
+
+    /// Bytes of a response's body left.
+    fn sent(&self, bytes: u64);
 
     /// Everything that is counted, in the text format of Prometheus.
     fn render(&self) -> String;
 }
 
-/// A request that is over as far as its handler is concerned.
+/// A request that is over.
 #[derive(Debug, Clone, Copy)]
 pub struct Finished {
     /// A closed set: `files`, `directories`, `health`, `metrics`, `other`.
     pub route: &'static str,
     /// A closed set: the methods of RFC 9110 and `PATCH`, else `OTHER`.
     pub method: &'static str,
-    /// None if the client went away.
+    /// None if the client went away before there was one.
     pub status: Option<u16>,
-    /// From the request's head to the response's head.
+    /// From the request's head to the last byte of the response.
     pub duration: Duration,
 }

@@ -1,0 +1,202 @@
+//! What a client sees of the server itself, over real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{get, put};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::error::{Error, ErrorKind};
+use crate::http::body::{Download, collect, discard};
+use crate::http::request_id::RequestId;
+use crate::http::state::{Finished, Meter};
+use crate::source::Source;
+
+struct Silent;
+
+impl Meter for Silent {
+    fn request_started(&self) {}
+    fn request_finished(&self, _: Finished) {}
+    fn received(&self, _: u64) {}
+    fn sent(&self, _: u64) {}
+    fn render(&self) -> String {
+        String::new()
+    }
+}
+
+/// Promises eight bytes, gives four, and fails or stalls.
+fn broken(stalls: bool) -> Body {
+    let failure = Error::new(ErrorKind::BackendUnavailable, "gone");
+    let pieces = stream::iter([Ok(Bytes::from_static(b"four"))]);
+    let rest = if stalls { stream::pending().boxed() } else { stream::iter([Err(failure)]).boxed() };
+    let source = Source::from_stream(pieces.chain(rest).boxed(), Some(8));
+    Body::new(Download::new(source, Duration::from_millis(100), RequestId::of(&http::HeaderMap::new())))
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/hello", get(async || "hello"))
+        .route("/echo", put(async |body: Body| collect(body, 1 << 20).await.unwrap_or_else(|e| e.to_string().into())))
+        .route("/refuse", put(async || StatusCode::FORBIDDEN))
+        .route(
+            "/refuse-small",
+            put(async |body: Body| {
+                discard(body);
+                StatusCode::FORBIDDEN
+            }),
+        )
+        .route("/fails", get(async || broken(false)))
+        .route("/stalls", get(async || broken(true)))
+        .route(
+            "/slow",
+            get(async || {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                "done"
+            }),
+        )
+}
+
+async fn start(idle: u64, drain: u64) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+    let listener = Listener::tcp("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
+    let address = listener.local_addr().expect("TCP");
+    let limits = Limits { idle_timeout: Duration::from_millis(idle), drain_timeout: Duration::from_millis(drain) };
+    let shutdown = CancellationToken::new();
+    let serving = serve(vec![listener], Edge::new(router(), Arc::new(Silent)), shutdown.clone(), limits);
+    (address, shutdown, tokio::spawn(serving))
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("connected")
+}
+
+/// Sends bytes and gives whatever comes back until the connection ends, and whether it ended in a reset.
+async fn exchange(address: SocketAddr, request: &[u8]) -> (String, bool) {
+    let mut stream = connect(address).await;
+    stream.write_all(request).await.expect("sent");
+    rest(&mut stream).await
+}
+
+async fn rest(stream: &mut TcpStream) -> (String, bool) {
+    let mut answer = Vec::new();
+    let reset = stream.read_to_end(&mut answer).await.is_err();
+    (String::from_utf8_lossy(&answer).into_owned(), reset)
+}
+
+async fn until(stream: &mut TcpStream, end: &str) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(end.as_bytes()) {
+        answer.push(stream.read_u8().await.expect("more"));
+    }
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test]
+async fn a_connection_serves_several_requests() {
+    let (address, ..) = start(1000, 1000).await;
+    let mut stream = connect(address).await;
+    for _ in 0..2 {
+        stream.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+        assert!(until(&mut stream, "hello").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn says_continue_only_to_a_body_that_is_wanted() {
+    let (address, ..) = start(1000, 1000).await;
+    let head = "HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n";
+    let mut stream = connect(address).await;
+    stream.write_all(format!("PUT /echo {head}").as_bytes()).await.expect("sent");
+    assert_eq!(until(&mut stream, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"body").await.expect("sent");
+    assert!(until(&mut stream, "body").await.starts_with("HTTP/1.1 200 OK\r\n"));
+
+    for path in ["/refuse", "/refuse-small"] {
+        let (answer, _) = exchange(address, format!("PUT {path} {head}").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_too_much_reads_the_answer() {
+    let (address, ..) = start(1000, 1000).await;
+    let mut stream = connect(address).await;
+    let size = 32 << 20;
+    stream
+        .write_all(format!("PUT /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n").as_bytes())
+        .await
+        .expect("sent");
+    stream.write_all(&vec![0; size]).await.expect("taken and thrown away");
+    let (answer, reset) = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("connection: close"), "{answer}");
+    assert!(!reset);
+}
+
+#[tokio::test]
+async fn a_small_body_that_nobody_wants_costs_no_connection() {
+    let (address, ..) = start(1000, 1000).await;
+    let mut stream = connect(address).await;
+    for _ in 0..2 {
+        let request = b"PUT /refuse-small HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody";
+        stream.write_all(request).await.expect("sent");
+        let answer = until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 403") && !answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_never_looks_like_the_whole() {
+    let (address, ..) = start(1000, 1000).await;
+    for path in ["/fails", "/stalls"] {
+        let (answer, _) = exchange(address, format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+        assert!(answer.contains("content-length: 8\r\n"), "{answer}");
+        assert!(!answer.ends_with("0\r\n\r\n") && !answer.contains("fourfour"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_given_up() {
+    let (address, ..) = start(100, 1000).await;
+    let request = b"PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nfour";
+    let (answer, _) = exchange(address, request).await;
+    assert!(answer.contains("nothing of the body arrived"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_under_way_finishes_and_nothing_new_begins() {
+    let (address, shutdown, served) = start(1000, 5000).await;
+    let mut idle = connect(address).await;
+    idle.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    until(&mut idle, "hello").await;
+    let silent = connect(address).await;
+    let mut busy = connect(address).await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\nGET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    shutdown.cancel();
+    let (answer, _) = rest(&mut busy).await;
+    assert!(answer.ends_with("done"), "{answer}");
+    assert_eq!(rest(&mut idle).await.0, "");
+    tokio::time::timeout(Duration::from_secs(2), served).await.expect("in time").expect("no panic");
+    assert!(TcpStream::connect(address).await.is_err());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn what_does_not_finish_is_cut() {
+    let (address, shutdown, served) = start(60_000, 50).await;
+    let mut stream = connect(address).await;
+    stream.write_all(b"PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n").await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(2), served).await.expect("in time").expect("no panic");
+}

@@ -1,12 +1,14 @@
 //! A file or directory as a client sees it: as an entry in JSON, and as headers.
 
+use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
 use jiff::Timestamp;
-use percent_encoding::{CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
-use std::time::{Duration, UNIX_EPOCH};
 
 use super::state::{App, Info};
 use crate::storage::Kind;
@@ -121,11 +123,11 @@ fn rfc3339(nanoseconds: i64) -> Option<String> {
     Timestamp::from_nanosecond(nanoseconds.into()).ok().map(|time| time.to_string())
 }
 
-/// A name as it is, or percent-encoded if a header cannot carry it.
+/// Text as a header can carry it: percent-encoded where it is not plain ASCII, and `%` itself, so that it reads back.
 fn text(value: &str) -> HeaderValue {
-    let plain = HeaderValue::from_str(value);
-    let encoded = || HeaderValue::try_from(utf8_percent_encode(value, CONTROLS).to_string());
-    plain.or_else(|_| encoded()).unwrap_or(HeaderValue::from_static(""))
+    const SET: &AsciiSet = &CONTROLS.add(b'%');
+    let encoded = Cow::from(utf8_percent_encode(value, SET));
+    HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
@@ -165,6 +167,7 @@ mod tests {
         assert_eq!(headers[LAST_MODIFIED], "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(text("größe"), "gr%C3%B6%C3%9Fe");
         assert_eq!(text("a b"), "a b");
+        assert_eq!(text("a%20"), "a%2520");
         assert_eq!(etag("a\"b"), None);
     }
 }

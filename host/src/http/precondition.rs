@@ -3,10 +3,11 @@
 //! An entity tag that does not follow the grammar is an error, because ignoring it would let a write through that was
 //! meant to be conditional. A date that does not parse is ignored, as the RFC demands.
 
+use std::time::UNIX_EPOCH;
+
 use axum::extract::FromRequestParts;
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::request::Parts;
-use std::time::UNIX_EPOCH;
 
 use super::problem::{Problem, Result};
 use super::state::{EntityTag, Etags, Precondition};

@@ -1,0 +1,46 @@
+//! How a command fails: what it says, and its exit code.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was tried and did not work.
+    Failed(anyhow::Error),
+    /// The command line makes no sense.
+    Usage(String),
+    /// The configuration does not hold.
+    Configuration(ConfigError),
+}
+
+impl Failure {
+    /// Something did not work, and why.
+    pub(super) fn failed(what: impl Into<String>, cause: impl Into<anyhow::Error>) -> Self {
+        Self::Failed(cause.into().context(what.into()))
+    }
+
+    /// Says it, and gives the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        let (said, code) = match self {
+            Self::Failed(error) => (format!("{error:#}"), 1),
+            Self::Usage(message) => (message.clone(), 2),
+            Self::Configuration(error) => (error.to_string(), 78),
+        };
+        super::say(&format!("error: {said}"));
+        ExitCode::from(code)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Configuration(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}

@@ -1,0 +1,43 @@
+//! `callfs serve`
+
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+
+use super::{Announcement, Failure, first_run};
+use crate::config::{Config, Layers, LoadOptions};
+use crate::shutdown::Shutdown;
+use crate::telemetry::logs;
+
+/// Serves until the shutdown is over; says the announcement once it listens.
+pub type Serve = fn(Config, Announcement, Shutdown) -> BoxFuture<'static, anyhow::Result<()>>;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder to serve when there is no configuration file; ./callfs-data/files if left out.
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// A folder of further components.
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+    /// A configuration file: .toml, .yaml, .yml or .json.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// An address and port to listen on, or unix:/path/of.sock; can be given several times.
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+}
+
+pub(super) fn run(arguments: Arguments, serve: Serve) -> Result<(), Failure> {
+    let Arguments { folder, plugins, config, listen } = arguments;
+    let layers = Layers::read(&LoadOptions { folder, plugins, file: config, listen, ..LoadOptions::of_process() })?;
+    layers.check()?;
+    let announcement = first_run::prepare(&layers)?;
+    let config = layers.config()?;
+    logs::start(&config.log).map_err(|message| Failure::Failed(anyhow::anyhow!(message)))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|cause| Failure::failed("cannot start the runtime", cause))?;
+    runtime.block_on(async {
+        let shutdown = Shutdown::on_signals().map_err(|cause| Failure::failed("cannot listen for signals", cause))?;
+        Ok(serve(config, announcement, shutdown).await?)
+    })
+}

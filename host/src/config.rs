@@ -1,0 +1,255 @@
+//! What the operator decided: typed, validated, and with the origin of every value.
+//!
+//! Built-in defaults, files, environment and flags are [layers](layers); a key that nobody knows is an error that names
+//! it, where it stands, and the nearest one. Whoever holds a [`Config`] need not check it again. It knows nothing of
+//! how its values are used. Relative paths are relative to the working directory, wherever they are written.
+
+mod component;
+mod environment;
+mod error;
+mod layers;
+mod listen;
+mod options;
+mod quantity;
+mod secret;
+mod sections;
+mod served;
+mod show;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::value::{Dict, Value};
+
+pub use component::{Access, Component, DirectoryGrant, MountPoint, Settings};
+use component::{WrittenComponent, WrittenMount};
+pub use error::ConfigError;
+pub use layers::{BUILT_IN, TEMPLATE};
+pub use listen::Listen;
+pub use options::LoadOptions;
+use secret::Reference;
+pub use sections::{
+    Filesystem, Limits, LockKind, LockManager, Log, LogFormat, MetadataStore, MetricsEndpoint, Node, Plugins, Root,
+    Server, StoreKind,
+};
+pub use served::DATA_DIR;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where and how requests are taken.
+    pub server: Server,
+    /// Where metrics are told.
+    pub metrics: MetricsEndpoint,
+    /// This instance.
+    pub node: Node,
+    /// The index.
+    pub metadata: MetadataStore,
+    /// Who may change a path now.
+    pub locks: LockManager,
+    /// What is logged.
+    pub log: Log,
+    /// Components in general.
+    pub plugins: Plugins,
+    /// Owners and modes that nobody gave.
+    pub filesystem: Filesystem,
+    /// Who callers are; at least one, asked in this order.
+    pub authenticators: Vec<Component>,
+    /// What callers may do.
+    pub authorizer: Component,
+    /// What is served; at least one, all on different paths.
+    pub mounts: Vec<MountPoint>,
+}
+
+/// A configuration and where it comes from.
+pub struct Loaded {
+    /// What holds.
+    pub config: Config,
+    /// Where it comes from.
+    pub layers: Layers,
+}
+
+impl Config {
+    /// Reads, merges and checks all layers, secrets included.
+    pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
+        let layers = Layers::read(options)?;
+        Ok(Loaded { config: layers.config()?, layers })
+    }
+}
+
+/// All layers, merged but not yet checked.
+pub struct Layers {
+    figment: Figment,
+    tree: Dict,
+    files: Vec<PathBuf>,
+    options: LoadOptions,
+}
+
+/// What happens to references to secrets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Resolved,
+    Left,
+}
+
+/// The whole configuration as written.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    server: Server,
+    metrics: MetricsEndpoint,
+    node: Node,
+    metadata: MetadataStore,
+    locks: LockManager,
+    log: Log,
+    plugins: Plugins,
+    filesystem: Filesystem,
+    #[serde(default)]
+    authenticator: Vec<WrittenComponent>,
+    authorizer: WrittenComponent,
+    #[serde(default)]
+    mount: Vec<WrittenMount>,
+}
+
+impl Layers {
+    /// Reads and merges them.
+    pub fn read(options: &LoadOptions) -> Result<Self, ConfigError> {
+        let (figment, files) = layers::merge(options)?;
+        let tree = figment.extract::<Dict>()?;
+        let layers = Self { figment, tree, files, options: options.clone() };
+        if options.folder.is_some() && layers.origin("mount") != served::ORIGIN {
+            let message = format!("{} says what to serve; leave one of them out", layers.origin("mount"));
+            return Err(ConfigError::in_origin(served::ORIGIN, message));
+        }
+        Ok(layers)
+    }
+
+    /// The typed configuration.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        self.build(Secrets::Resolved)
+    }
+
+    /// The section about plugins alone, whatever the rest is worth.
+    pub fn plugins(&self) -> Result<Plugins, ConfigError> {
+        Ok(self.figment.extract_inner("plugins")?)
+    }
+
+    /// Whether it would hold. Before a first run the admin key is not there yet, and that is no mistake.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let secrets = if self.is_built_in("authenticator") { Secrets::Left } else { Secrets::Resolved };
+        self.build(secrets).map(drop)
+    }
+
+    /// The effective configuration as TOML with origins, secrets masked; they need not be there.
+    pub fn show(&self) -> Result<String, ConfigError> {
+        self.build(Secrets::Left)?;
+        Ok(show::show(&self.tree, &self.figment))
+    }
+
+    /// The files that were read, the one that wins last.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The folder that is served without a configuration.
+    pub fn folder(&self) -> Option<&Path> {
+        self.options.folder.as_deref()
+    }
+
+    /// Whether nobody changed a section as a whole.
+    pub fn is_built_in(&self, section: &str) -> bool {
+        self.tree.contains_key(section) && self.origin(section) == BUILT_IN
+    }
+
+    fn origin(&self, section: &str) -> String {
+        let known = self.tree.get(section).and_then(|value| self.origin_of(value));
+        let last_file = || self.files.last().map(|file| file.display().to_string());
+        known.or_else(last_file).unwrap_or_else(|| BUILT_IN.into())
+    }
+
+    fn origin_of(&self, value: &Value) -> Option<String> {
+        self.figment.get_metadata(value.tag()).map(|metadata| metadata.name.to_string())
+    }
+
+    fn build(&self, secrets: Secrets) -> Result<Config, ConfigError> {
+        let written: Written = self.figment.extract()?;
+        let general = written.plugins.limits;
+        let component = |key: String, written: WrittenComponent| -> Result<Component, ConfigError> {
+            let config = self.settings(&key, &written.config, secrets)?;
+            Ok(Component { name: written.component, config, limits: written.limits.or(general) })
+        };
+        let authenticators = written.authenticator.into_iter().enumerate();
+        let authenticators = authenticators.map(|(at, one)| component(format!("authenticator[{at}]"), one));
+        let authenticators: Vec<Component> = authenticators.collect::<Result<_, _>>()?;
+        if authenticators.is_empty() {
+            return Err(self.missing("authenticator", "nobody could ever be recognised"));
+        }
+        let authorizer = component("authorizer".into(), written.authorizer)?;
+        let mut mounts: Vec<MountPoint> = Vec::new();
+        for (at, mount) in written.mount.into_iter().enumerate() {
+            let key = format!("mount[{at}]");
+            if let Some(first) = mounts.iter().position(|earlier| earlier.path == mount.path) {
+                let message = format!("'{}' is the path of mount[{first}] already; give each its own", mount.path);
+                return Err(ConfigError::at(self.origin("mount"), format!("{key}.path"), message));
+            }
+            let WrittenMount { path, component: name, config, limits, grants } = mount;
+            let component = component(key, WrittenComponent { component: name, config, limits })?;
+            mounts.push(MountPoint { path, component, directories: grants.directories });
+        }
+        if mounts.is_empty() {
+            return Err(self.missing("mount", "there would be nothing to serve"));
+        }
+        Ok(Config {
+            server: written.server,
+            metrics: written.metrics,
+            node: written.node,
+            metadata: written.metadata,
+            locks: written.locks,
+            log: written.log,
+            plugins: written.plugins,
+            filesystem: written.filesystem,
+            authenticators,
+            authorizer,
+            mounts,
+        })
+    }
+
+    fn missing(&self, section: &str, consequence: &str) -> ConfigError {
+        let message = format!("{consequence}; add a [[{section}]], `callfs config default` shows one");
+        ConfigError::at(self.origin(section), section, message)
+    }
+
+    fn settings(&self, key: &str, config: &Dict, secrets: Secrets) -> Result<Settings, ConfigError> {
+        let entries = config.iter().map(|(name, value)| {
+            let json = self.json(&format!("{key}.config.{name}"), value, secrets)?;
+            Ok((name.clone(), json))
+        });
+        entries.collect::<Result<_, _>>().map(Settings)
+    }
+
+    fn json(&self, key: &str, value: &Value, secrets: Secrets) -> Result<serde_json::Value, ConfigError> {
+        let refused = |message| ConfigError::at(self.origin_of(value).unwrap_or_default(), key, message);
+        match (value, secrets) {
+            (Value::Dict(_, table), _) => match (Reference::of(table), secrets) {
+                (Some(reference), Secrets::Resolved) => {
+                    reference.resolve(|name| self.options.variable(name)).map(Into::into).map_err(refused)
+                }
+                _ => {
+                    let inner = table
+                        .iter()
+                        .map(|(name, value)| Ok((name.clone(), self.json(&format!("{key}.{name}"), value, secrets)?)));
+                    inner.collect::<Result<_, _>>().map(serde_json::Value::Object)
+                }
+            },
+            (Value::Array(_, values), _) => {
+                let inner = values.iter().enumerate();
+                let inner = inner.map(|(at, value)| self.json(&format!("{key}[{at}]"), value, secrets));
+                inner.collect::<Result<_, _>>().map(serde_json::Value::Array)
+            }
+            _ => serde_json::to_value(value).map_err(|error| refused(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The plain sections: each key that is declared here does something.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use super::listen::{self, Listen};
+use super::quantity;
+use crate::telemetry::logs;
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// At least one.
+    #[serde(deserialize_with = "listen::several")]
+    pub listen: Vec<Listen>,
+    /// The largest body of one upload, in bytes.
+    #[serde(deserialize_with = "quantity::size")]
+    pub max_upload: u64,
+    /// How long a transfer may move nothing.
+    #[serde(deserialize_with = "quantity::some_duration")]
+    pub idle_timeout: Duration,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsEndpoint {
+    /// Where metrics are told without a key.
+    #[serde(deserialize_with = "listen::optional")]
+    pub listen: Option<Listen>,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Fit for a header, a file name and a label.
+    #[serde(deserialize_with = "node_id")]
+    pub id: String,
+}
+
+/// `[metadata]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataStore {
+    /// Which kind of store.
+    pub store: StoreKind,
+    /// Where it is, in the form that the kind takes.
+    #[serde(deserialize_with = "store_url")]
+    pub url: String,
+}
+
+/// A kind of metadata store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// One file; the URL is `sqlite:path`.
+    Sqlite,
+}
+
+/// `[locks]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockManager {
+    /// Which kind of manager.
+    pub manager: LockKind,
+    /// How long a change waits.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub wait: Duration,
+}
+
+/// A kind of lock manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockKind {
+    /// Within this process.
+    Local,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, as a filter that [`logs::filter`] accepts.
+    #[serde(deserialize_with = "log_level")]
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Whether there is a line for each request.
+    pub requests: bool,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[filesystem]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filesystem {
+    /// Of `/` in a fresh tree.
+    pub root: Root,
+    /// Permission bits that new files and directories do not get.
+    #[serde(deserialize_with = "quantity::umask")]
+    pub umask: u32,
+}
+
+/// Owner, group and mode of `/`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Root {
+    /// User.
+    #[serde(deserialize_with = "principal")]
+    pub owner: String,
+    /// Group.
+    #[serde(deserialize_with = "principal")]
+    pub group: String,
+    /// POSIX permission bits.
+    #[serde(deserialize_with = "quantity::mode")]
+    pub mode: u32,
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugins {
+    /// A folder of components, which exists.
+    #[serde(default, deserialize_with = "folder")]
+    pub dir: Option<PathBuf>,
+    /// Where compiled components are kept; made when needed.
+    pub cache_dir: PathBuf,
+    /// What a component may use unless it has limits of its own.
+    pub limits: Limits,
+}
+
+/// What a component may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Memory of one instance, in bytes.
+    #[serde(deserialize_with = "quantity::size")]
+    pub memory: u64,
+    /// CPU time of one call.
+    #[serde(deserialize_with = "quantity::some_duration")]
+    pub cpu_time: Duration,
+    /// Time of one call by the clock.
+    #[serde(deserialize_with = "quantity::some_duration")]
+    pub call_timeout: Duration,
+    /// Instances at the same time.
+    #[serde(deserialize_with = "instances")]
+    pub instances: u32,
+}
+
+fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=64).contains(&id.len()) && id.chars().all(plain) {
+        return Ok(id);
+    }
+    Err(D::Error::custom(format!("'{id}' is no name for a node; give 1 to 64 letters, digits, '.', '_' or '-'")))
+}
+
+fn store_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(url),
+        _ => Err(D::Error::custom(format!("'{url}' is not a file of SQLite; give \"sqlite:path/to/metadata.db\""))),
+    }
+}
+
+fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let level = String::deserialize(deserializer)?;
+    logs::filter(&level).map(|_| level).map_err(D::Error::custom)
+}
+
+fn principal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() { Err(D::Error::custom("a name is needed here")) } else { Ok(name) }
+}
+
+fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let folder = PathBuf::deserialize(deserializer)?;
+    if folder.is_dir() {
+        return Ok(Some(folder));
+    }
+    Err(D::Error::custom(format!("there is no folder '{}'; make it or leave this out", folder.display())))
+}
+
+pub(super) fn instances<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("without an instance nothing can be called; give at least 1")),
+        instances => Ok(instances),
+    }
+}

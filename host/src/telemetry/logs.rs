@@ -1,0 +1,51 @@
+//! Log lines, to stderr: for people or for machines, as configured. `RUST_LOG` is not looked at.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts logging, once in a process.
+pub fn start(log: &Log) -> Result<(), String> {
+    let lines = tracing_subscriber::fmt().with_env_filter(filter(&log.level)?).with_writer(stderr);
+    let started = match log.format {
+        LogFormat::Text => lines.with_ansi(wants_colour()).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    };
+    started.map_err(|error| format!("cannot start logging: {error}"))
+}
+
+/// A level, or levels by module as in `info,callfs::engine=debug`.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    // A word alone would be taken for a module of which everything is logged: almost always a level with a typing error.
+    if let Some(unknown) = parts.iter().find(|part| !part.contains(['=', '[', ']', '{', '}']) && !is_level(part)) {
+        let levels = LEVELS.join(", ");
+        return Err(format!(
+            "'{unknown}' is no log level; give one of {levels}, by module as 'info,callfs::engine=debug'"
+        ));
+    }
+    EnvFilter::try_new(parts.join(",")).map_err(|error| format!("'{text}' is no log filter: {error}"))
+}
+
+fn wants_colour() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_levels_and_refuses_typing_errors() {
+        for good in ["info", "WARN", "off", "info,callfs::engine=debug", "warn, h2=off"] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["", "inof", "info,callfs", "callfs=loud"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -29,15 +29,16 @@ use axum::Router;
 use axum::routing::get;
 use http::Method;
 
+use crate::telemetry::Metrics;
 use problem::Problem;
 
 pub use edge::Edge;
 pub use server::{Limits, Listener, serve};
-pub use state::{App, Finished, Meter};
+pub use state::App;
 
 /// Everything under the main listeners.
 pub fn service(app: Arc<App>) -> Edge {
-    let meter = app.meter.clone();
+    let metrics = app.metrics.clone();
     let router = Router::new()
         .route("/v1/files", files::routes())
         .route("/v1/files/", files::routes())
@@ -49,13 +50,13 @@ pub fn service(app: Arc<App>) -> Edge {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::with_key));
-    Edge::new(with_fallbacks(router).with_state(app), meter)
+    Edge::new(with_fallbacks(router).with_state(app), metrics)
 }
 
 /// What the listener for metrics serves, to anyone who reaches it.
-pub fn metrics_service(meter: Arc<dyn Meter>) -> Edge {
+pub fn metrics_service(metrics: Arc<Metrics>) -> Edge {
     let router = Router::new().route("/metrics", get(metrics::open)).route("/health", get(health::live));
-    Edge::new(with_fallbacks(router).with_state(meter.clone()), meter)
+    Edge::new(with_fallbacks(router).with_state(metrics.clone()), metrics)
 }
 
 fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {

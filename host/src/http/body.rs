@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 
 use super::idle::Idle;
 use super::request_id::RequestId;
-use super::state::Meter;
+use super::state::Metrics;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 
@@ -29,13 +29,13 @@ pub(super) struct Upload {
     ended: bool,
     /// Set when this is dropped before its end: what is left of it is on the connection still.
     unread: Arc<AtomicBool>,
-    meter: Arc<dyn Meter>,
+    metrics: Arc<Metrics>,
 }
 
 impl Upload {
     /// A body that may make no progress for `limit`, and tells `unread` if nobody wanted all of it.
-    pub(super) fn new(incoming: Incoming, limit: Duration, unread: Arc<AtomicBool>, meter: Arc<dyn Meter>) -> Self {
-        Self { ended: false, incoming, idle: Idle::new(limit), limit, unread, meter }
+    pub(super) fn new(incoming: Incoming, limit: Duration, unread: Arc<AtomicBool>, metrics: Arc<Metrics>) -> Self {
+        Self { ended: false, incoming, idle: Idle::new(limit), limit, unread, metrics }
     }
 }
 
@@ -47,7 +47,7 @@ impl http_body::Body for Upload {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.idle.progress();
-                self.meter.received(frame.data_ref().map_or(0, Bytes::len) as u64);
+                self.metrics.http().received(frame.data_ref().map_or(0, Bytes::len) as u64);
                 self.ended = self.incoming.is_end_stream();
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -1,4 +1,4 @@
-//! A request as the meter sees it: from its head to the last byte of its response, or to wherever it broke off.
+//! A request as the metrics see it: from its head to the last byte of its response, or to wherever it broke off.
 //!
 //! Labels are closed sets, so that no client makes a new time series.
 
@@ -13,11 +13,11 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::state::{Finished, Meter};
+use super::state::Metrics;
 
-/// Tells the meter of the end when it is dropped, whoever drops it and why.
+/// Counts the end when it is dropped, whoever drops it and why.
 pub(super) struct Counted {
-    meter: Arc<dyn Meter>,
+    metrics: Arc<Metrics>,
     route: &'static str,
     method: &'static str,
     start: Instant,
@@ -26,9 +26,9 @@ pub(super) struct Counted {
 
 impl Counted {
     /// A request arrived.
-    pub(super) fn start(meter: Arc<dyn Meter>, method: &Method, path: &str) -> Self {
-        meter.request_started();
-        Self { meter, route: route(path), method: label(method), start: Instant::now(), status: None }
+    pub(super) fn start(metrics: Arc<Metrics>, method: &Method, path: &str) -> Self {
+        metrics.http().started();
+        Self { metrics, route: route(path), method: label(method), start: Instant::now(), status: None }
     }
 
     /// The request lasts as long as the body of its response.
@@ -43,12 +43,8 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.meter.request_finished(Finished {
-            route: self.route,
-            method: self.method,
-            status: self.status.map(|status| status.as_u16()),
-            duration: self.start.elapsed(),
-        });
+        let status = self.status.map(|status| status.as_u16());
+        self.metrics.http().finished(self.route, self.method, status, self.start.elapsed());
     }
 }
 
@@ -66,7 +62,7 @@ impl http_body::Body for CountedBody {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.counted.meter.sent(data.len() as u64);
+            self.counted.metrics.http().sent(data.len() as u64);
         }
         polled
     }
@@ -98,58 +94,35 @@ fn label(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use http_body_util::BodyExt;
 
     use super::*;
 
-    #[derive(Default)]
-    struct Notes(Mutex<Vec<String>>);
-
-    impl Notes {
-        fn note(&self, note: String) {
-            self.0.lock().expect("no panic while noting").push(note);
-        }
-
-        fn taken(&self) -> Vec<String> {
-            std::mem::take(&mut *self.0.lock().expect("no panic while noting"))
-        }
-    }
-
-    impl Meter for Notes {
-        fn request_started(&self) {
-            self.note("start".into());
-        }
-        fn request_finished(&self, Finished { route, method, status, .. }: Finished) {
-            self.note(format!("{method} {route} {status:?}"));
-        }
-        fn received(&self, _: u64) {}
-        fn sent(&self, bytes: u64) {
-            self.note(format!("{bytes} B"));
-        }
-        fn render(&self) -> String {
-            String::new()
-        }
+    fn counts(metrics: &Metrics, line: &str) -> bool {
+        metrics.render().lines().any(|other| other == line)
     }
 
     #[tokio::test]
     async fn a_request_lasts_until_its_last_byte() {
-        let notes = Arc::new(Notes::default());
-        let counted = Counted::start(notes.clone(), &Method::GET, "/v1/files/x");
+        let metrics = Metrics::new().expect("no name twice");
+        let counted = Counted::start(metrics.clone(), &Method::GET, "/v1/files/x");
         let response = counted.until_sent(Response::new(Body::from("four")));
-        assert_eq!(notes.taken(), ["start"]);
+        assert!(counts(&metrics, "callfs_http_in_flight 1"));
         response.into_body().collect().await.expect("a body in memory");
-        assert_eq!(notes.taken(), ["4 B", "GET files Some(200)"]);
+        assert!(counts(&metrics, "callfs_http_in_flight 0"));
+        assert!(counts(&metrics, "callfs_http_bytes_total{direction=\"out\"} 4"));
+        let line = "callfs_http_requests_total{method=\"GET\",route=\"files\",status=\"200\"} 1";
+        assert!(counts(&metrics, line));
     }
 
     #[test]
     fn a_request_ends_when_its_client_goes_away() {
-        let notes = Arc::new(Notes::default());
-        drop(Counted::start(notes.clone(), &Method::from_bytes(b"BREW").expect("a token"), "/coffee"));
-        assert_eq!(notes.taken(), ["start", "OTHER other None"]);
-        let counted = Counted::start(notes.clone(), &Method::GET, "/health/live");
+        let metrics = Metrics::new().expect("no name twice");
+        drop(Counted::start(metrics.clone(), &Method::from_bytes(b"BREW").expect("a token"), "/coffee"));
+        let line = "callfs_http_requests_total{method=\"OTHER\",route=\"other\",status=\"closed\"} 1";
+        assert!(counts(&metrics, line));
+        let counted = Counted::start(metrics.clone(), &Method::GET, "/health/live");
         drop(counted.until_sent(Response::new(Body::from("four"))));
-        assert_eq!(notes.taken(), ["start", "GET health Some(200)"]);
+        assert!(counts(&metrics, "callfs_http_in_flight 0"));
     }
 }

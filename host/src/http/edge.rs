@@ -20,20 +20,20 @@ use super::counted::Counted;
 use super::problem::Problem;
 use super::request_id::{self, RequestId, X_REQUEST_ID};
 use super::security;
-use super::state::Meter;
+use super::state::Metrics;
 use crate::error::Error;
 
 /// A router and what surrounds it. Cheap to clone.
 #[derive(Clone)]
 pub struct Edge {
     router: Router,
-    meter: Arc<dyn Meter>,
+    metrics: Arc<Metrics>,
 }
 
 impl Edge {
     /// Surrounds a router.
-    pub fn new(router: Router, meter: Arc<dyn Meter>) -> Self {
-        Self { router, meter }
+    pub fn new(router: Router, metrics: Arc<Metrics>) -> Self {
+        Self { router, metrics }
     }
 
     /// The response to a request; it never fails.
@@ -42,7 +42,7 @@ impl Edge {
         let trace_id = request_id::trace_id(request.headers()).map(str::to_owned);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         request.extensions_mut().insert(id.clone());
-        let counted = Counted::start(self.meter.clone(), &method, uri.path());
+        let counted = Counted::start(self.metrics.clone(), &method, uri.path());
 
         // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it, there is none.
         let span = tracing::info_span!("request", request_id = id.as_str(), trace_id = trace_id.as_deref());
@@ -72,8 +72,8 @@ impl Edge {
     }
 
     /// What counts the requests.
-    pub(super) fn meter(&self) -> &Arc<dyn Meter> {
-        &self.meter
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 }
 
@@ -100,19 +100,6 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::http::state::Finished;
-
-    struct Silent;
-
-    impl Meter for Silent {
-        fn request_started(&self) {}
-        fn request_finished(&self, _: Finished) {}
-        fn received(&self, _: u64) {}
-        fn sent(&self, _: u64) {}
-        fn render(&self) -> String {
-            String::new()
-        }
-    }
 
     fn edge() -> Edge {
         async fn panics() -> StatusCode {
@@ -123,7 +110,7 @@ mod tests {
             .route("/empty", get(async || StatusCode::NO_CONTENT))
             .fallback(async || Problem::no_such_route())
             .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method));
-        Edge::new(router, Arc::new(Silent))
+        Edge::new(router, Metrics::new().expect("no name twice"))
     }
 
     async fn send(method: Method, path: &str) -> (http::response::Parts, String) {

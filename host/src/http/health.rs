@@ -31,7 +31,7 @@ pub(super) async fn live() -> Json<Health> {
 
 /// `GET /health/ready`
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value>> {
-    if app.draining.is_cancelled() {
+    if app.shutdown.has_begun() {
         return Err(Error::new(ErrorKind::NotReady, "the service is shutting down").into());
     }
     let mut failed = Vec::new();

@@ -7,19 +7,20 @@ use axum::response::IntoResponse;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::caller::Caller;
-use super::state::{App, Meter};
+use super::state::{App, Metrics};
+use crate::telemetry::metrics;
 
 /// `GET /metrics` on the main listener.
 pub(super) async fn with_key(_: Caller, State(app): State<Arc<App>>) -> impl IntoResponse {
-    render(&*app.meter)
+    render(&app.metrics)
 }
 
 /// `GET /metrics` on the listener of its own.
-pub(super) async fn open(State(meter): State<Arc<dyn Meter>>) -> impl IntoResponse {
-    render(&*meter)
+pub(super) async fn open(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+    render(&metrics)
 }
 
-fn render(meter: &dyn Meter) -> impl IntoResponse + use<> {
-    let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(CONTENT_TYPE, format)], meter.render())
+fn render(metrics: &Metrics) -> impl IntoResponse + use<> {
+    let format = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    ([(CONTENT_TYPE, format)], metrics.render())
 }

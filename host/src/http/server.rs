@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use super::body::Upload;
 use super::edge::Edge;
+use crate::shutdown::Shutdown;
 use socket::{Socket, Watch};
 
 pub use listener::Listener;
@@ -41,12 +42,11 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-/// Serves until `shutdown` is cancelled and the last connection is done, or the drain timeout is over.
-pub async fn serve(listeners: Vec<Listener>, edge: Edge, shutdown: CancellationToken, limits: Limits) {
+/// Serves until `shutdown` begins and the last connection is done, or the drain timeout is over.
+pub async fn serve(listeners: Vec<Listener>, edge: Edge, shutdown: Shutdown, limits: Limits) {
     let abort = CancellationToken::new();
     let connections = TaskTracker::new();
-    let server =
-        Arc::new(Server { builder: builder(), edge, limits, shutdown: shutdown.clone(), abort: abort.clone() });
+    let server = Arc::new(Server { builder: builder(), edge, limits, shutdown, abort: abort.clone() });
     let accepting = listeners.into_iter().map(|listener| accept(listener, server.clone(), connections.clone()));
     futures_util::future::join_all(accepting).await;
 
@@ -63,7 +63,7 @@ struct Server {
     builder: Builder<TokioExecutor>,
     edge: Edge,
     limits: Limits,
-    shutdown: CancellationToken,
+    shutdown: Shutdown,
     abort: CancellationToken,
 }
 
@@ -79,7 +79,7 @@ async fn accept(mut listener: Listener, server: Arc<Server>, connections: TaskTr
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = server.shutdown.cancelled() => return,
+            () = server.shutdown.begun() => return,
         };
         match accepted {
             Ok(listener::Accepted::Tcp(stream)) => drop(connections.spawn(server.clone().connection(stream))),
@@ -104,7 +104,7 @@ impl Server {
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = self.shutdown.cancelled() => {
+            () = self.shutdown.begun() => {
                 watch.shutting_down();
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
@@ -130,8 +130,8 @@ impl Server {
         let version = request.version();
         let unread = Arc::new(AtomicBool::new(false));
         let upload = |incoming| {
-            let meter = self.edge.meter().clone();
-            Body::new(Upload::new(incoming, self.limits.idle_timeout, unread.clone(), meter))
+            let metrics = self.edge.metrics().clone();
+            Body::new(Upload::new(incoming, self.limits.idle_timeout, unread.clone(), metrics))
         };
         let mut response = self.edge.handle(request.map(upload)).await;
         if unread.load(Ordering::Relaxed) && version < Version::HTTP_2 {

@@ -12,26 +12,13 @@ use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::http::body::{Download, collect, discard};
 use crate::http::request_id::RequestId;
-use crate::http::state::{Finished, Meter};
+use crate::http::state::Metrics;
 use crate::source::Source;
-
-struct Silent;
-
-impl Meter for Silent {
-    fn request_started(&self) {}
-    fn request_finished(&self, _: Finished) {}
-    fn received(&self, _: u64) {}
-    fn sent(&self, _: u64) {}
-    fn render(&self) -> String {
-        String::new()
-    }
-}
 
 /// Promises eight bytes, gives four, and fails or stalls.
 fn broken(stalls: bool) -> Body {
@@ -65,12 +52,13 @@ fn router() -> Router {
         )
 }
 
-async fn start(idle: u64, drain: u64) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+async fn start(idle: u64, drain: u64) -> (SocketAddr, Shutdown, JoinHandle<()>) {
     let listener = Listener::tcp("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
     let address = listener.local_addr().expect("TCP");
     let limits = Limits { idle_timeout: Duration::from_millis(idle), drain_timeout: Duration::from_millis(drain) };
-    let shutdown = CancellationToken::new();
-    let serving = serve(vec![listener], Edge::new(router(), Arc::new(Silent)), shutdown.clone(), limits);
+    let shutdown = Shutdown::new();
+    let edge = Edge::new(router(), Metrics::new().expect("no name twice"));
+    let serving = serve(vec![listener], edge, shutdown.clone(), limits);
     (address, shutdown, tokio::spawn(serving))
 }
 
@@ -185,7 +173,7 @@ async fn what_is_under_way_finishes_and_nothing_new_begins() {
     let mut busy = connect(address).await;
     busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\nGET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
     tokio::time::sleep(Duration::from_millis(50)).await;
-    shutdown.cancel();
+    shutdown.begin();
     let (answer, _) = rest(&mut busy).await;
     assert!(answer.ends_with("done"), "{answer}");
     assert_eq!(rest(&mut idle).await.0, "");
@@ -200,6 +188,6 @@ async fn what_does_not_finish_is_cut() {
     let mut stream = connect(address).await;
     stream.write_all(b"PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n").await.expect("sent");
     tokio::time::sleep(Duration::from_millis(50)).await;
-    shutdown.cancel();
+    shutdown.begin();
     tokio::time::timeout(Duration::from_secs(2), served).await.expect("in time").expect("no panic");
 }

@@ -19,8 +19,8 @@ pub struct HttpMetrics {
 impl HttpMetrics {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let requests = Opts::new("callfs_http_requests_total", "Requests that are over; 'closed' by their clients.");
-        let seconds = HistogramOpts::new("callfs_http_request_seconds", "Time from a request to its answer.");
-        let in_flight = IntGauge::new("callfs_http_in_flight", "Requests that have no answer yet.");
+        let seconds = HistogramOpts::new("callfs_http_request_seconds", "Time from a request to the last byte of its answer.");
+        let in_flight = IntGauge::new("callfs_http_in_flight", "Requests under way.");
         let bytes = Opts::new("callfs_http_bytes_total", "Bytes of request bodies (in) and of answers (out).");
         let bytes = register(registry, IntCounterVec::new(bytes, &["direction"]))?;
         Ok(Self {

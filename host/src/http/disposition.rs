@@ -50,7 +50,6 @@ pub(super) fn attachment(name: &str) -> HeaderValue {
 }
 
 /// The next parameter and what follows it: `Some(None)` at the end, `None` if the rest is malformed.
-#[expect(clippy::type_complexity, reason = "one caller, which takes it apart at once")]
 fn parameter(rest: &str) -> Option<Option<(&str, String, &str)>> {
     let rest = rest.trim_start_matches([' ', '\t', ';']);
     if rest.is_empty() {

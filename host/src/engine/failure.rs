@@ -25,7 +25,8 @@ pub(super) fn special(path: &FilePath) -> Error {
 
 /// Something that configuration put there, and only configuration can take away.
 pub(super) fn mounted(path: &FilePath, verb: &str) -> Error {
-    let what = format!("is or holds a mount point and cannot be {verb}; change the mounts in the configuration instead");
+    let what =
+        format!("is or holds a mount point and cannot be {verb}; change the mounts in the configuration instead");
     refuse(ErrorKind::PermissionDenied, path, &what)
 }
 

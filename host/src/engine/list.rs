@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::path::FilePath;
 
 /// What to list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ListOptions {
     /// Also what is in directories below.
     pub recursive: bool,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument;
 
 use super::Engine;
-use super::failure::about;
+use super::failure::{about, raced, refuse};
 use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::Identity;
@@ -19,10 +19,11 @@ use crate::metadata::Change;
 use crate::path::FilePath;
 use crate::storage::Kind;
 
+/// How often a change looks again when others remove its parents as fast as it makes them.
+const ATTEMPTS: usize = 16;
+
 /// Runs what must come to its end even if the client goes away meanwhile.
-pub(super) async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
+pub(super) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     let done = tokio::spawn(work.in_current_span()).await;
     done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
 }
@@ -56,7 +57,7 @@ impl Engine {
         made: &mut Vec<FilePath>,
     ) -> Result<(Guard, Place)> {
         let patience = self.patience();
-        loop {
+        for _ in 0..ATTEMPTS {
             let locked: Vec<FilePath> = std::iter::once(path).chain(also).cloned().collect();
             let guard = self.lock(&locked, &patience).await?;
             let place = self.find(path).await?;
@@ -66,6 +67,7 @@ impl Engine {
             drop(guard);
             self.make_parents(who, path, &patience, made).await?;
         }
+        Err(raced(path))
     }
 
     async fn make_parents(
@@ -75,17 +77,16 @@ impl Engine {
         patience: &Patience,
         made: &mut Vec<FilePath>,
     ) -> Result<()> {
-        loop {
-            let unmade = self.unmade(&self.find(path).await?);
-            let Some(top) = unmade.first() else { return Ok(()) };
-            let _guard = self.lock(std::slice::from_ref(top), patience).await?;
-            let place = self.find(path).await?;
-            if self.unmade(&place).first() != Some(top) {
-                continue;
-            }
-            self.permit_creation(who, &place).await?;
-            return self.make_missing(who, &place, made).await;
+        let unmade = self.unmade(&self.find(path).await?);
+        let Some(top) = unmade.first() else { return Ok(()) };
+        let _guard = self.lock(std::slice::from_ref(top), patience).await?;
+        let place = self.find(path).await?;
+        if self.unmade(&place).first() != Some(top) {
+            // Somebody was quicker, or took more away: the caller looks again.
+            return Ok(());
         }
+        self.permit_creation(who, &place).await?;
+        self.make_missing(who, &place, made).await
     }
 
     /// The directories on the way that the storage of a path still needs, the topmost first.
@@ -118,7 +119,7 @@ impl Engine {
             let mode = 0o777 & !self.defaults.umask;
             match storage.make(rest, Some(mode)).await {
                 Ok(_) => made.push(directory),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.expect_directory(&directory).await?,
                 Err(error) => {
                     // The records of what was not made mean nothing, but the next to make it should not inherit them.
                     self.forget_unstored(&place.missing).await;
@@ -127,6 +128,16 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// A mount may hide a file that its storage has where a directory is needed.
+    async fn expect_directory(&self, path: &FilePath) -> Result<()> {
+        match self.stored(path).await? {
+            Some(attributes) if attributes.kind != Kind::Directory => {
+                Err(refuse(ErrorKind::NotADirectory, path, "is not a directory in its storage; a mount hides it"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes away what [`settle`](Self::settle) made, as far as it is empty.

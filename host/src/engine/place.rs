@@ -106,7 +106,9 @@ impl Engine {
             recorded = mount.storage.abilities().implicit_directories && record.is_some_and(|r| r.content.is_none());
         }
         Ok(match stored {
-            Some(attributes) if !mounted || attributes.kind == Kind::Directory => Some(Seen { attributes, bare: false }),
+            Some(attributes) if !mounted || attributes.kind == Kind::Directory => {
+                Some(Seen { attributes, bare: false })
+            }
             _ if mounted || recorded => Some(Seen { attributes: bare_directory(), bare: true }),
             _ => None,
         })

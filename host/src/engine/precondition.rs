@@ -6,7 +6,7 @@
 use super::Info;
 
 /// An entity tag (RFC 9110 section 8.8.3).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntityTag {
     /// Whether it was marked with `W/`.
     pub weak: bool,

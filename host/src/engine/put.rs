@@ -173,7 +173,9 @@ impl Put {
         let abilities = self.storage.abilities();
         let etag = place.target.as_ref().and_then(|target| target.attributes.etag.clone());
         match etag {
-            _ if place.target.is_none() && (abilities.conditional_write || abilities.carried_write) => Condition::Absent,
+            _ if place.target.is_none() && (abilities.conditional_write || abilities.carried_write) => {
+                Condition::Absent
+            }
             Some(etag) if abilities.conditional_write && !self.options.precondition.is_empty() => {
                 Condition::EtagIn(vec![etag])
             }
@@ -225,7 +227,8 @@ async fn stage(storage: &dyn Storage, rest: &str, body: Source, write: WriteOpti
         Written::Carried(transfer) => transfer.stage().await,
         Written::Done(_) => {
             let name = storage.name();
-            let message = format!("the storage '{name}' declares that its writes are carried, and stored one by itself");
+            let message =
+                format!("the storage '{name}' declares that its writes are carried, and stored one by itself");
             Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(name))
         }
     }

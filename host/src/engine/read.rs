@@ -76,3 +76,6 @@ impl Engine {
         Ok(Some((target.info(path), source)))
     }
 }
+
+#[cfg(test)]
+mod tests;

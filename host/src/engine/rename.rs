@@ -95,7 +95,8 @@ impl Engine {
         }
         let (storage, _) = self.backend(&to.path)?;
         if !same_mount {
-            let what = format!("is in another storage than '{}', and moves across storages are not supported", from.path);
+            let what =
+                format!("is in another storage than '{}', and moves across storages are not supported", from.path);
             return Err(refuse(ErrorKind::Unsupported, &to.path, &what));
         }
         if !storage.abilities().rename {
@@ -163,9 +164,12 @@ impl Engine {
             tracing::warn!(from = %from.path, to = %to.path, %error, "a failed move is left to the next start");
         }
         Err(match error.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed if options.overwrite => raced(&to.path).because(error),
+            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed if options.overwrite => {
+                raced(&to.path).because(error)
+            }
             ErrorKind::PreconditionFailed => {
-                refuse(ErrorKind::AlreadyExists, &to.path, "exists already; ask for it to be overwritten").because(error)
+                refuse(ErrorKind::AlreadyExists, &to.path, "exists already; ask for it to be overwritten")
+                    .because(error)
             }
             ErrorKind::NotFound => about(&from.path, error),
             _ => about(&to.path, error),

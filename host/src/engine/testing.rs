@@ -1,1 +1,247 @@
+//! A filesystem in memory, and the people who use it, for the tests of the engine.
 
+mod index;
+mod memory;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use super::{Defaults, Engine, ListOptions, Opened, PutOptions, RenameOptions, Stored};
+use crate::error::{Error, ErrorKind, Result};
+use crate::identity::{Action, Authorization, Authorizer, Decision, Identity, Node, Question};
+use crate::locks::{Guard, Locks};
+use crate::path::FilePath;
+use crate::source::Source;
+use crate::storage::{Abilities, Mount, Mounts};
+
+pub(super) use index::Index;
+pub(super) use memory::Memory;
+
+/// As `localfs`: conditions, and writes that are carried.
+pub(super) fn folder() -> Abilities {
+    Abilities { conditional_write: true, carried_write: true, ..plain() }
+}
+
+/// Stores by itself, and knows no conditions.
+pub(super) fn plain() -> Abilities {
+    Abilities { write: true, directories: true, rename: true, ..Abilities::default() }
+}
+
+/// As S3: directories are prefixes.
+pub(super) fn bucket() -> Abilities {
+    Abilities { write: true, carried_write: true, implicit_directories: true, ..Abilities::default() }
+}
+
+/// A filesystem whose parts a test can look into.
+pub(super) struct World {
+    pub(super) engine: Arc<Engine>,
+    /// Mounted at `/`.
+    pub(super) disk: Memory,
+    pub(super) index: Arc<Index>,
+    pub(super) locks: Arc<Simple>,
+}
+
+impl World {
+    pub(super) fn new(abilities: Abilities) -> Self {
+        Self::with(abilities, vec![])
+    }
+
+    pub(super) fn with(abilities: Abilities, others: Vec<(&str, Memory)>) -> Self {
+        let (disk, index, locks) = (Memory::new("disk", abilities), Arc::new(Index::default()), Arc::default());
+        let mount = |(at, storage): (&str, Memory)| Mount { path: path(at), storage: Arc::new(storage) };
+        let mounts = std::iter::once(("/", disk.clone())).chain(others).map(mount).collect();
+        Self::of(mounts, disk, index, locks)
+    }
+
+    pub(super) fn of(mounts: Vec<Mount>, disk: Memory, index: Arc<Index>, locks: Arc<Simple>) -> Self {
+        let root = || "root".to_owned();
+        let engine = Engine {
+            mounts: Mounts::new(mounts),
+            metadata: index.clone(),
+            locks: locks.clone(),
+            authorizer: Authorization::new(Arc::new(Posix)),
+            defaults: Defaults { owner: root(), group: root(), root_mode: 0o1777, umask: 0o022 },
+            lock_wait: Duration::from_millis(200),
+            max_upload: 1000,
+        };
+        Self { engine: Arc::new(engine), disk, index, locks }
+    }
+
+    pub(super) async fn put(&self, who: &Identity, at: &str, body: &str) -> Result<Stored> {
+        let body = Source::from_bytes(body.to_owned());
+        self.engine.put(who, &path(at), body, PutOptions::default()).await
+    }
+
+    pub(super) async fn mkdir(&self, who: &Identity, at: &str) -> Result<Stored> {
+        self.engine.make_directory(who, &path(at)).await
+    }
+
+    pub(super) async fn delete(&self, who: &Identity, at: &str) -> Result<()> {
+        self.engine.delete(who, &path(at), &Default::default()).await
+    }
+
+    pub(super) async fn chmod(&self, who: &Identity, at: &str, mode: u32) {
+        let change = super::AttributeChange { mode: Some(mode), ..Default::default() };
+        self.engine.change_attributes(who, &path(at), change, &Default::default()).await.expect("changed");
+    }
+
+    pub(super) async fn rename(&self, who: &Identity, from: &str, to: &str) -> Result<FilePath> {
+        self.engine.rename(who, &path(from), move_to(to)).await
+    }
+
+    pub(super) async fn get(&self, who: &Identity, at: &str) -> Result<String> {
+        match self.engine.open(who, &path(at)).await? {
+            Opened::Directory(info) => panic!("{} is a directory", info.path),
+            Opened::File { mut source, info } => {
+                let mut all = Vec::new();
+                while let Some(piece) = source.next().await? {
+                    all.extend_from_slice(&piece);
+                }
+                assert_eq!(all.len() as u64, info.size);
+                Ok(String::from_utf8(all).expect("text"))
+            }
+        }
+    }
+
+    /// The paths of a listing, without the slash in front.
+    pub(super) async fn list(&self, who: &Identity, at: &str, options: ListOptions) -> Result<Vec<String>> {
+        let listing = self.engine.list(who, &path(at), options).await?;
+        Ok(listing.items.iter().map(|info| info.path.as_str()[1..].to_owned()).collect())
+    }
+
+    /// Nothing is held, and nothing was begun that did not end.
+    pub(super) fn assert_quiet(&self) {
+        assert_eq!(self.locks.held(), 0, "locks are still held");
+        assert_eq!(self.index.intents_left(), 0, "intents are left");
+    }
+}
+
+pub(super) fn path(text: &str) -> FilePath {
+    FilePath::parse(text).expect("a good path")
+}
+
+pub(super) fn move_to(destination: &str) -> RenameOptions {
+    let precondition = Default::default();
+    RenameOptions { destination: path(destination), overwrite: false, create_parents: false, precondition }
+}
+
+pub(super) fn user(name: &str, groups: &[&str]) -> Identity {
+    let groups = groups.iter().map(|&group| group.into()).collect();
+    Identity { subject: name.into(), groups, admin: false, attributes: vec![] }
+}
+
+pub(super) fn alice() -> Identity {
+    user("alice", &["staff", "art"])
+}
+
+pub(super) fn bob() -> Identity {
+    user("bob", &[])
+}
+
+pub(super) fn admin() -> Identity {
+    Identity { admin: true, ..user("root", &["root"]) }
+}
+
+/// The kind of a failure; panics on success.
+pub(super) fn kind<T>(result: Result<T>) -> ErrorKind {
+    result.err().expect("it should fail").kind()
+}
+
+/// The permissions of POSIX, owner and others only.
+struct Posix;
+
+#[async_trait]
+impl Authorizer for Posix {
+    fn name(&self) -> &str {
+        "posix"
+    }
+
+    async fn authorize(&self, who: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
+        Ok(questions.iter().map(|question| decide(who, question)).collect())
+    }
+}
+
+fn decide(who: &Identity, question: &Question) -> Decision {
+    let has = |node: &Node, bit: u32| match node.owner == who.subject {
+        true => node.mode >> 6 & bit != 0,
+        false => node.mode & bit != 0,
+    };
+    let reachable = question.ancestors.iter().all(|node| has(node, 1));
+    let target = |bit| question.target.as_ref().is_some_and(|node| has(node, bit));
+    let parent = question.ancestors.last();
+    let owns = |node: Option<&Node>| node.is_some_and(|node| node.owner == who.subject);
+    let allowed = match question.action {
+        Action::Read | Action::List | Action::Share => target(4),
+        Action::Write => target(2),
+        Action::Traverse => target(1),
+        Action::Administer => owns(question.target.as_ref()),
+        Action::Create => parent.is_some_and(|node| has(node, 2)),
+        Action::Delete | Action::Move => {
+            let sticky = parent.is_some_and(|node| node.mode & 0o1000 != 0);
+            let removable = !sticky || owns(question.target.as_ref()) || owns(parent);
+            parent.is_some_and(|node| has(node, 2)) && removable
+        }
+    };
+    if who.admin || (reachable && allowed) { Decision::Allow } else { Decision::Deny("no".into()) }
+}
+
+/// Locks that exclude each other and are not fair.
+#[derive(Default)]
+pub(super) struct Simple {
+    held: Arc<Mutex<Vec<Vec<FilePath>>>>,
+    freed: Arc<Notify>,
+}
+
+impl Simple {
+    pub(super) fn held(&self) -> usize {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn take(&self, paths: &[FilePath]) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let excludes = |one: &FilePath, other: &FilePath| one.is_within(other) || other.is_within(one);
+        let free = !held.iter().flatten().any(|one| paths.iter().any(|other| excludes(one, other)));
+        if free {
+            held.push(paths.to_vec());
+        }
+        free
+    }
+}
+
+struct Taken(Vec<FilePath>, Arc<Mutex<Vec<Vec<FilePath>>>>, Arc<Notify>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = held.iter().position(|paths| *paths == self.0) {
+            held.remove(index);
+        }
+        self.2.notify_waiters();
+    }
+}
+
+#[async_trait]
+impl Locks for Simple {
+    async fn acquire(&self, paths: &[FilePath], wait: Duration) -> Result<Guard> {
+        let taken = async {
+            loop {
+                let freed = self.freed.notified();
+                tokio::pin!(freed);
+                freed.as_mut().enable();
+                if self.take(paths) {
+                    return Guard::new(Taken(paths.to_vec(), self.held.clone(), self.freed.clone()));
+                }
+                freed.await;
+            }
+        };
+        let taken = tokio::time::timeout(wait, taken).await;
+        taken.map_err(|_| Error::new(ErrorKind::Locked, format!("'{}' is locked", paths[0])))
+    }
+
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+}

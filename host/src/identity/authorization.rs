@@ -85,7 +85,8 @@ mod tests {
 
     async fn require(decisions: Option<Vec<Decision>>) -> Result<()> {
         let who = Identity { subject: "alice".into(), groups: vec![], admin: false, attributes: vec![] };
-        let question = |path: &str| Question { action: Action::Read, path: path.into(), target: None, ancestors: vec![] };
+        let question =
+            |path: &str| Question { action: Action::Read, path: path.into(), target: None, ancestors: vec![] };
         Authorization::new(Arc::new(Fixed(decisions))).require(&who, &[question("/a"), question("/b")]).await
     }
 

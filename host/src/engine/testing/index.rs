@@ -1,0 +1,104 @@
+//! A metadata store in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::path;
+use crate::error::{Error, ErrorKind, Result};
+use crate::metadata::{Change, Intent, IntentId, Metadata, Record};
+use crate::path::FilePath;
+
+#[derive(Default)]
+pub(in super::super) struct Index {
+    state: Mutex<State>,
+    /// Every change fails.
+    pub(in super::super) broken: AtomicBool,
+}
+
+#[derive(Default, Clone)]
+struct State {
+    records: BTreeMap<FilePath, Record>,
+    intents: Vec<(IntentId, Intent)>,
+    revision: u64,
+}
+
+impl Index {
+    pub(in super::super) fn record(&self, at: &str) -> Option<Record> {
+        self.state().records.get(&path(at)).cloned()
+    }
+
+    /// `path owner` of every record.
+    pub(in super::super) fn owners(&self) -> Vec<String> {
+        self.state().records.values().map(|record| format!("{} {}", record.path, record.owner)).collect()
+    }
+
+    pub(in super::super) fn intents_left(&self) -> usize {
+        self.state().intents.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Metadata for Index {
+    async fn get(&self, path: &FilePath) -> Result<Option<Record>> {
+        Ok(self.state().records.get(path).cloned())
+    }
+
+    async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
+        let state = self.state();
+        let of_directory = state.records.values().filter(|record| record.path.parent().as_ref() == Some(directory));
+        let mut records: Vec<Record> =
+            of_directory.filter(|record| after.is_none_or(|after| record.path.name() > after)).cloned().collect();
+        records.truncate(limit as usize);
+        Ok(records)
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::BackendUnavailable, "the index is broken"));
+        }
+        let mut state = self.state();
+        for change in changes {
+            state.revision += 1;
+            let revision = state.revision;
+            match change {
+                Change::Put(record) => {
+                    state.records.insert(record.path.clone(), Record { revision, ..record });
+                }
+                Change::Remove(path) => drop(state.records.remove(&path)),
+                Change::RemoveTree(path) => state.records.retain(|one, _| !one.is_within(&path)),
+                Change::Rename { from, to } => {
+                    state.records.retain(|one, _| !one.is_within(&to));
+                    let records = std::mem::take(&mut state.records);
+                    state.records = records
+                        .into_values()
+                        .map(|record| match record.path.moved(&from, &to) {
+                            Some(path) => Record { path: path.expect("short enough"), revision, ..record },
+                            None => record,
+                        })
+                        .map(|record| (record.path.clone(), record))
+                        .collect();
+                }
+                Change::Begin(id, intent) => state.intents.push((id, intent)),
+                Change::End(id) => state.intents.retain(|(one, _)| *one != id),
+            }
+        }
+        Ok(())
+    }
+
+    async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
+        Ok(self.state().intents.clone())
+    }
+
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}

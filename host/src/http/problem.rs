@@ -121,7 +121,7 @@ impl Problem {
         }
         if self.0.status == StatusCode::UNAUTHORIZED {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"callfs\""));
-            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"callfs\", charset=\"UTF-8\""));
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"callfs\""));
         }
         if let ErrorKind::RangeNotSatisfiable { size } = error.kind()
             && let Ok(value) = HeaderValue::try_from(format!("bytes */{size}"))

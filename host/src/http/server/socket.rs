@@ -173,7 +173,7 @@ fn undelivered(stream: &impl AsFd) -> c_int {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::UnixStream;
+    use tokio::net::{TcpListener, TcpStream, UnixStream};
 
     use super::*;
 
@@ -190,18 +190,24 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
+    /// Over TCP, whose buffers are so large that the kernel reports room far less often than this peer takes something.
     #[tokio::test]
     async fn bears_with_a_peer_that_is_slow() {
-        let (mut ours, mut theirs, _) = pair(Duration::from_millis(100));
+        const TOTAL: usize = 6 << 20;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let mut theirs = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+        let ours = listener.accept().await.expect("connected").0;
+        let limit = Duration::from_millis(150);
+        let mut ours = Socket::new(ours, limit, limit, Arc::default());
         let reading = tokio::spawn(async move {
             let (mut total, mut buffer) = (0, vec![0; 64 << 10]);
-            let mut tick = tokio::time::interval(Duration::from_millis(10));
-            while total < 2 << 20 {
+            let mut tick = tokio::time::interval(Duration::from_millis(15));
+            while total < TOTAL {
                 tick.tick().await;
                 total += theirs.read(&mut buffer).await.expect("bytes");
             }
         });
-        ours.write_all(&vec![0; 2 << 20]).await.expect("slow, yet steady");
+        ours.write_all(&vec![0; TOTAL]).await.expect("slow, yet steady");
         reading.await.expect("read all");
     }
 

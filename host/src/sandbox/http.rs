@@ -4,18 +4,19 @@
 
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
-use super::bindings::callfs::plugin::{http, types as wit};
+use super::bindings::callfs::plugin::http as outbound;
+use super::bindings::callfs::plugin::types as wit;
 use super::instance::State;
 use super::io::HostSource;
 
-impl http::Host for State {}
+impl outbound::Host for State {}
 
-impl http::HostWithStore<State> for HasSelf<State> {
+impl outbound::HostWithStore<State> for HasSelf<State> {
     async fn send(
         accessor: &Accessor<State, Self>,
-        request: http::Request,
+        request: outbound::Request,
         body: Option<Resource<HostSource>>,
-    ) -> wasmtime::Result<Result<http::Response, wit::Error>> {
+    ) -> wasmtime::Result<Result<outbound::Response, wit::Error>> {
         if let Some(body) = body {
             accessor.with(|mut access| access.get().table.delete(body))?;
         }

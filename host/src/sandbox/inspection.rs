@@ -8,7 +8,7 @@ use wasmtime::component::types::ComponentItem;
 use super::bindings::exports::callfs::plugin::lifecycle::Description;
 use super::grants::Grants;
 use super::plugin::{LoadError, Plugin};
-use super::runtime::Runtime;
+use super::runtime::{Machine, Runtime};
 
 /// The contract that this host implements.
 const CONTRACT: Version = Version { major: 0, minor: 1, patch: 0 };
@@ -83,11 +83,11 @@ pub async fn inspect(runtime: &Runtime, name: &str, component: &[u8]) -> Result<
 impl Inspection {
     pub(super) fn new(
         bytes: &[u8],
-        runtime: &Runtime,
+        machine: &Machine,
         component: &Component,
         description: Description,
     ) -> Result<Self, String> {
-        let Interfaces { imports, exports } = Interfaces::of(runtime, component);
+        let Interfaces { imports, exports } = Interfaces::of(machine, component);
         let abilities: Vec<String> =
             exports.iter().filter_map(|name| Interface::parse(name)).map(|interface| interface.name.into()).collect();
         let kind = PluginKind::ALL.into_iter().filter(|kind| abilities.iter().any(|a| a == kind.interface())).collect();
@@ -120,8 +120,8 @@ pub(super) fn check_binary(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Whether a component can be what it shall be, with what it is given.
-pub(super) fn check(runtime: &Runtime, component: &Component, kind: PluginKind, grants: &Grants) -> Result<(), String> {
-    let Interfaces { imports, exports } = Interfaces::of(runtime, component);
+pub(super) fn check(machine: &Machine, component: &Component, kind: PluginKind, grants: &Grants) -> Result<(), String> {
+    let Interfaces { imports, exports } = Interfaces::of(machine, component);
     let ours: Vec<Interface<'_>> = exports.iter().filter_map(|name| Interface::parse(name)).collect();
     let Some(lifecycle) = ours.iter().find(|interface| interface.name == "lifecycle") else {
         let found = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };
@@ -173,13 +173,13 @@ struct Interfaces {
 }
 
 impl Interfaces {
-    fn of(runtime: &Runtime, component: &Component) -> Self {
+    fn of(machine: &Machine, component: &Component) -> Self {
         let component = component.component_type();
         let instances = |(name, item): (&str, ComponentItem)| {
             matches!(item, ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_))
                 .then(|| name.to_owned())
         };
-        let engine = runtime.engine();
+        let engine = machine.engine();
         Self {
             imports: component.imports(engine).filter_map(|(name, item)| instances((name, item.ty))).collect(),
             exports: component.exports(engine).filter_map(|(name, item)| instances((name, item.ty))).collect(),

@@ -13,7 +13,7 @@ use super::grants::Grants;
 use super::limits::Meter;
 use super::logging::PluginLog;
 use super::plugin::Settings;
-use super::runtime::Runtime;
+use super::runtime::Machine;
 use super::stream::OpenStreams;
 use crate::telemetry::PluginMetrics;
 
@@ -110,14 +110,14 @@ pub(super) struct Instance {
 impl Instance {
     /// Instantiates; the component's own start code runs within the limits.
     pub(super) async fn new(
-        runtime: &Runtime,
+        machine: &Machine,
         component: &InstancePre<State>,
         indices: &ExportIndices,
         settings: &Settings,
         log: &PluginLog,
         metrics: &Arc<PluginMetrics>,
     ) -> wasmtime::Result<Self> {
-        let mut store = Store::new(runtime.engine(), state(settings, log, metrics));
+        let mut store = Store::new(machine.engine(), state(settings, log, metrics));
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_HANDED_OVER);
         store.set_epoch_deadline(1);

@@ -15,7 +15,7 @@ use super::instance::{ExportIndices, Exports, Instance, State};
 use super::limits::Limits;
 use super::logging::PluginLog;
 use super::pool::{Checkout, Pool};
-use super::runtime::Runtime;
+use super::runtime::{Machine, Runtime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::telemetry::PluginMetrics;
 
@@ -45,7 +45,7 @@ pub struct LoadError {
 /// A loaded component.
 pub(super) struct Plugin {
     settings: Settings,
-    runtime: Runtime,
+    machine: Machine,
     component: InstancePre<State>,
     indices: ExportIndices,
     pool: Arc<Pool>,
@@ -64,15 +64,25 @@ impl Plugin {
     ) -> Result<(Self, Inspection), LoadError> {
         let refuse = |message: String| LoadError { plugin: settings.name.to_string(), message };
         inspection::check_binary(component).map_err(refuse)?;
-        let compiled = tokio::task::block_in_place(|| runtime.compile(component));
-        let compiled = compiled.map_err(|error| refuse(format!("it does not compile: {error:#}")))?;
-        inspection::check(runtime, &compiled, kind, &settings.grants).map_err(refuse)?;
-        let linked = runtime.linker().instantiate_pre(&compiled);
+        let machine = runtime.machine(kind);
+        let compiled = match tokio::task::block_in_place(|| machine.compile(component)) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                // What is wrong may be that it is of another kind, and so made for the other machine.
+                let other = runtime.machine(PluginKind::Storage);
+                if let Ok(compiled) = tokio::task::block_in_place(|| other.compile(component)) {
+                    inspection::check(other, &compiled, kind, &settings.grants).map_err(refuse)?;
+                }
+                return Err(refuse(format!("it does not compile: {error:#}")));
+            }
+        };
+        inspection::check(machine, &compiled, kind, &settings.grants).map_err(refuse)?;
+        let linked = machine.linker().instantiate_pre(&compiled);
         let linked = linked.map_err(|error| refuse(format!("it does not fit the contract: {error:#}")))?;
         let indices = ExportIndices::of(&linked).map_err(|error| refuse(format!("{error:#}")))?;
         let log = PluginLog::new(&settings.name);
         let pool = Pool::new(settings.name.clone(), settings.limits.instances, metrics.clone());
-        let plugin = Self { settings, runtime: runtime.clone(), component: linked, indices, pool, log, metrics };
+        let plugin = Self { settings, machine: machine.clone(), component: linked, indices, pool, log, metrics };
         let inspection = plugin.configure_first(component).await?;
         Ok((plugin, inspection))
     }
@@ -81,20 +91,21 @@ impl Plugin {
     pub(super) async fn inspect(runtime: &Runtime, name: &str, component: &[u8]) -> Result<Inspection, LoadError> {
         let refuse = |message: String| LoadError { plugin: name.into(), message };
         inspection::check_binary(component).map_err(refuse)?;
+        let machine = runtime.machine(PluginKind::Storage);
         let described = async {
-            let compiled = tokio::task::block_in_place(|| runtime.compile(component))?;
-            let linked = runtime.linker().instantiate_pre(&compiled)?;
+            let compiled = tokio::task::block_in_place(|| machine.compile(component))?;
+            let linked = machine.linker().instantiate_pre(&compiled)?;
             let settings =
                 Settings { name: name.into(), config: "{}".into(), grants: Arc::default(), limits: Limits::default() };
             let metrics = Arc::new(PluginMetrics::detached());
             let indices = ExportIndices::of(&linked)?;
             let log = PluginLog::new(name);
-            let mut instance = Instance::new(runtime, &linked, &indices, &settings, &log, &metrics).await?;
+            let mut instance = Instance::new(machine, &linked, &indices, &settings, &log, &metrics).await?;
             let exports = instance.exports.clone();
             wasmtime::error::Ok((compiled, exports.lifecycle.call_describe(&mut instance.store).await?))
         };
         let (compiled, description) = described.await.map_err(|error| refuse(format!("{error:#}")))?;
-        Inspection::new(component, runtime, &compiled, description).map_err(refuse)
+        Inspection::new(component, machine, &compiled, description).map_err(refuse)
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -116,15 +127,15 @@ impl Plugin {
             Ok(Err(error)) => return Err(refuse(format!("config.{}: {}", error.path, error.message))),
             Err(error) => return Err(refuse(format!("it does not take its configuration: {error:#}"))),
         }
-        let inspection = Inspection::new(component, &self.runtime, self.component.component(), description);
+        let inspection = Inspection::new(component, &self.machine, self.component.component(), description);
         let inspection = inspection.map_err(refuse)?;
         checkout.put_back(instance, Checkout::lifetime());
         Ok(inspection)
     }
 
     async fn instantiate(&self) -> wasmtime::Result<Instance> {
-        let Self { runtime, component, indices, settings, log, metrics, .. } = self;
-        Instance::new(runtime, component, indices, settings, log, metrics).await
+        let Self { machine, component, indices, settings, log, metrics, .. } = self;
+        Instance::new(machine, component, indices, settings, log, metrics).await
     }
 
     /// A configured instance, made as soon as that makes sense.

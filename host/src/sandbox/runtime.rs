@@ -1,4 +1,7 @@
-//! The machine that all components run on: one compiler, one pool of memory, one clock.
+//! The machines that components run on, each with a compiler, a pool of memory and a clock.
+//!
+//! There are two. Components that may wait (storage, authenticators) need support for concurrency; an authorizer may not
+//! wait, is asked on every request, and costs a fraction without.
 
 use std::sync::Arc;
 use std::thread;
@@ -8,26 +11,49 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use super::bindings::{callfs, wasi};
 use super::cache::CompileCache;
+use super::inspection::PluginKind;
 use super::instance::State;
 use super::limits::TICK;
 
 /// How many instances to reserve address space for; the second is for machines that ration it.
 const POOLS: [u32; 2] = [1024, 128];
 
-/// The machine that all components run on.
-#[derive(Clone)]
+/// The machines that components run on.
 pub struct Runtime {
+    concurrent: Machine,
+    plain: Machine,
+}
+
+/// One of them. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Machine {
     engine: Engine,
     linker: Arc<Linker<State>>,
     cache: Option<CompileCache>,
 }
 
 impl Runtime {
-    /// A machine for components of at most `memory` bytes each.
+    /// Machines for components of at most `memory` bytes each.
     pub fn new(memory: usize, cache: Option<CompileCache>) -> wasmtime::Result<Self> {
-        let engine = engine(memory)?;
+        let concurrent = Machine::new(memory, true, cache.clone())?;
+        let plain = Machine::new(memory, false, cache)?;
+        Ok(Self { concurrent, plain })
+    }
+
+    /// The machine for a kind of component.
+    pub(super) fn machine(&self, kind: PluginKind) -> &Machine {
+        match kind {
+            PluginKind::Storage | PluginKind::Authenticator => &self.concurrent,
+            PluginKind::Authorizer => &self.plain,
+        }
+    }
+}
+
+impl Machine {
+    fn new(memory: usize, concurrency: bool, cache: Option<CompileCache>) -> wasmtime::Result<Self> {
+        let engine = engine(memory, concurrency)?;
         start_clock(&engine)?;
-        let linker = linker(&engine)?;
+        let linker = linker(&engine, concurrency)?;
         Ok(Self { engine, linker: Arc::new(linker), cache })
     }
 
@@ -49,9 +75,9 @@ impl Runtime {
 }
 
 /// Instances in a pool where the address space allows it: several times quicker to make.
-fn engine(memory: usize) -> wasmtime::Result<Engine> {
+fn engine(memory: usize, concurrency: bool) -> wasmtime::Result<Engine> {
     for instances in POOLS {
-        let mut config = config();
+        let mut config = config(concurrency);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, memory)));
         match Engine::new(&config) {
             Ok(engine) => return Ok(engine),
@@ -59,12 +85,12 @@ fn engine(memory: usize) -> wasmtime::Result<Engine> {
         }
     }
     tracing::warn!("address space is short: instances of plugins are made one by one, which is slower");
-    Engine::new(&config())
+    Engine::new(&config(concurrency))
 }
 
-fn config() -> Config {
+fn config(concurrency: bool) -> Config {
     let mut config = Config::new();
-    config.epoch_interruption(true);
+    config.epoch_interruption(true).concurrency_support(concurrency);
     config
 }
 
@@ -99,13 +125,15 @@ fn start_clock(engine: &Engine) -> wasmtime::Result<()> {
 }
 
 /// Everything that a component may import. What it was granted is checked when it is loaded, and again by each capability.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+fn linker(engine: &Engine, concurrency: bool) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     callfs::plugin::types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    callfs::plugin::io::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    callfs::plugin::directories::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-    callfs::plugin::http::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     wasi::logging::logging::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    if concurrency {
+        callfs::plugin::io::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        callfs::plugin::directories::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+        callfs::plugin::http::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
     Ok(linker)
 }

@@ -9,7 +9,7 @@ RUSTUP ?= rustup
 TARGET := wasm32-wasip2
 ARGS ?=
 
-.PHONY: help serve test lint bench target
+.PHONY: help serve test lint bench target components
 
 help: ## Print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,7 +20,7 @@ serve: target ## Build and start the gateway; ARGS="..." are its arguments
 test: lint ## Formatting, lints, and every test
 	$(CARGO) test --release --workspace --locked
 
-lint: target ## Formatting and lints alone
+lint: target components ## Formatting and lints alone
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
 
@@ -33,4 +33,12 @@ bench: target ## Compare with nginx, as ratios; needs nginx and wrk
 target:
 	@if command -v $(RUSTUP) >/dev/null; then \
 		$(RUSTUP) target list --installed | grep -qx $(TARGET) || $(RUSTUP) target add $(TARGET); \
+	fi
+
+# Minimal toolchains come without these.
+components:
+	@if command -v $(RUSTUP) >/dev/null; then \
+		for component in rustfmt clippy; do \
+			$(RUSTUP) component list --installed | grep -q "^$$component" || $(RUSTUP) component add $$component; \
+		done; \
 	fi

@@ -44,7 +44,7 @@ impl Storage for Constant {
     }
 
     async fn list(&self, path: &str, after: Option<&str>, _: u32) -> Result<Page> {
-        if path != "" {
+        if !path.is_empty() {
             return Err(Error::NotADirectory);
         }
         let entry = Entry { name: NAME.into(), attributes: self.stat(NAME).await?, link: false };

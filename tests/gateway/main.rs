@@ -24,5 +24,6 @@ mod plugins;
 
 mod config_cli;
 mod first_run;
+mod readme;
 
 mod architecture;

@@ -10,10 +10,7 @@ const COMPONENTS: [&str; 4] = ["api-keys", "localfs", "owner", "unix"];
 fn main() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR"));
     let workspace = plugins.parent().unwrap_or(plugins);
-    let watched = ["sdk/src", "sdk/Cargo.toml", "wit", "Cargo.toml"].map(|watched| workspace.join(watched));
-    let folders = COMPONENTS.map(|component| plugins.join(component));
-    let all: Vec<&Path> = watched.iter().chain(&folders).map(AsRef::as_ref).collect();
-    callfs_build::rerun_if_changed(&all);
+    callfs_build::rerun_if_changed(workspace, &COMPONENTS.map(|component| plugins.join(component)));
 
     let packages = COMPONENTS.map(|component| format!("callfs-{component}"));
     let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();

@@ -5,14 +5,16 @@
 
 mod components;
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use http::HeaderValue;
 use rustix::fs::FlockOperation;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::Announcement;
 use crate::config::{Config, Listen};
@@ -33,6 +35,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Serves until the shutdown begins and what is under way is done; says the announcement once it listens.
 pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdown) -> anyhow::Result<()> {
+    raise_file_limit();
     let metrics = Metrics::new()?;
     let (metadata, _index_lock) = open_index(&config).await?;
     let engine_and_callers = build(&config, &metrics, metadata.clone()).await;
@@ -68,6 +71,16 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     Ok(())
 }
 
+/// Every connection and every file that is read takes a descriptor; the usual soft limit is there for programs that would
+/// break with more, and this is none of them.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// The engine with everything below it, and who says who callers are.
 async fn build(
     config: &Config,
@@ -95,16 +108,21 @@ async fn build(
 }
 
 /// The index, and the lock that keeps a second gateway from it: its cache and its locks are exact for one process only.
+/// The lock comes first, so that nobody migrates an index that another gateway uses.
 async fn open_index(config: &Config) -> anyhow::Result<(Arc<dyn Metadata>, File)> {
     let url = &config.metadata.url;
-    let store = Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?;
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = format!("{}.lock", path.strip_prefix("//").unwrap_or(path));
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.with_context(|| format!("cannot open {path}"))?;
+    let path = PathBuf::from(format!("{}.lock", path.strip_prefix("//").unwrap_or(path)));
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let lock = lock.with_context(|| format!("cannot open {}", path.display()))?;
     if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         bail!("another gateway uses the index {url}; stop it, or give this one an index of its own");
     }
+    let store = Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?;
     Ok((Arc::new(Cached::new(Arc::new(store), CACHED_RECORDS)), lock))
 }
 

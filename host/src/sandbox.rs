@@ -1,7 +1,7 @@
 //! Runs components, each in a box of its own: with the powers that were granted, within its limits, and with a failure
 //! that costs one request.
 //!
-//! This is the only module that names wasmtime. A component is checked before it is compiled ([`Inspection`]), loaded into a
+//! This is the only module that names wasmtime. A component is checked before it runs ([`Inspection`]), loaded into a
 //! [`Runtime`], and used through the traits of `storage` and `identity`; nothing of it is shared between two calls that
 //! run at the same time. The module knows nothing of users, paths that users see, or HTTP.
 

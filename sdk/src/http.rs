@@ -1,7 +1,7 @@
 //! HTTP requests to origins that were granted to this component (WIT `http`).
 //!
-//! There is no other way out. The operator grants origins (`grants.http`) and credential slots (`grants.credentials`); the
-//! host checks both, signs, follows redirects only to what is granted, and times everything.
+//! There is no other way out: the host sends what was granted and nothing else. This version of CallFS has no grant for it
+//! yet, and refuses to load a component that uses it.
 //!
 //! ```no_run
 //! use callfs_sdk::http::{Request, send};

@@ -68,7 +68,7 @@ pub trait Directories: Storage {
 
 /// An object, or a directory with everything below it, moves in one step (WIT `storage-rename`).
 ///
-/// Leave it out if the storage cannot: the host then copies and removes.
+/// Leave it out if the storage cannot: moves within its mount are then refused.
 pub trait Rename: Storage {
     /// Moves `from` to `to`; the condition is about `to`, and with [`Condition::Absent`] nothing is ever replaced.
     fn rename(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<()>>;
@@ -76,7 +76,7 @@ pub trait Rename: Storage {
 
 /// An object is copied without its bytes passing through CallFS (WIT `storage-copy`).
 ///
-/// Leave it out if the storage cannot: the host then reads and writes.
+/// Leave it out if the storage cannot.
 pub trait Copy: Storage {
     /// Copies `from` to `to`, atomically as [`Write::write`]; the condition is about `to`.
     fn copy(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<Written>>;

@@ -10,10 +10,7 @@ const COMPONENTS: [&str; 3] = ["constant", "hostile", "newer"];
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let workspace = here.ancestors().nth(2).unwrap_or(here);
-    let watched = ["sdk/src", "sdk/Cargo.toml", "wit", "Cargo.toml"].map(|watched| workspace.join(watched));
-    let folders = COMPONENTS.map(|component| here.join(component));
-    let all: Vec<&Path> = watched.iter().chain(&folders).map(AsRef::as_ref).collect();
-    callfs_build::rerun_if_changed(&all);
+    callfs_build::rerun_if_changed(workspace, &COMPONENTS.map(|component| here.join(component)));
 
     let packages = COMPONENTS.map(|component| format!("callfs-test-{component}"));
     let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();

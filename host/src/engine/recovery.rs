@@ -13,7 +13,7 @@ impl Engine {
     pub async fn recover(&self) -> Result<usize> {
         let mut healed = 0;
         for (id, Intent::Rename { from, to }) in self.metadata.intents().await? {
-            match self.heal(id, &from, &to).await {
+            match self.heal(id, &from, &to, false).await {
                 Ok(()) => healed += 1,
                 Err(error) => tracing::warn!(%from, %to, %error, "an interrupted move cannot be healed yet"),
             }
@@ -21,12 +21,14 @@ impl Engine {
         Ok(healed)
     }
 
-    /// Makes the records agree with what the storage did, or did not do, of a move.
-    pub(super) async fn heal(&self, id: IntentId, from: &FilePath, to: &FilePath) -> Result<()> {
+    /// Makes the records agree with what the storage did, or did not do, of a move. As long as the storage may still do it
+    /// (`unsure`), what has not happened yet is not taken for what will not.
+    pub(super) async fn heal(&self, id: IntentId, from: &FilePath, to: &FilePath, unsure: bool) -> Result<()> {
         let moved = self.stored(from).await?.is_none() && self.stored(to).await?.is_some();
         // Every move begins with a record of what moves: without one, the records have moved already.
         let changes = match self.metadata.get(from).await? {
             Some(_) if moved => self.moved(id, from, to),
+            Some(_) if unsure => return Ok(()),
             _ => vec![Change::End(id)],
         };
         self.metadata.apply(changes).await

@@ -160,7 +160,9 @@ impl Engine {
         let Err(error) = storage.rename(rest, destination, condition).await else {
             return self.metadata.apply(self.moved(id, &from.path, &to.path)).await;
         };
-        if let Err(error) = self.heal(id, &from.path, &to.path).await {
+        // A storage that did not answer, or failed in the middle, may yet carry it out.
+        let unsure = error.kind().is_retryable() || error.kind() == ErrorKind::Internal;
+        if let Err(error) = self.heal(id, &from.path, &to.path, unsure).await {
             tracing::warn!(from = %from.path, to = %to.path, %error, "a failed move is left to the next start");
         }
         Err(match error.kind() {

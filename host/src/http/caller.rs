@@ -22,6 +22,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        refuse_other_sites(parts)?;
         let named = named(&parts.headers, app.authentication.headers());
         let identity = match (authorization(&parts.headers)?, named.is_empty()) {
             (Some(credential), true) => app.authentication.identify(&[credential]).await?,
@@ -33,6 +34,17 @@ impl FromRequestParts<Arc<App>> for Caller {
         };
         Ok(Self(identity))
     }
+}
+
+/// A browser that remembers Basic credentials sends them with whatever another site makes it send; it says so as well
+/// (Fetch Metadata, `Sec-Fetch-Site`).
+fn refuse_other_sites(parts: &Parts) -> Result<()> {
+    let site = parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if parts.method.is_safe() || !matches!(site, Some(b"cross-site" | b"same-site")) {
+        return Ok(());
+    }
+    let message = "a page of another site may not change anything here";
+    Err(Error::new(ErrorKind::PermissionDenied, message).into())
 }
 
 /// The credential in the `Authorization` header, if there is one.

@@ -1,4 +1,4 @@
-//! Listeners and connections: HTTP/1.1 and, for clients that know, HTTP/2, over TCP and Unix sockets.
+//! Listeners and connections: HTTP/1.1 over TCP and Unix sockets.
 //!
 //! A connection lives as long as something moves on it. When the service stops, it accepts nothing more, says so on every
 //! connection, and lets what is under way finish for a bounded time.
@@ -17,9 +17,9 @@ use axum::body::Body;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -60,18 +60,16 @@ pub async fn serve(listeners: Vec<Listener>, edge: Edge, shutdown: Shutdown, lim
 
 /// What all connections share.
 struct Server {
-    builder: Builder<TokioExecutor>,
+    builder: Builder,
     edge: Edge,
     limits: Limits,
     shutdown: Shutdown,
     abort: CancellationToken,
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    // Pings find peers that vanished; the rest of the defaults is bounded already.
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT).keep_alive_timeout(HEAD_TIMEOUT);
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder
 }
 

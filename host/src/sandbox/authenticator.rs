@@ -56,9 +56,8 @@ impl Authenticator for AuthenticatorPlugin {
         let call = self.plugin.call("authenticate", async |accessor, exports| {
             exports.authenticator()?.call_authenticate(accessor, credential).await
         });
-        Ok(call.await?.map(|recognised| Recognised {
-            identity: convert::identity_in(recognised.identity),
-            cache_seconds: recognised.cache_seconds,
-        }))
+        let Some(wit::Recognised { identity, cache_seconds }) = call.await? else { return Ok(None) };
+        let identity = convert::identity_in(identity, self.plugin.name())?;
+        Ok(Some(Recognised { identity, cache_seconds }))
     }
 }

@@ -75,6 +75,6 @@ fn action_out(action: Action) -> wit::Action {
 fn decision_in(decision: wit::Decision) -> Decision {
     match decision {
         wit::Decision::Allow => Decision::Allow,
-        wit::Decision::Deny(reason) => Decision::Deny(reason),
+        wit::Decision::Deny(reason) => Decision::Deny(convert::cut(reason)),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bindings::callfs::plugin::types as wit;
 use super::instance::State;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::identity::Identity;
 use crate::storage::{Attributes, ByteRange, Condition, Entry, Kind};
 
@@ -70,7 +70,9 @@ pub(super) fn error_out(error: &Error) -> wit::Error {
 /// The longest text of a component that is passed on, in bytes.
 const MAX_TEXT: usize = 500;
 
-fn cut(mut text: String) -> String {
+/// Text of a component as it may appear in answers and logs: one line, and not a long one.
+pub(super) fn cut(mut text: String) -> String {
+    text.retain(|c| !c.is_control());
     text.truncate(text.floor_char_boundary(MAX_TEXT));
     text
 }
@@ -133,9 +135,16 @@ pub(super) fn range_out(range: ByteRange) -> wit::ByteRange {
     wit::ByteRange { start: range.start, end: range.end }
 }
 
-pub(super) fn identity_in(identity: wit::Identity) -> Identity {
+/// An identity, unless one of its names could not be the owner of a file.
+pub(super) fn identity_in(identity: wit::Identity, plugin: &str) -> Result<Identity> {
     let wit::Identity { subject, groups, admin, attributes } = identity;
-    Identity { subject, groups, admin, attributes }
+    let is_name = |name: &String| (1..=255).contains(&name.len()) && !name.chars().any(char::is_control);
+    if std::iter::once(&subject).chain(&groups).all(is_name) {
+        return Ok(Identity { subject, groups, admin, attributes });
+    }
+    let message =
+        format!("the plugin '{plugin}' recognised a user or group whose name is empty, too long or not printable");
+    Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(plugin))
 }
 
 pub(super) fn identity_out(identity: &Identity) -> wit::Identity {

@@ -15,6 +15,9 @@ use crate::folder::Folder;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct HostDirectory(Arc<Folder>);
 
+/// The longest page of a listing, whatever a guest asks for.
+const MAX_ENTRIES: u32 = 4096;
+
 /// A result of the contract inside a result that may trap.
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
@@ -53,8 +56,11 @@ impl directories::HostDirectory for State {
         mode: Option<u32>,
     ) -> Answer<Resource<HostTransfer>> {
         let body = self.table.delete(body)?.into_source()?;
-        let metrics = self.metrics.clone();
-        let body = body.metered(Some(Arc::new(move |bytes| metrics.native_write(bytes))));
+        let (metrics, progress) = (self.metrics.clone(), self.meter.progress());
+        let body = body.metered(Some(Arc::new(move |bytes| {
+            progress.advance();
+            metrics.native_write(bytes);
+        })));
         let condition = convert::condition_in(condition);
         let folder = &self.table.get(&directory)?.0;
         match folder.write(&path, body, condition.clone(), mode) {
@@ -122,7 +128,7 @@ impl directories::HostDirectoryWithStore<State> for HasSelf<State> {
         limit: u32,
     ) -> Answer<Vec<wit::Entry>> {
         let folder = folder(accessor, &directory)?;
-        let entries = folder.list(&path, after.as_deref(), limit).await;
+        let entries = folder.list(&path, after.as_deref(), limit.min(MAX_ENTRIES)).await;
         answer(entries.map(|entries| entries.into_iter().map(convert::entry_out).collect()))
     }
 

@@ -138,6 +138,11 @@ pub(super) fn check(machine: &Machine, component: &Component, kind: PluginKind, 
         };
         return Err(format!("it {found}, but it is configured as '{}'", kind.interface()));
     }
+    if kind == PluginKind::Authorizer
+        && let Some(import) = imports.iter().filter_map(|import| Interface::parse(import)).find(|i| i.name != "types")
+    {
+        return Err(format!("it imports {}, and an authorizer may import nothing but types and WASI", import.full));
+    }
     imports.iter().try_for_each(|import| check_import(import, grants))
 }
 

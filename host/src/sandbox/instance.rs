@@ -10,6 +10,7 @@ use super::bindings::exports::callfs::plugin::{
     authenticator, authorizer, lifecycle, storage, storage_copy, storage_directories, storage_rename, storage_write,
 };
 use super::grants::Grants;
+use super::io::{HostSource, HostTransfer};
 use super::limits::Meter;
 use super::logging::PluginLog;
 use super::plugin::Settings;
@@ -19,6 +20,8 @@ use crate::telemetry::PluginMetrics;
 
 /// Resources that one instance may hold at the same time.
 const MAX_RESOURCES: usize = 1000;
+/// How much randomness one call of `wasi:random` gives, in bytes: it is made on the spot, while others wait.
+const MAX_RANDOM: u64 = 64 << 10;
 /// What one call may hand to the host in lists and strings, in bytes.
 const MAX_HANDED_OVER: usize = 4 << 20;
 
@@ -32,6 +35,13 @@ pub(super) struct State {
     pub(super) log: PluginLog,
     pub(super) metrics: Arc<PluginMetrics>,
     pub(super) streams: OpenStreams,
+}
+
+impl State {
+    /// Whether the component holds on to anything that bytes flow through.
+    pub(super) fn keeps_bytes(&mut self) -> bool {
+        self.table.iter_mut().any(|held| held.is::<HostSource>() || held.is::<HostTransfer>())
+    }
 }
 
 impl WasiView for State {
@@ -54,16 +64,23 @@ pub(super) struct ExportIndices {
 }
 
 impl ExportIndices {
+    /// An interface that is exported must be the one of the contract, or this fails.
     pub(super) fn of(component: &InstancePre<State>) -> wasmtime::Result<Self> {
+        let exports = |name: &str| {
+            let name = format!("callfs:plugin/{name}@0.1.0");
+            component.component().get_export_index(None, &name).is_some()
+        };
         Ok(Self {
             lifecycle: lifecycle::GuestIndices::new(component)?,
-            storage: storage::GuestIndices::new(component).ok(),
-            write: storage_write::GuestIndices::new(component).ok(),
-            directories: storage_directories::GuestIndices::new(component).ok(),
-            rename: storage_rename::GuestIndices::new(component).ok(),
-            copy: storage_copy::GuestIndices::new(component).ok(),
-            authenticator: authenticator::GuestIndices::new(component).ok(),
-            authorizer: authorizer::GuestIndices::new(component).ok(),
+            storage: exports("storage").then(|| storage::GuestIndices::new(component)).transpose()?,
+            write: exports("storage-write").then(|| storage_write::GuestIndices::new(component)).transpose()?,
+            directories: exports("storage-directories")
+                .then(|| storage_directories::GuestIndices::new(component))
+                .transpose()?,
+            rename: exports("storage-rename").then(|| storage_rename::GuestIndices::new(component)).transpose()?,
+            copy: exports("storage-copy").then(|| storage_copy::GuestIndices::new(component)).transpose()?,
+            authenticator: exports("authenticator").then(|| authenticator::GuestIndices::new(component)).transpose()?,
+            authorizer: exports("authorizer").then(|| authorizer::GuestIndices::new(component)).transpose()?,
         })
     }
 }
@@ -122,9 +139,10 @@ impl Instance {
         store.set_hostcall_fuel(MAX_HANDED_OVER);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
-            Ok(match store.data_mut().meter.tick() {
+            let meter = &mut store.data_mut().meter;
+            Ok(match meter.tick() {
                 // The worker thread gets its turn at every tick, whatever the guest does.
-                true => UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())),
+                true => UpdateDeadline::YieldCustom(1, Box::pin(meter.pause())),
                 false => UpdateDeadline::Interrupt,
             })
         });
@@ -152,7 +170,7 @@ fn state(settings: &Settings, log: &PluginLog, metrics: &Arc<PluginMetrics>) -> 
     let mut table = ResourceTable::new();
     table.set_max_capacity(MAX_RESOURCES);
     // No folders, no environment, no arguments, no sockets: what Rust's std imports, it gets empty.
-    let wasi = WasiCtx::builder().stdout(log.clone()).stderr(log.clone()).build();
+    let wasi = WasiCtx::builder().stdout(log.clone()).stderr(log.clone()).max_random_size(MAX_RANDOM).build();
     State {
         table,
         wasi,

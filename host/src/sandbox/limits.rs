@@ -45,6 +45,8 @@ pub(super) struct Meter {
     /// The current call used up its time.
     pub(super) out_of_time: bool,
     progress: Progress,
+    /// When the guest was last seen to begin or go on running, in milliseconds since [`START`].
+    running_since: Arc<AtomicU64>,
 }
 
 /// When a byte was last moved on behalf of a call; readable while the call runs.
@@ -58,6 +60,10 @@ pub(super) struct Progress {
 /// An instant before any call.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+fn now() -> u64 {
+    START.elapsed().as_millis() as u64
+}
+
 impl Progress {
     fn new(limits: Limits) -> Self {
         let progress = Self { limits, last: Arc::default() };
@@ -65,8 +71,9 @@ impl Progress {
         progress
     }
 
-    fn advance(&self) {
-        self.last.store(START.elapsed().as_millis() as u64, Ordering::Relaxed);
+    /// Bytes were moved.
+    pub(super) fn advance(&self) {
+        self.last.store(now(), Ordering::Relaxed);
     }
 
     /// When the call is over for lack of progress.
@@ -77,7 +84,15 @@ impl Progress {
 
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, memory: 0, out_of_memory: false, ticks: 0, out_of_time: false, progress: Progress::new(limits) }
+        Self {
+            limits,
+            memory: 0,
+            out_of_memory: false,
+            ticks: 0,
+            out_of_time: false,
+            progress: Progress::new(limits),
+            running_since: Arc::new(AtomicU64::new(now())),
+        }
     }
 
     /// A call begins.
@@ -85,13 +100,28 @@ impl Meter {
         self.ticks = 0;
         self.out_of_memory = false;
         self.progress.advance();
+        self.running_since.store(now(), Ordering::Relaxed);
     }
 
-    /// The guest ran through another tick; whether it may go on.
+    /// The guest ran into another tick; whether it may go on. A tick counts only if the guest was running all the while:
+    /// one that waited for the host finds the deadline passed when it goes on, and is not to blame for that.
     pub(super) fn tick(&mut self) -> bool {
-        self.ticks += 1;
+        let now = now();
+        let ran = now.saturating_sub(self.running_since.swap(now, Ordering::Relaxed));
+        if ran < 2 * TICK.as_millis() as u64 {
+            self.ticks += 1;
+        }
         self.out_of_time = TICK * self.ticks > self.limits.cpu_time;
         !self.out_of_time
+    }
+
+    /// Lets other tasks run for a moment, which is not the guest's time.
+    pub(super) fn pause(&self) -> impl Future<Output = ()> + Send + 'static {
+        let running_since = self.running_since.clone();
+        async move {
+            tokio::task::yield_now().await;
+            running_since.store(now(), Ordering::Relaxed);
+        }
     }
 
     /// Bytes were moved.

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use wasmtime::component::{Accessor, InstancePre};
 
 use super::bindings::callfs::plugin::types as wit;
@@ -104,7 +104,10 @@ impl Plugin {
             let exports = instance.exports.clone();
             wasmtime::error::Ok((compiled, exports.lifecycle.call_describe(&mut instance.store).await?))
         };
-        let (compiled, description) = described.await.map_err(|error| refuse(format!("{error:#}")))?;
+        let limit = Limits::default().call_timeout;
+        let described =
+            timeout(limit, described).await.map_err(|_| refuse(format!("it does not start within {limit:?}")))?;
+        let (compiled, description) = described.map_err(|error| refuse(format!("{error:#}")))?;
         Inspection::new(component, machine, &compiled, description).map_err(refuse)
     }
 
@@ -117,16 +120,22 @@ impl Plugin {
         let refuse = |message: String| LoadError { plugin: self.settings.name.to_string(), message };
         let mut checkout = self.pool.check_out().await.map_err(|error| refuse(error.message().into()))?;
         drop(checkout.take());
-        let mut instance = self.instantiate().await.map_err(|error| refuse(format!("it does not start: {error:#}")))?;
-        let exports = instance.exports.clone();
-        let description = exports.lifecycle.call_describe(&mut instance.store).await;
-        let description = description.map_err(|error| refuse(format!("it does not describe itself: {error:#}")))?;
-        match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) if error.path.is_empty() => return Err(refuse(format!("config: {}", error.message))),
-            Ok(Err(error)) => return Err(refuse(format!("config.{}: {}", error.path, error.message))),
-            Err(error) => return Err(refuse(format!("it does not take its configuration: {error:#}"))),
-        }
+        let start = async {
+            let mut instance =
+                self.instantiate().await.map_err(|error| refuse(format!("it does not start: {error:#}")))?;
+            let exports = instance.exports.clone();
+            let description = exports.lifecycle.call_describe(&mut instance.store).await;
+            let description = description.map_err(|error| refuse(format!("it does not describe itself: {error:#}")))?;
+            match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
+                Ok(Ok(())) => Ok((instance, description)),
+                Ok(Err(error)) if error.path.is_empty() => Err(refuse(format!("config: {}", error.message))),
+                Ok(Err(error)) => Err(refuse(format!("config.{}: {}", error.path, error.message))),
+                Err(error) => Err(refuse(format!("it does not take its configuration: {error:#}"))),
+            }
+        };
+        let limit = self.settings.limits.call_timeout;
+        let started = timeout(limit, start).await;
+        let (instance, description) = started.map_err(|_| refuse(format!("it does not start within {limit:?}")))??;
         let inspection = Inspection::new(component, &self.machine, self.component.component(), description);
         let inspection = inspection.map_err(refuse)?;
         checkout.put_back(instance, Checkout::lifetime());
@@ -141,12 +150,16 @@ impl Plugin {
     /// A configured instance, made as soon as that makes sense.
     async fn fresh(&self) -> wasmtime::Result<Instance> {
         self.pool.pause().await;
-        let mut instance = self.instantiate().await?;
-        let exports = instance.exports.clone();
-        match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await? {
-            Ok(()) => Ok(instance),
-            Err(error) => wasmtime::bail!("the configuration was refused: {}: {}", error.path, error.message),
-        }
+        let start = async {
+            let mut instance = self.instantiate().await?;
+            let exports = instance.exports.clone();
+            match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await? {
+                Ok(()) => Ok(instance),
+                Err(error) => wasmtime::bail!("the configuration was refused: {}: {}", error.path, error.message),
+            }
+        };
+        let limit = self.settings.limits.call_timeout;
+        timeout(limit, start).await.unwrap_or_else(|_| wasmtime::bail!("it did not start within {limit:?}"))
     }
 
     /// Calls an asynchronous export: one instance for this call alone, within its limits.
@@ -186,7 +199,7 @@ impl Plugin {
         result
     }
 
-    /// Calls a synchronous export, which cannot wait for anything: its limit is processor time alone.
+    /// Calls a synchronous export, within its limits.
     pub(super) async fn call_sync<R>(
         &self,
         operation: &'static str,
@@ -195,12 +208,14 @@ impl Plugin {
         let started = Instant::now();
         let (checkout, mut instance, calls_left) = self.begin(operation).await?;
         let exports = instance.exports.clone();
-        let result = match call(&mut instance.store, &exports).await {
-            Ok(result) => {
+        let deadline = instance.store.data().meter.progress().deadline();
+        let result = match timeout_at(deadline.into(), call(&mut instance.store, &exports)).await {
+            Ok(Ok(result)) => {
                 self.end(checkout, instance, calls_left);
                 Ok(result)
             }
-            Err(trap) => Err(self.broken(&instance, &trap)),
+            Ok(Err(trap)) => Err(self.broken(&instance, &trap)),
+            Err(_) => Err(self.overdue()),
         };
         self.metrics.call(operation, outcome_label(&result), started.elapsed());
         result
@@ -233,13 +248,22 @@ impl Plugin {
     /// Gives the instance back, or keeps it running for as long as somebody reads a stream of its making.
     fn end(&self, checkout: Checkout, mut instance: Instance, calls_left: u32) {
         let streams = instance.store.data().streams.clone();
+        self.pool.succeeded();
+        self.metrics.memory(instance.store.data().meter.memory());
         if !streams.any() {
-            return checkout.put_back(instance, calls_left);
+            // One that kept a source or a transfer keeps files open and clients waiting: it is not used again.
+            let kept = instance.store.data_mut().keeps_bytes();
+            return checkout.put_back(instance, if kept { 0 } else { calls_left });
         }
+        instance.store.data_mut().meter.begin();
         let plugin = self.settings.name.clone();
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
-            let driven = instance.store.run_concurrent(async |_| streams.closed().await).await;
+            // The guest runs only while this is polled, and it may be stuck: whether somebody still reads is asked beside.
+            let driven = tokio::select! {
+                driven = instance.store.run_concurrent(async |_| std::future::pending::<()>().await) => driven,
+                () = streams.closed() => Ok(()),
+            };
             if let Err(error) = driven {
                 metrics.trap("stream");
                 tracing::warn!(
@@ -258,6 +282,7 @@ impl Plugin {
         self.pool.failed();
         let Settings { name, limits, .. } = &self.settings;
         let meter = &instance.store.data().meter;
+        self.metrics.memory(meter.memory());
         let (reason, kind, message) = if meter.out_of_time {
             let message =
                 format!("the plugin '{name}' used more than {:?} of processor time in one call", limits.cpu_time);

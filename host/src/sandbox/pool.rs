@@ -83,7 +83,8 @@ impl Pool {
         }
     }
 
-    fn succeeded(&self) {
+    /// A call went well.
+    pub(super) fn succeeded(&self) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.in_a_row > 0 {
             *failures = Failures::default();
@@ -121,8 +122,6 @@ impl Checkout {
 
     /// Gives an instance back after a call that went well.
     pub(super) fn put_back(mut self, instance: Instance, calls_left: u32) {
-        self.pool.succeeded();
-        self.pool.metrics.memory(instance.store.data().meter.memory());
         if calls_left > 0 {
             self.warm = Some(Warm { instance, calls_left });
         }

@@ -102,6 +102,10 @@ fn pool(instances: u32, memory: usize) -> PoolingAllocationConfig {
         .total_tables(instances * 4)
         .total_stacks(instances)
         .max_memory_size(memory)
+        // Enough for what linkers make of one program; without a bound, one component could take all there is.
+        .max_memories_per_component(2)
+        .max_core_instances_per_component(8)
+        .max_tables_per_component(8)
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(512 << 10)
         .async_stack_keep_resident(64 << 10)

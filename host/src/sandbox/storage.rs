@@ -145,10 +145,17 @@ impl Storage for StoragePlugin {
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
         let (path, after) = (path.to_owned(), after.map(str::to_owned));
+        let last = after.clone();
         let call = self
             .plugin
             .call("list", async |accessor, exports| exports.storage()?.call_list(accessor, path, after, limit).await);
         let page = call.await?;
+        let names = last.as_deref().into_iter().chain(page.entries.iter().map(|entry| entry.name.as_str()));
+        if !names.is_sorted_by(|one, next| one < next) {
+            let name = self.plugin.name();
+            let message = format!("the plugin '{name}' listed names that are out of order");
+            return Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(&**name));
+        }
         Ok(Page { entries: page.entries.into_iter().map(convert::entry_in).collect(), more: page.more })
     }
 

@@ -113,7 +113,8 @@ impl StreamProducer<State> for SourceProducer {
         destination: Destination<'a, u8, Self::Buffer>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        if self.rest.is_empty() {
+        // A piece may be empty, and an empty answer would be taken for a broken promise.
+        while self.rest.is_empty() {
             match self.source.poll_piece(cx) {
                 Poll::Ready(Some(Ok(piece))) => self.rest = piece,
                 Poll::Ready(Some(Err(error))) => return self.finish(Err(convert::error_out(&error))),

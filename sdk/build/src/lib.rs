@@ -26,12 +26,13 @@ pub fn components(workspace: &Path, packages: &[&str]) -> Vec<PathBuf> {
     for (name, _) in env::vars_os() {
         // What cargo tells a build script about the host's build would be taken for settings of this one.
         let name = name.to_string_lossy().into_owned();
-        let inherited =
-            ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_LINKER"];
+        let inherited = ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_LINKER"];
         if inherited.contains(&name.as_str()) || name.starts_with("CARGO_CFG_") || name.starts_with("CARGO_FEATURE_") {
             cargo.env_remove(name);
         }
     }
+    // An empty value wins over what a user's configuration of cargo says for the host.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "");
     let status = cargo.status().unwrap_or_else(|error| panic!("cannot run cargo: {error}"));
     assert!(
         status.success(),
@@ -41,10 +42,11 @@ pub fn components(workspace: &Path, packages: &[&str]) -> Vec<PathBuf> {
     packages.iter().map(|package| built.join(format!("{}.wasm", package.replace('-', "_")))).collect()
 }
 
-/// Tells cargo to run the build script again when a source of a component changes.
-pub fn rerun_if_changed(folders: &[&Path]) {
-    for folder in folders {
-        println!("cargo::rerun-if-changed={}", folder.display());
+/// Tells cargo to run the build script again when something that these components are made of changes.
+pub fn rerun_if_changed(workspace: &Path, components: &[PathBuf]) {
+    let shared = ["sdk/src", "sdk/build", "sdk/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock"];
+    for path in shared.iter().map(|shared| workspace.join(shared)).chain(components.iter().cloned()) {
+        println!("cargo::rerun-if-changed={}", path.display());
     }
 }
 

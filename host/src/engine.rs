@@ -11,6 +11,7 @@ mod attributes;
 mod body;
 mod children;
 mod delete;
+mod digest;
 mod directory;
 mod failure;
 mod list;
@@ -37,6 +38,7 @@ use crate::path::FilePath;
 use crate::storage::{Kind, Mounts};
 
 pub use attributes::AttributeChange;
+pub use digest::Digest;
 pub use list::{ListOptions, Listing};
 pub use precondition::{EntityTag, Etags, Outcome, Precondition};
 pub use put::{PutOptions, Stored};

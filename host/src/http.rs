@@ -5,7 +5,10 @@
 
 mod body;
 mod caller;
+mod content;
 mod counted;
+mod dictionary;
+mod digest;
 mod directories;
 mod disposition;
 mod edge;
@@ -13,10 +16,13 @@ mod entry;
 mod files;
 mod health;
 mod idle;
+mod if_range;
 mod metrics;
+mod multipart;
 mod precondition;
 mod problem;
 mod query;
+mod range;
 mod request_id;
 mod security;
 mod server;

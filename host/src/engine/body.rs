@@ -1,33 +1,39 @@
 //! The body of an upload, watched while it flows.
 //!
-//! Its bytes are counted against the cap and hashed, piece by piece; nothing is held. It knows nothing of where they go.
+//! Its bytes are counted against the cap and hashed, piece by piece; nothing is held. A body that has not the digests that
+//! were announced ends in an error instead of its end, so that whoever stores it cannot take it for complete. It knows
+//! nothing of where the bytes go.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
-use futures_util::StreamExt;
-use sha2::{Digest, Sha256};
+use futures_util::{StreamExt, stream};
 
+use super::digest::{Digest, Hashes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 
 /// What was seen of a body.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Meter(Arc<Mutex<Seen>>);
 
-#[derive(Default)]
 struct Seen {
     count: u64,
-    hash: Sha256,
+    hashes: Hashes,
     complete: bool,
     failure: Option<(ErrorKind, String)>,
 }
 
-/// A body that is refused with [`ErrorKind::PayloadTooLarge`] as soon as it exceeds `max`, and its meter.
-pub(super) fn metered(body: Source, max: u64) -> (Source, Meter) {
-    let (size, meter) = (body.size(), Meter::default());
+/// A body and its meter. It is refused with [`ErrorKind::PayloadTooLarge`] as soon as it exceeds `max`, and with
+/// [`ErrorKind::DigestMismatch`] before its last byte is handed over, or its end where its size is not known.
+pub(super) fn metered(body: Source, max: u64, announced: Vec<Digest>) -> Result<(Source, Meter)> {
+    let size = body.size();
+    let seen = Seen { count: 0, hashes: Hashes::new(announced), complete: false, failure: None };
+    let meter = Meter(Arc::new(Mutex::new(seen)));
     if size == Some(0) {
-        meter.with(|seen| seen.complete = true);
-        return (body, meter);
+        // Nobody needs to read what is known to be empty.
+        meter.with(Seen::end)?;
+        return Ok((body, meter));
     }
     let (watched, ended) = (meter.clone(), meter.clone());
     let pieces = body.map(move |piece| {
@@ -35,13 +41,10 @@ pub(super) fn metered(body: Source, max: u64) -> (Source, Meter) {
             watched.with(|seen| seen.take(&bytes, size, max))?;
             Ok(bytes)
         });
-        piece.inspect_err(|error| watched.with(|seen| seen.failure = Some((error.kind(), error.message().into()))))
+        piece.inspect_err(|error| watched.with(|seen| seen.fail(error)))
     });
-    let end = futures_util::stream::poll_fn(move |_| {
-        ended.with(|seen| seen.complete |= seen.failure.is_none());
-        std::task::Poll::Ready(None)
-    });
-    (Source::from_stream(pieces.chain(end).boxed(), size), meter)
+    let end = stream::poll_fn(move |_| Poll::Ready(ended.with(Seen::end).err().map(Err)));
+    Ok((Source::from_stream(pieces.chain(end).boxed(), size), meter))
 }
 
 /// A body larger than the cap.
@@ -52,7 +55,7 @@ pub(super) fn too_large(max: u64) -> Error {
 impl Meter {
     /// SHA-256 of the bytes, once all of them went by.
     pub(super) fn digest(&self) -> Option<[u8; 32]> {
-        self.with(|seen| seen.complete.then(|| seen.hash.clone().finalize().into()))
+        self.with(|seen| seen.complete.then(|| seen.hashes.sha256()))
     }
 
     /// What is wrong with the body, whatever whoever read it made of that; else that failure.
@@ -60,6 +63,14 @@ impl Meter {
         match self.with(|seen| seen.failure.clone()) {
             Some((kind, message)) => Error::new(kind, message).because(other),
             None => other,
+        }
+    }
+
+    /// Fails if the body did: whoever stored it all the same did not look at how it ended.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.with(|seen| seen.failure.clone()) {
+            Some((kind, message)) => Err(Error::new(kind, message)),
+            None => Ok(()),
         }
     }
 
@@ -74,16 +85,34 @@ impl Seen {
         if self.count > max {
             return Err(too_large(max));
         }
-        self.hash.update(bytes);
+        self.hashes.update(bytes);
         // Whoever knows the size may stop reading there, and never see the end.
-        self.complete = size == Some(self.count);
+        let last = size == Some(self.count);
+        if last {
+            self.hashes.verify()?;
+        }
+        self.complete = last;
         Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if self.failure.is_none() {
+            self.hashes.verify().inspect_err(|error| self.fail(error))?;
+            self.complete = true;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.complete = false;
+        self.failure = Some((error.kind(), error.message().into()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -104,26 +133,28 @@ mod tests {
         let expected: [u8; 32] = Sha256::digest(b"hello world").into();
         for size in [None, Some(11)] {
             let body = pieces(vec![Ok("hello ".into()), Ok("world".into())], size);
-            let (body, meter) = metered(body, 11);
+            let (body, meter) = metered(body, 11, vec![]).expect("nothing is announced");
             assert_eq!(meter.digest(), None);
             assert_eq!(drain(body).await.expect("whole"), b"hello world");
             assert_eq!(meter.digest(), Some(expected));
         }
-        let (body, meter) = metered(Source::empty(), 0);
+        let (body, meter) = metered(Source::empty(), 0, vec![]).expect("nothing is announced");
         assert_eq!(drain(body).await.expect("empty"), b"");
         assert_eq!(meter.digest(), Some(Sha256::digest(b"").into()));
     }
 
     #[tokio::test]
     async fn needs_no_end_where_the_size_is_known() {
-        let (mut body, meter) = metered(pieces(vec![Ok("abc".into())], Some(3)), 3);
+        let (mut body, meter) =
+            metered(pieces(vec![Ok("abc".into())], Some(3)), 3, vec![]).expect("nothing is announced");
         body.next().await.expect("a piece");
         assert!(meter.digest().is_some());
     }
 
     #[tokio::test]
     async fn stops_at_the_cap_and_remembers_why() {
-        let (body, meter) = metered(pieces(vec![Ok("abc".into()), Ok("d".into())], None), 3);
+        let (body, meter) =
+            metered(pieces(vec![Ok("abc".into()), Ok("d".into())], None), 3, vec![]).expect("nothing is announced");
         assert_eq!(drain(body).await.expect_err("too large").kind(), ErrorKind::PayloadTooLarge);
         let masked = Error::new(ErrorKind::PluginFailed, "the write failed");
         assert_eq!(meter.blame(masked).kind(), ErrorKind::PayloadTooLarge);
@@ -134,9 +165,32 @@ mod tests {
     async fn a_cut_body_has_no_digest() {
         for size in [None, Some(6)] {
             let cut = Error::new(ErrorKind::Interrupted, "the client went away");
-            let (body, meter) = metered(pieces(vec![Ok("abc".into()), Err(cut)], size), 10);
+            let (body, meter) =
+                metered(pieces(vec![Ok("abc".into()), Err(cut)], size), 10, vec![]).expect("nothing is announced");
             assert_eq!(drain(body).await.expect_err("cut").kind(), ErrorKind::Interrupted);
             assert_eq!(meter.digest(), None);
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_its_digest_never_ends_well() {
+        let wrong = || vec![Digest::Sha256([0; 32])];
+        for size in [None, Some(6)] {
+            let (body, meter) =
+                metered(pieces(vec![Ok("abc".into()), Ok("def".into())], size), 6, wrong()).expect("later");
+            assert_eq!(drain(body).await.expect_err("another digest").kind(), ErrorKind::DigestMismatch);
+            assert_eq!(meter.check().expect_err("remembered").kind(), ErrorKind::DigestMismatch);
+            assert_eq!(meter.digest(), None);
+        }
+        let empty = metered(Source::empty(), 6, wrong()).map(drop).expect_err("at once");
+        assert_eq!(empty.kind(), ErrorKind::DigestMismatch);
+    }
+
+    #[tokio::test]
+    async fn the_last_piece_is_kept_back_where_the_size_is_known() {
+        let body = pieces(vec![Ok("abc".into()), Ok("def".into())], Some(6));
+        let (mut body, _) = metered(body, 6, vec![Digest::Sha512([0; 64])]).expect("later");
+        assert_eq!(body.next().await.expect("the first").as_deref(), Some(&b"abc"[..]));
+        assert!(body.next().await.is_err());
     }
 }

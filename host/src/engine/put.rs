@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::body::{Meter, metered, too_large};
+use super::digest::Digest;
 use super::failure::{about, raced, refuse, special, unmet};
 use super::parents::to_its_end;
 use super::place::Place;
@@ -27,6 +28,8 @@ pub struct PutOptions {
     pub precondition: Precondition,
     /// Media type.
     pub content_type: Option<String>,
+    /// What the body must hash to; else nothing is stored, and [`ErrorKind::DigestMismatch`].
+    pub digests: Vec<Digest>,
 }
 
 /// What was stored.
@@ -60,14 +63,17 @@ impl Engine {
     ) -> Result<Stored> {
         let place = self.admit(who, path, body.size(), &options).await?;
         let (storage, rest) = self.backend(path)?;
-        let (body, meter) = metered(body, self.max_upload);
+        let (body, meter) = metered(body, self.max_upload, options.digests.clone())?;
         let upload = if storage.abilities().carried_write {
             let new = || self.new_record(who, path, Kind::File).mode;
             let mode = place.target.as_ref().map_or_else(new, |target| target.node.mode);
             let content_type = options.content_type.clone();
             let write = WriteOptions { condition: Condition::Always, content_type, mode: Some(mode) };
             let staged = stage(storage.as_ref(), rest, body, write).await;
-            Upload::Staged(staged.map_err(|error| about(path, meter.blame(error)))?)
+            let staged = staged.map_err(|error| about(path, meter.blame(error)))?;
+            // A component may hand over bytes of its own making; those of a broken body are not to be published.
+            meter.check()?;
+            Upload::Staged(staged)
         } else {
             Upload::Body(body)
         };
@@ -199,8 +205,12 @@ impl Put {
             mode: Some(mode),
         };
         match self.storage.write(rest, body, write).await? {
-            Written::Done(attributes) => Ok(attributes),
-            Written::Carried(transfer) => transfer.stage().await?.publish(condition).await,
+            Written::Done(attributes) => self.meter.check().map(|()| attributes),
+            Written::Carried(transfer) => {
+                let staged = transfer.stage().await?;
+                self.meter.check()?;
+                staged.publish(condition).await
+            }
         }
     }
 

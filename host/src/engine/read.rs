@@ -2,13 +2,15 @@
 //!
 //! No locks: an object is described as it was opened, so a reader gets one version whatever writers do.
 
-use super::failure::{about, special};
+use std::ops::Range;
+
+use super::failure::{about, raced, special};
 use super::{Engine, Info};
 use crate::error::{ErrorKind, Result};
 use crate::identity::{Action, Identity, Question};
 use crate::path::FilePath;
 use crate::source::Source;
-use crate::storage::{Condition, Kind};
+use crate::storage::{ByteRange, Condition, Kind};
 
 /// What a path turned out to be.
 pub enum Opened {
@@ -27,7 +29,7 @@ impl Engine {
     /// Opens what a path names, whole.
     pub async fn open(&self, who: &Identity, path: &FilePath) -> Result<Opened> {
         // The quick way for what is there: one read, one question. Whatever is not a file is looked at with care.
-        if let Some((info, source)) = self.open_file(who, path).await? {
+        if let Some((info, source)) = self.open_file(who, path, None, Condition::Always).await? {
             return Ok(Opened::File { info, source });
         }
         let place = self.find(path).await?;
@@ -47,6 +49,19 @@ impl Engine {
         }
     }
 
+    /// Opens a part of a file that was opened before and whose source cannot be sliced: from `range.start` up to but not
+    /// including `range.end`, both within its size. [`ErrorKind::Locked`] if the file is not the same any more.
+    pub async fn open_part(&self, who: &Identity, whole: &Info, range: Range<u64>) -> Result<Source> {
+        let condition = whole.etag.clone().map_or(Condition::Always, |etag| Condition::EtagIn(vec![etag]));
+        let range = ByteRange { start: range.start, end: Some(range.end) };
+        // Not every storage has etags, and not every component looks at conditions.
+        let same = |info: &Info| info.size == whole.size && info.etag == whole.etag && info.modified == whole.modified;
+        match self.open_file(who, &whole.path, Some(range), condition).await? {
+            Some((info, source)) if same(&info) => Ok(source),
+            _ => Err(raced(&whole.path)),
+        }
+    }
+
     /// What a path names.
     pub async fn stat(&self, who: &Identity, path: &FilePath) -> Result<Info> {
         let place = self.find(path).await?;
@@ -55,14 +70,20 @@ impl Engine {
     }
 
     /// Opens a file; none if anything about it needs a closer look.
-    async fn open_file(&self, who: &Identity, path: &FilePath) -> Result<Option<(Info, Source)>> {
+    async fn open_file(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<Option<(Info, Source)>> {
         let Some((mount, rest)) = self.mounts.owner(path) else { return Ok(None) };
         if self.mounts.any_within(path) {
             return Ok(None);
         }
         let Some(ancestors) = self.way_to(path).await? else { return Ok(None) };
         let record = self.metadata.get(path).await?;
-        let (attributes, source) = match mount.storage.read(rest, None, Condition::Always).await {
+        let (attributes, source) = match mount.storage.read(rest, range, condition).await {
             Ok(opened) => opened,
             // A backend that is down is down for the closer look as well.
             Err(error) if error.kind().is_retryable() => return Err(error),

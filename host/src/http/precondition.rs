@@ -64,7 +64,7 @@ fn etags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Etags>> {
 }
 
 /// `[entity-tag] *( OWS "," OWS [entity-tag] )`: empty elements are allowed (section 5.6.1.2).
-fn parse_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Option<()> {
+pub(super) fn parse_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Option<()> {
     loop {
         rest = rest.trim_start_matches(|c| is_space(c) || c == ',');
         if rest.is_empty() {
@@ -85,7 +85,7 @@ fn parse_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Option<()> {
 }
 
 /// Seconds since 1970; none if it is absent, given twice or no date.
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<i64> {
+pub(super) fn date(headers: &HeaderMap, name: HeaderName) -> Option<i64> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let time = httpdate::parse_http_date(value.to_str().ok()?).ok()?;

@@ -9,7 +9,7 @@ use crate::shutdown::Shutdown;
 use http::HeaderValue;
 
 pub(super) use crate::engine::{
-    AttributeChange, Engine, EntityTag, Etags, Info, ListOptions, Opened, Outcome, Precondition, PutOptions,
+    AttributeChange, Digest, Engine, EntityTag, Etags, Info, ListOptions, Opened, Outcome, Precondition, PutOptions,
     RenameOptions, Stored,
 };
 pub(super) use crate::identity::Authentication;

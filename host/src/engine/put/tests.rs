@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::engine::testing::*;
@@ -92,6 +92,30 @@ async fn a_cut_body_leaves_nothing() {
         assert_eq!(world.disk.paths(), ["kept"]);
         assert_eq!(world.index.owners(), ["/kept alice"]);
         assert_eq!(world.get(&alice(), "/kept").await.expect("untouched"), "old");
+        world.assert_quiet();
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_its_digest_leaves_nothing() {
+    let announcing = |digest| PutOptions { digests: vec![digest], ..PutOptions::default() };
+    for world in worlds() {
+        world.put(&alice(), "/kept", "old").await.expect("stored");
+        let bodies = || [Source::from_bytes("new"), pieces(vec![Ok("ne".into()), Ok("w".into())]), Source::empty()];
+        for wrong in [Digest::Sha256([0; 32]), Digest::Sha512([0; 64])] {
+            for (at, body) in ["/new/a", "/kept", "/empty"].into_iter().flat_map(|at| bodies().map(|body| (at, body))) {
+                let result = world.engine.put(&alice(), &path(at), body, announcing(wrong.clone())).await;
+                assert_eq!(kind(result), ErrorKind::DigestMismatch, "{at}");
+            }
+        }
+        assert_eq!(world.disk.paths(), ["kept"]);
+        assert_eq!(world.index.owners(), ["/kept alice"]);
+        assert_eq!(world.get(&alice(), "/kept").await.expect("untouched"), "old");
+        let right = Digest::Sha256(Sha256::digest(b"new").into());
+        for body in bodies().into_iter().take(2) {
+            world.engine.put(&alice(), &path("/kept"), body, announcing(right.clone())).await.expect("stored");
+        }
+        assert_eq!(world.get(&alice(), "/kept").await.expect("replaced"), "new");
         world.assert_quiet();
     }
 }

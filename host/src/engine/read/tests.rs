@@ -125,3 +125,18 @@ async fn readiness_names_what_fails() {
     world.disk.fail(ErrorKind::BackendUnavailable);
     assert_eq!(failing().await, ["mount /"]);
 }
+
+#[tokio::test]
+async fn a_part_is_of_the_version_that_was_opened() {
+    for world in [folder(), plain(), bucket()].map(World::new) {
+        let stored = world.put(&alice(), "/a", "0123456789").await.expect("stored").info;
+        let mut part = world.engine.open_part(&alice(), &stored, 3..6).await.expect("the same version");
+        assert_eq!(part.next().await.expect("bytes").as_deref(), Some(&b"345"[..]));
+        world.chmod(&alice(), "/a", 0o600).await;
+        assert_eq!(kind(world.engine.open_part(&bob(), &stored, 3..6).await), ErrorKind::PermissionDenied);
+        world.put(&alice(), "/a", "9876543210").await.expect("stored");
+        assert_eq!(kind(world.engine.open_part(&alice(), &stored, 3..6).await), ErrorKind::Locked);
+        world.delete(&alice(), "/a").await.expect("removed");
+        assert_eq!(kind(world.engine.open_part(&alice(), &stored, 3..6).await), ErrorKind::Locked);
+    }
+}

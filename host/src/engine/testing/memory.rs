@@ -198,13 +198,17 @@ impl Storage for Memory {
         self.object(path).map(|object| attributes(&object))
     }
 
-    async fn read(&self, path: &str, _: Option<ByteRange>, _: Condition) -> Result<(Attributes, Source)> {
+    async fn read(&self, path: &str, range: Option<ByteRange>, _: Condition) -> Result<(Attributes, Source)> {
         self.ask("read", path)?;
         let object = self.object(path)?;
         match object.kind {
             Kind::Directory => Err(error(ErrorKind::IsADirectory)),
             Kind::Special => Err(error(ErrorKind::Unsupported)),
-            Kind::File => Ok((attributes(&object), Source::from_bytes(object.bytes))),
+            Kind::File => {
+                let (attributes, whole) = (attributes(&object), Source::from_bytes(object.bytes));
+                let part = range.and_then(|range| whole.slice(range.start..range.end.unwrap_or(attributes.size)));
+                Ok((attributes, part.unwrap_or(whole)))
+            }
         }
     }
 

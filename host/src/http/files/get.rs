@@ -7,12 +7,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderValue};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
-use crate::http::body::Download;
 use crate::http::caller::Caller;
+use crate::http::content::{Content, Wanted};
+use crate::http::digest;
 use crate::http::directories::{self, Page};
 use crate::http::precondition::Preconditions;
 use crate::http::problem::Result;
@@ -34,15 +35,17 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     Extension(request_id): Extension<RequestId>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response> {
     let query = Query::of(&uri, &KNOWN)?;
     match app.engine.open(&who, &target.path).await? {
         Opened::File { info, source } => {
-            let mut response = file(&app, &target, &query, &info, &precondition)?;
-            if response.status() == StatusCode::OK {
-                *response.body_mut() = Body::new(Download::new(source, app.idle_timeout, request_id));
+            let response = file(&app, &target, &query, &info, &precondition, &headers)?;
+            if response.status() != StatusCode::OK {
+                return Ok(response);
             }
-            Ok(response)
+            // A range counts only where the answer would have been 200 without it (RFC 9110 section 13.2.2).
+            Content { app, who, info, source }.send(&Wanted::of(&headers), response, request_id).await
         }
         Opened::Directory(info) => {
             let page = directory(&target, &query)?;
@@ -53,18 +56,19 @@ pub(super) async fn get(
     }
 }
 
-/// `HEAD /v1/files/{path}`: nothing is opened.
+/// `HEAD /v1/files/{path}`: nothing is opened. `Range` has no meaning here (RFC 9110 section 14.2).
 pub(super) async fn head(
     Caller(who): Caller,
     target: Target,
     Preconditions(precondition): Preconditions,
     State(app): State<Arc<App>>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response> {
     let query = Query::of(&uri, &KNOWN)?;
     let info = app.engine.stat(&who, &target.path).await?;
     if info.kind != Kind::Directory {
-        let mut response = file(&app, &target, &query, &info, &precondition)?;
+        let mut response = file(&app, &target, &query, &info, &precondition, &headers)?;
         if response.status() == StatusCode::OK {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(info.size));
         }
@@ -79,7 +83,14 @@ pub(super) async fn head(
 }
 
 /// The response for a file, but for its bytes: 200, or 304 if the client has them already.
-fn file(app: &App, target: &Target, query: &Query, info: &Info, precondition: &Precondition) -> Result<Response> {
+fn file(
+    app: &App,
+    target: &Target,
+    query: &Query,
+    info: &Info,
+    precondition: &Precondition,
+    request: &HeaderMap,
+) -> Result<Response> {
     if target.trailing_slash {
         let message = format!("'{}' is a file; give its path without the slash at the end", target.path);
         return Err(Error::new(ErrorKind::NotADirectory, message).into());
@@ -101,7 +112,8 @@ fn file(app: &App, target: &Target, query: &Query, info: &Info, precondition: &P
     }
     let headers = response.headers_mut();
     entry::add_headers(headers, info, app);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    digest::add(headers, info, request);
     if download {
         headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
     }

@@ -9,6 +9,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, Hea
 use http::{HeaderName, StatusCode};
 
 use crate::http::body;
+use crate::http::digest;
 use crate::http::entry;
 use crate::http::precondition;
 use crate::http::problem::{Problem, Result};
@@ -33,7 +34,12 @@ pub(super) async fn store(
         Ok(options)
     };
     match checked.await {
-        Ok(options) => Ok(created(&app.engine.put(who, path, body::into_source(body), options).await?)),
+        Ok(options) => {
+            let stored = app.engine.put(who, path, body::into_source(body), options).await?;
+            let mut response = created(&stored);
+            digest::add(response.headers_mut(), &stored.info, headers);
+            Ok(response)
+        }
         Err(problem) => {
             body::discard(body);
             Err(problem)
@@ -61,7 +67,12 @@ fn options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
     if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         refuse(headers, CONTENT_ENCODING, "bytes are stored as they are")?;
     }
-    Ok(PutOptions { create_only, precondition: precondition::of(headers)?, content_type: content_type(headers)? })
+    Ok(PutOptions {
+        create_only,
+        precondition: precondition::of(headers)?,
+        content_type: content_type(headers)?,
+        digests: digest::announced(headers)?,
+    })
 }
 
 fn refuse(headers: &HeaderMap, name: HeaderName, why: &str) -> Result<()> {

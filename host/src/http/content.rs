@@ -1,0 +1,128 @@
+//! The content of a file as a response: all of it, one part, or several (RFC 9110 sections 15.3.7 and 15.5.17).
+//!
+//! It comes after the preconditions of a request, whose outcome is not known here. A part is sliced off the file as it
+//! was opened; where that cannot be, as with what a component streams, the storage is asked again for just that part of
+//! just that version.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use http::StatusCode;
+use http::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
+
+use super::body::Download;
+use super::if_range::IfRange;
+use super::multipart;
+use super::problem::Result;
+use super::range::{ByteRanges, Selection};
+use super::request_id::RequestId;
+use super::state::{App, Info};
+use crate::error::{self, Error, ErrorKind};
+use crate::identity::Identity;
+use crate::source::Source;
+
+/// The part of a file that a request wants.
+pub(super) struct Wanted {
+    ranges: Option<ByteRanges>,
+    if_range: Option<IfRange>,
+}
+
+impl Wanted {
+    /// Reads the headers.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self { ranges: ByteRanges::of(headers), if_range: IfRange::of(headers) }
+    }
+
+    fn select(&self, info: &Info, now: SystemTime) -> Selection {
+        let applies = |_: &&ByteRanges| self.if_range.as_ref().is_none_or(|condition| condition.holds(info, now));
+        self.ranges.as_ref().filter(applies).map_or(Selection::Whole, |ranges| ranges.select(info.size))
+    }
+}
+
+/// A file as it was opened, for somebody.
+pub(super) struct Content {
+    pub(super) app: Arc<App>,
+    pub(super) who: Arc<Identity>,
+    pub(super) info: Info,
+    pub(super) source: Source,
+}
+
+impl Content {
+    /// Puts what is wanted into a response that has the headers of the whole file.
+    pub(super) async fn send(self, wanted: &Wanted, mut response: Response, id: RequestId) -> Result<Response> {
+        let (limit, info) = (self.app.idle_timeout, &self.info);
+        let body = match wanted.select(info, SystemTime::now()) {
+            Selection::Nothing => return Err(unsatisfiable(info).into()),
+            Selection::Parts(ranges) if self.can_send(&ranges) => {
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                self.parts(ranges, response.headers_mut()).await?
+            }
+            Selection::Parts(_) | Selection::Whole => self.source,
+        };
+        *response.body_mut() = Body::new(Download::new(body, limit, id));
+        Ok(response)
+    }
+
+    /// Several parts must be of one version, and without an etag nobody can tell when the storage is asked again.
+    fn can_send(&self, ranges: &[Range<u64>]) -> bool {
+        ranges.len() == 1 || self.source.is_seekable() || self.info.etag.is_some()
+    }
+
+    async fn parts(self, mut ranges: Vec<Range<u64>>, headers: &mut HeaderMap) -> Result<Source> {
+        let size = self.info.size;
+        let parts = self.into_parts();
+        if ranges.len() > 1 {
+            return Ok(multipart::body(parts, ranges, size, headers)?);
+        }
+        let range = ranges.swap_remove(0);
+        headers.insert(CONTENT_RANGE, content_range(&range, size)?);
+        Ok(parts.open(range).await?)
+    }
+
+    /// A stream is let go of, because whoever makes it may have to end before anything else can be opened.
+    fn into_parts(self) -> Parts {
+        let Self { app, who, info, source } = self;
+        if source.is_seekable() { Parts::Sliced(source) } else { Parts::Opened { app, who, info } }
+    }
+}
+
+/// Any part of one version of a file.
+pub(super) enum Parts {
+    /// Of the file that is open.
+    Sliced(Source),
+    /// Each opened when it is its turn.
+    Opened { app: Arc<App>, who: Arc<Identity>, info: Info },
+}
+
+impl Parts {
+    /// The bytes of a range within the file.
+    pub(super) fn open(&self, range: Range<u64>) -> BoxFuture<'static, error::Result<Source>> {
+        match self {
+            Self::Sliced(source) => {
+                let part = source.slice(range).ok_or_else(|| Error::internal("a stream was to be sliced"));
+                future::ready(part).boxed()
+            }
+            Self::Opened { app, who, info } => {
+                let (app, who, info) = (app.clone(), who.clone(), info.clone());
+                async move { app.engine.open_part(&who, &info, range).await }.boxed()
+            }
+        }
+    }
+}
+
+/// `bytes first-last/size` of a range that is not empty.
+pub(super) fn content_range(range: &Range<u64>, size: u64) -> error::Result<HeaderValue> {
+    let text = format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
+    HeaderValue::try_from(text).map_err(Error::internal)
+}
+
+fn unsatisfiable(info: &Info) -> Error {
+    let Info { path, size, .. } = info;
+    let message = format!("none of the ranges lies within the {size} bytes of '{path}'; ask for bytes before {size}");
+    Error::new(ErrorKind::RangeNotSatisfiable { size: *size }, message)
+}

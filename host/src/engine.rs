@@ -13,6 +13,8 @@ mod children;
 mod delete;
 mod directory;
 mod failure;
+mod filter;
+mod glob;
 mod list;
 mod parents;
 mod permission;
@@ -37,6 +39,9 @@ use crate::path::FilePath;
 use crate::storage::{Kind, Mounts};
 
 pub use attributes::AttributeChange;
+pub use delete::DeleteOptions;
+pub use filter::Filter;
+pub use glob::Glob;
 pub use list::{ListOptions, Listing};
 pub use precondition::{EntityTag, Etags, Outcome, Precondition};
 pub use put::{PutOptions, Stored};

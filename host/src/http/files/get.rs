@@ -11,6 +11,7 @@ use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderVal
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
+use crate::http::accept::Shape;
 use crate::http::body::Download;
 use crate::http::caller::Caller;
 use crate::http::directories::{self, Page};
@@ -110,5 +111,5 @@ fn file(app: &App, target: &Target, query: &Query, info: &Info, precondition: &P
 
 fn directory(target: &Target, query: &Query) -> Result<Page> {
     query.refuse(&[DOWNLOAD], "is for files, and this is a directory")?;
-    Page::of(query, &target.path)
+    Page::of(query, &target.path, Shape::Json)
 }

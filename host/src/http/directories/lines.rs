@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream::{StreamExt, try_unfold};
+use futures_util::stream::{self, StreamExt, try_unfold};
 
 use crate::error::{Error, Result};
 use crate::http::body::Download;
@@ -41,7 +41,8 @@ pub(super) async fn body(
     let (_, mut walk) = app.engine.walk(who, &directory, options.depth(), options.after.as_ref()).await?;
     let first = walk.next().await?;
     let lines = Lines { walk, first, directory, filter: options.filter, left: limit };
-    let pieces = try_unfold(lines, Lines::next).ready_chunks(TOGETHER).map(together);
+    let pieces = try_unfold(lines, Lines::next).ready_chunks(TOGETHER);
+    let pieces = pieces.flat_map(|lines| stream::iter(together(lines)));
     let source = Source::from_stream(pieces.boxed(), None);
     Ok(Body::new(Download::new(source, app.idle_timeout, request_id)))
 }
@@ -67,8 +68,14 @@ impl Lines {
     }
 }
 
-/// Lines that go out together; with a failure among them, none does.
-fn together(lines: Vec<Result<Vec<u8>>>) -> Result<Bytes> {
-    let lines: Vec<Vec<u8>> = lines.into_iter().collect::<Result<_>>()?;
-    Ok(lines.concat().into())
+/// Lines as one piece, and the failure that ends them, if one does: what came before it still goes out.
+fn together(lines: Vec<Result<Vec<u8>>>) -> impl Iterator<Item = Result<Bytes>> {
+    let (mut piece, mut failure) = (Vec::new(), None);
+    for line in lines {
+        match line {
+            Ok(line) => piece.extend(line),
+            Err(error) => failure = Some(Err(error)),
+        }
+    }
+    std::iter::once(Ok(piece.into())).chain(failure)
 }

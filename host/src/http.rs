@@ -3,6 +3,7 @@
 //! It promises what the OpenAPI document says, and that a client can tell every failure from every success. What a
 //! filesystem means is the engine's business: nothing here knows storage, metadata, SQL or components.
 
+mod accept;
 mod body;
 mod caller;
 mod content;

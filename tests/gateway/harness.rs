@@ -12,7 +12,7 @@ mod setup;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use client::{Client, Reply, encode};
+pub(crate) use client::{Call, Client, Reply, encode};
 pub(crate) use data::{Generated, bytes, sha256_hex};
 pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;

@@ -30,6 +30,26 @@ pub(super) struct Children {
     mounts: VecDeque<String>,
 }
 
+impl Child {
+    /// Whether a walk goes into it: a directory, and no link to one.
+    pub(super) fn is_enterable(&self) -> bool {
+        self.target.attributes.kind == Kind::Directory && !self.link
+    }
+}
+
+impl Engine {
+    /// One name in a directory, as a listing shows it.
+    pub(super) async fn child(&self, directory: &FilePath, name: &str) -> Result<Option<Child>> {
+        let mut children = Children::new(self, directory.clone(), just_before(name), 1);
+        loop {
+            match children.next(self).await? {
+                Some(child) if child.path.name() < name => {}
+                found => return Ok(found.filter(|child| child.path.name() == name)),
+            }
+        }
+    }
+}
+
 /// A page of something ordered by name, and where the next one starts.
 struct Fetched<T> {
     page: VecDeque<T>,

@@ -1,4 +1,6 @@
-//! Removing a file or an empty directory: the storage first, the record after.
+//! Removing a file or a directory: the storage first, the record after.
+
+mod tree;
 
 use std::sync::Arc;
 
@@ -12,15 +14,26 @@ use crate::metadata::Change;
 use crate::path::FilePath;
 use crate::storage::{Condition, Kind};
 
+/// How to remove.
+#[derive(Debug, Clone, Default)]
+pub struct DeleteOptions {
+    /// A directory with everything below it; one that is not empty is refused otherwise.
+    pub recursive: bool,
+    /// About what the path names; never about what is below it.
+    pub precondition: Precondition,
+}
+
 impl Engine {
-    /// Removes a file or an empty directory.
-    pub async fn delete(self: &Arc<Self>, who: &Identity, path: &FilePath, precondition: &Precondition) -> Result<()> {
-        self.permit_delete(who, &self.find(path).await?, precondition).await?;
-        let (engine, who, path, precondition) = (self.clone(), who.clone(), path.clone(), precondition.clone());
+    /// Removes a file or a directory.
+    pub async fn delete(self: &Arc<Self>, who: &Identity, path: &FilePath, options: DeleteOptions) -> Result<()> {
+        let DeleteOptions { recursive, precondition } = options;
+        self.permit_delete(who, &self.find(path).await?, &precondition).await?;
+        let (engine, who, path) = (self.clone(), who.clone(), path.clone());
         to_its_end(async move {
             let _guard = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
             let place = engine.find(&path).await?;
             match engine.permit_delete(&who, &place, &precondition).await? {
+                Kind::Directory if recursive => engine.remove_tree(&who, &place).await,
                 Kind::Directory => engine.remove_empty(&path).await,
                 Kind::File | Kind::Special => engine.remove_file(&place, &precondition).await,
             }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Engine, Info};
+use super::{Engine, Filter, Info};
 use crate::error::Result;
 use crate::identity::Identity;
 use crate::path::FilePath;
+
+/// The most entries that are looked at for one page: where few are wanted, a page may hold none and still have a next.
+const MAX_SEEN: usize = 10_000;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +19,8 @@ pub struct ListOptions {
     pub max_depth: Option<usize>,
     /// Only what comes after this path.
     pub after: Option<FilePath>,
+    /// Only what this takes.
+    pub filter: Filter,
     /// The most items to answer, at least 1.
     pub limit: usize,
 }
@@ -27,7 +32,7 @@ pub struct Listing {
     pub directory: Info,
     /// In byte order of their paths.
     pub items: Vec<Info>,
-    /// Where the next part goes on, if there is one.
+    /// Where the next part goes on, if there is one; not always the last of the items.
     pub next: Option<FilePath>,
 }
 
@@ -42,15 +47,23 @@ impl Engine {
     /// A page of what is in a directory.
     pub async fn list(self: &Arc<Self>, who: &Identity, path: &FilePath, options: ListOptions) -> Result<Listing> {
         let (directory, mut walk) = self.walk(who, path, options.depth(), options.after.as_ref()).await?;
-        let mut items: Vec<Info> = Vec::new();
-        let limit = options.limit.max(1);
+        let (mut items, mut last, limit): (Vec<Info>, Option<FilePath>, usize) = (vec![], None, options.limit.max(1));
+        let mut seen = 0;
         while let Some(item) = walk.next().await? {
-            if items.len() == limit {
-                let next = items.last().map(|last| last.path.clone());
-                return Ok(Listing { directory, items, next });
+            let wanted = options.filter.takes(path, &item);
+            // A full page goes on until something else is wanted, so that a last page is hardly ever empty.
+            if (wanted && items.len() == limit) || seen >= MAX_SEEN.max(limit) {
+                return Ok(Listing { directory, items, next: last });
             }
-            items.push(item);
+            seen += 1;
+            last = Some(item.path.clone());
+            if wanted {
+                items.push(item);
+            }
         }
         Ok(Listing { directory, items, next: None })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Defaults, Engine, ListOptions, Opened, PutOptions, RenameOptions, Stored};
+use super::{Defaults, DeleteOptions, Engine, ListOptions, Opened, PutOptions, RenameOptions, Stored};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Authorization, Authorizer, Decision, Identity, Node, Question};
 use crate::locks::{Guard, Locks};
@@ -80,7 +80,12 @@ impl World {
     }
 
     pub(super) async fn delete(&self, who: &Identity, at: &str) -> Result<()> {
-        self.engine.delete(who, &path(at), &Default::default()).await
+        self.engine.delete(who, &path(at), DeleteOptions::default()).await
+    }
+
+    pub(super) async fn delete_tree(&self, who: &Identity, at: &str) -> Result<()> {
+        let options = DeleteOptions { recursive: true, ..DeleteOptions::default() };
+        self.engine.delete(who, &path(at), options).await
     }
 
     pub(super) async fn chmod(&self, who: &Identity, at: &str, mode: u32) {

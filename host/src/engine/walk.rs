@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::children::{Child, Children, just_before, past_siblings};
+use super::children::{Child, Children, past_siblings};
 use super::failure::refuse;
 use super::{Engine, Info};
 use crate::error::{ErrorKind, Result};
@@ -151,12 +151,6 @@ impl Level {
     }
 }
 
-impl Child {
-    fn is_enterable(&self) -> bool {
-        self.target.attributes.kind == Kind::Directory && !self.link
-    }
-}
-
 impl From<Child> for Pending {
     fn from(child: Child) -> Self {
         Self { path: child.path, node: child.target.node, floor: None }
@@ -174,13 +168,7 @@ async fn passed(engine: &Engine, directory: &FilePath, floor: &str) -> Result<Ve
     let mut pending = Vec::new();
     for end in (1..first.len()).filter(is_open).chain([first.len()]) {
         let name = &first[..end];
-        let mut children = Children::new(engine, directory.clone(), just_before(name), 1);
-        let found = loop {
-            match children.next(engine).await? {
-                Some(child) if child.path.name() < name => {}
-                found => break found.filter(|child| child.path.name() == name && child.is_enterable()),
-            }
-        };
+        let found = engine.child(directory, name).await?.filter(Child::is_enterable);
         let floor = rest.filter(|_| end == first.len()).map(ToOwned::to_owned);
         pending.extend(found.map(|child| Pending { floor, ..child.into() }));
     }

@@ -35,6 +35,11 @@ impl<'a> Query<'a> {
         Query::of(uri, &[]).map(drop)
     }
 
+    /// All of them, in the order in which they were given.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// A parameter as it was given.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| &**value)

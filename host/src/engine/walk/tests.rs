@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::ListOptions;
+use crate::engine::children::just_before;
 use crate::engine::testing::*;
 
 fn deep() -> ListOptions {

@@ -1,4 +1,4 @@
-//! `DELETE`: remove a file or an empty directory.
+//! `DELETE`: remove a file or a directory, which is empty unless the query asks for everything below it, too.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::http::caller::Caller;
 use crate::http::precondition::Preconditions;
 use crate::http::problem::{Problem, Result};
 use crate::http::query::Query;
-use crate::http::state::App;
+use crate::http::state::{App, DeleteOptions};
 use crate::http::target::Target;
 use crate::storage::Kind;
 
@@ -22,7 +22,7 @@ pub(super) async fn delete(
     State(app): State<Arc<App>>,
     uri: Uri,
 ) -> Result<StatusCode> {
-    Query::none(&uri)?;
+    let recursive = Query::of(&uri, &["recursive"])?.flag("recursive")?;
     if target.path.is_root() {
         return Err(Problem::bad_request("the root directory cannot be removed"));
     }
@@ -32,6 +32,6 @@ pub(super) async fn delete(
         let message = format!("'{}' is a file; give its path without the slash at the end", target.path);
         return Err(Error::new(ErrorKind::NotADirectory, message).into());
     }
-    app.engine.delete(&who, &target.path, &precondition).await?;
+    app.engine.delete(&who, &target.path, DeleteOptions { recursive, precondition }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

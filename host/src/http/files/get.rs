@@ -11,6 +11,7 @@ use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
+use crate::http::accept::Shape;
 use crate::http::caller::Caller;
 use crate::http::content::{Content, Wanted};
 use crate::http::digest;
@@ -122,5 +123,5 @@ fn file(
 
 fn directory(target: &Target, query: &Query) -> Result<Page> {
     query.refuse(&[DOWNLOAD], "is for files, and this is a directory")?;
-    Page::of(query, &target.path)
+    Page::of(query, &target.path, Shape::Json)
 }

@@ -33,7 +33,7 @@ impl Storage for Hostile {
     async fn stat(&self, path: &str) -> Result<Attributes> {
         misbehave::on_demand(path).await;
         match path {
-            "" | "names" => Ok(attributes(Kind::Directory, 0)),
+            "" | "names" | "halfway" => Ok(attributes(Kind::Directory, 0)),
             "files" => self.folder.stat(String::new()).await,
             "ok" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
             "streamed" | "cut" => Ok(attributes(Kind::File, streams::SIZE)),
@@ -65,6 +65,15 @@ impl Storage for Hostile {
         let names: &[&str] = match path {
             "" => &["ok"],
             "names" => &["../../etc/passwd", "a/b", "", ".", "..", "nul\0"],
+            "halfway" if after.is_none() => {
+                let entry =
+                    |name: &str| Entry { name: name.into(), attributes: attributes(Kind::File, 0), link: false };
+                return Ok(Page { entries: ["a", "b", "c"].map(entry).into(), more: true });
+            }
+            "halfway" => {
+                misbehave::on_demand("loop").await;
+                &[]
+            }
             "files" => {
                 let entries = self.folder.list(String::new(), after.map(Into::into), limit).await?;
                 return Ok(Page { more: entries.len() == limit as usize, entries });

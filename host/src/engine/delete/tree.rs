@@ -1,0 +1,164 @@
+//! Removing a directory with everything below it.
+//!
+//! Two passes under the lock of the whole tree: the first asks whether the caller may see and remove everything and removes
+//! nothing, the second removes, what is below before what is above. Links are removed and never entered. It cannot be
+//! undone halfway: a failure or a crash leaves a smaller tree in which records and objects still agree.
+
+use std::collections::VecDeque;
+
+use crate::engine::Engine;
+use crate::engine::children::{Child, Children};
+use crate::engine::failure::about;
+use crate::engine::place::Place;
+use crate::error::{ErrorKind, Result};
+use crate::identity::{Action, Identity, Node, Question};
+use crate::metadata::Change;
+use crate::path::FilePath;
+use crate::storage::Condition;
+
+/// How many names are fetched, asked about and forgotten at a time.
+const BATCH: usize = 256;
+/// How many directories on the way all questions of a batch may name together: each names all of its own.
+const MAX_NODES: usize = 8192;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Ask,
+    Remove,
+}
+
+/// One pass under way.
+struct Removal<'a> {
+    engine: &'a Engine,
+    who: &'a Identity,
+    pass: Pass,
+    /// The directories on the way to the innermost level, itself included.
+    way: Vec<Node>,
+    levels: Vec<Level>,
+    /// Removed from the storage and still recorded.
+    gone: Vec<FilePath>,
+}
+
+/// A directory that the pass is in.
+struct Level {
+    path: FilePath,
+    children: Children,
+    /// Those that were asked about and are to be dealt with.
+    batch: VecDeque<Child>,
+}
+
+impl Engine {
+    /// Removes what is at a place, a directory whose removal itself is permitted. The whole tree is locked.
+    pub(super) async fn remove_tree(&self, who: &Identity, place: &Place) -> Result<()> {
+        let Some(target) = &place.target else { return Err(place.absence()) };
+        let listed = match place.path.parent() {
+            Some(parent) => self.child(&parent, place.path.name()).await?,
+            None => None,
+        };
+        if !listed.is_some_and(|child| child.is_enterable()) {
+            return self.remove_empty(&place.path).await;
+        }
+        self.authorizer.require(who, &[place.question(Action::List, target)]).await?;
+        for pass in [Pass::Ask, Pass::Remove] {
+            let (way, levels, gone) = (place.ancestors.clone(), Vec::new(), Vec::new());
+            let mut removal = Removal { engine: self, who, pass, way, levels, gone };
+            removal.enter(place.path.clone(), target.node.clone());
+            if let Err(error) = removal.run().await {
+                removal.forget_what_is_gone().await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Removal<'_> {
+    async fn run(&mut self) -> Result<()> {
+        while let Some(level) = self.levels.last_mut() {
+            if level.batch.is_empty() {
+                let size = (MAX_NODES / self.way.len().max(1)).clamp(1, BATCH);
+                level.fill(self.engine, size).await?;
+                self.ask().await?;
+            }
+            let Some(level) = self.levels.last_mut() else { break };
+            match level.batch.pop_front() {
+                Some(child) if child.is_enterable() => self.enter(child.path, child.target.node),
+                Some(child) => self.remove(child.path).await?,
+                None => self.leave().await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, path: FilePath, node: Node) {
+        let children = Children::new(self.engine, path.clone(), None, BATCH as u32);
+        self.levels.push(Level { path, children, batch: VecDeque::new() });
+        self.way.push(node);
+    }
+
+    /// May the caller remove all of the batch, and see what is in its directories? Asked in both passes, because other
+    /// programs know no locks: what they add meanwhile is not removed unasked.
+    async fn ask(&self) -> Result<()> {
+        let batch = self.levels.last().into_iter().flat_map(|level| &level.batch);
+        let question = |action, child: &Child| {
+            let (path, target) = (child.path.to_string(), Some(child.target.node.clone()));
+            Question { action, path, target, ancestors: self.way.clone() }
+        };
+        let questions: Vec<Question> = batch
+            .flat_map(|child| {
+                let list = child.is_enterable().then(|| question(Action::List, child));
+                std::iter::once(question(Action::Delete, child)).chain(list)
+            })
+            .collect();
+        if questions.is_empty() { Ok(()) } else { self.engine.authorizer.require(self.who, &questions).await }
+    }
+
+    async fn remove(&mut self, path: FilePath) -> Result<()> {
+        if self.pass == Pass::Ask {
+            return Ok(());
+        }
+        let (storage, rest) = self.engine.backend(&path)?;
+        match storage.remove(rest, Condition::Always).await {
+            // Another program was quicker: the outcome is the same.
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(about(&path, error)),
+            _ => self.gone.push(path),
+        }
+        if self.gone.len() >= BATCH {
+            let forgotten = self.gone.drain(..).map(Change::Remove).collect();
+            self.engine.metadata.apply(forgotten).await?;
+        }
+        Ok(())
+    }
+
+    /// The directory has been dealt with; removing it forgets all that is recorded below it.
+    async fn leave(&mut self) -> Result<()> {
+        self.way.pop();
+        let Some(level) = self.levels.pop() else { return Ok(()) };
+        if self.pass == Pass::Remove {
+            self.engine.remove_empty(&level.path).await?;
+            self.gone.retain(|path| !path.is_within(&level.path));
+        }
+        Ok(())
+    }
+
+    async fn forget_what_is_gone(&mut self) {
+        let forgotten: Vec<Change> = self.gone.drain(..).map(Change::Remove).collect();
+        if !forgotten.is_empty()
+            && let Err(error) = self.engine.metadata.apply(forgotten).await
+        {
+            tracing::debug!(%error, "records without objects stay after a removal that failed");
+        }
+    }
+}
+
+impl Level {
+    async fn fill(&mut self, engine: &Engine, size: usize) -> Result<()> {
+        while self.batch.len() < size {
+            match self.children.next(engine).await? {
+                Some(child) => self.batch.push_back(child),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}

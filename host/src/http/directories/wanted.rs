@@ -1,0 +1,28 @@
+//! Which entries of a listing the query asks for.
+
+use crate::http::problem::{Problem, Result};
+use crate::http::query::Query;
+use crate::http::state::{Filter, Glob};
+use crate::storage::Kind;
+
+/// The query parameters that choose them; there is one order, and it may be named.
+pub(super) const PARAMETERS: [&str; 3] = ["glob", "type", "sort"];
+
+/// What `glob` and `type` ask for.
+pub(super) fn filter(query: &Query) -> Result<Filter> {
+    let glob = query.text("glob").map(Glob::parse).transpose()?;
+    let kind = match query.text("type") {
+        None => None,
+        Some("file") => Some(Kind::File),
+        Some("directory") => Some(Kind::Directory),
+        Some(other) => return Err(refused("type", other, "file or directory")),
+    };
+    match query.text("sort") {
+        None | Some("name") => Ok(Filter { glob, kind }),
+        Some(other) => Err(refused("sort", other, "name")),
+    }
+}
+
+fn refused(name: &str, value: &str, good: &str) -> Problem {
+    Problem::bad_request(format!("the query parameter '{name}' is '{value}'; give {good}"))
+}

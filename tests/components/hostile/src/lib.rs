@@ -66,7 +66,8 @@ impl Storage for Hostile {
             "" => &["ok"],
             "names" => &["../../etc/passwd", "a/b", "", ".", "..", "nul\0"],
             "halfway" if after.is_none() => {
-                let entry = |name: &str| Entry { name: name.into(), attributes: attributes(Kind::File, 0), link: false };
+                let entry =
+                    |name: &str| Entry { name: name.into(), attributes: attributes(Kind::File, 0), link: false };
                 return Ok(Page { entries: ["a", "b", "c"].map(entry).into(), more: true });
             }
             "halfway" => {

@@ -47,8 +47,8 @@ fn refused(what: &str) -> Error {
     Error::new(ErrorKind::BadRequest, format!("the pattern {what}"))
 }
 
-/// The expression for bytes that `globset` makes of a pattern, as one for characters, so that `?` is one `ä` and not half of it,
-/// and with classes that never match the slash between two names.
+/// The expression for bytes that `globset` makes of a pattern, as one for characters, so that `?` is one `ä` and not half
+/// of it, and with classes that never match the slash between two names.
 fn in_characters(expression: &str) -> Option<String> {
     let mut rest = expression.strip_prefix("(?-u)")?;
     let (mut made, mut bytes) = (String::with_capacity(rest.len()), Vec::new());

@@ -29,7 +29,7 @@ impl Shape {
         // The most exact range that names a type is the one that counts, whatever the others say of it.
         let best = |shape: Self| liking(shape).max_by_key(|(weight, exact)| (*exact, *weight)).unwrap_or_default();
         match best(Self::Lines) {
-            (weight, _) if weight == 0 => Self::Json,
+            (0, _) => Self::Json,
             lines if lines > best(Self::Json) => Self::Lines,
             _ => Self::Json,
         }

@@ -1,8 +1,9 @@
 //! Removing a directory with everything below it.
 //!
-//! Two passes under the lock of the whole tree: the first asks whether the caller may see and remove everything and removes
-//! nothing, the second removes, what is below before what is above. Links are removed and never entered. It cannot be
-//! undone halfway: a failure or a crash leaves a smaller tree in which records and objects still agree.
+//! Two passes under the lock of the whole tree: the first asks whether the caller may see and remove everything and
+//! removes nothing, the second removes, what is below before what is above. Links are removed and never entered. It
+//! cannot be undone halfway: a failure or a crash leaves a smaller tree in which records and objects still agree. After
+//! a crash, records of at most [`BATCH`] files that are gone may be left; they mean nothing.
 
 use std::collections::VecDeque;
 

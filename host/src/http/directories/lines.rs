@@ -28,8 +28,8 @@ struct Lines {
     left: Option<usize>,
 }
 
-/// The body of a stream of entries; no limit without `limit`, whatever the options say. A failure before the first entry
-/// is an error, any later one cuts the response short.
+/// The body of a stream of entries; no limit without `limit`, whatever the options say. A failure before the first
+/// entry is an error, any later one cuts the response short.
 pub(super) async fn body(
     app: &Arc<App>,
     who: &Identity,

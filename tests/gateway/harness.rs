@@ -18,7 +18,7 @@ pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
-pub(crate) use setup::{Mount, Setup};
+pub(crate) use setup::{ALICE_KEY, Mount, Setup};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

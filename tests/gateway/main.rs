@@ -4,6 +4,7 @@
 mod harness;
 
 mod auth;
+mod digests;
 mod directories;
 mod errors;
 mod files_delete;
@@ -11,6 +12,7 @@ mod files_get;
 mod files_patch;
 mod files_put;
 mod permissions;
+mod ranges;
 mod system;
 
 mod concurrency;

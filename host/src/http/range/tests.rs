@@ -1,3 +1,5 @@
+#![expect(clippy::single_range_in_vec_init, reason = "a list of one range is what is meant")]
+
 use http::HeaderValue;
 
 use super::Selection::{Nothing, Whole};

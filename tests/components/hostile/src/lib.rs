@@ -1,13 +1,16 @@
 //! A storage that misbehaves on demand: the path says how. `ok` is a file like any other, `files/...` is a granted
-//! folder, `streamed` flows through guest memory; everything else is what a component must not be able to do to the
-//! gateway.
+//! folder, `streamed` and `numbered` flow through guest memory; everything else is what a component must not be able to do
+//! to the gateway.
 
 mod misbehave;
 mod streams;
 
+use std::ops::Range;
+
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions, Result, Source, Storage,
+    Attributes, ByteRange, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions, Result, Source,
+    Storage,
 };
 
 /// What `ok` says.
@@ -36,7 +39,7 @@ impl Storage for Hostile {
             "" | "names" | "halfway" => Ok(attributes(Kind::Directory, 0)),
             "files" => self.folder.stat(String::new()).await,
             "ok" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
-            "streamed" | "cut" => Ok(attributes(Kind::File, streams::SIZE)),
+            "streamed" | "cut" | "numbered" => Ok(attributes(Kind::File, streams::SIZE)),
             "short" | "long" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
             _ => match path.strip_prefix("files/") {
                 Some(inside) => self.folder.stat(inside.into()).await,
@@ -53,6 +56,7 @@ impl Storage for Hostile {
         let source = match path {
             "ok" => Source::from_bytes(CONTENT),
             "streamed" => streams::complete(),
+            "numbered" => streams::numbered(part(options.range)),
             "cut" => streams::cut(),
             "short" => Source::from_bytes(&CONTENT[1..]),
             "long" => Source::from_bytes(&CONTENT.repeat(1000)),
@@ -88,6 +92,11 @@ impl Storage for Hostile {
         let rest = names.iter().filter(|name| after.is_none_or(|after| **name > after));
         Ok(Page { entries: rest.map(entry).collect(), more: false })
     }
+}
+
+/// The part of a stream that is asked for.
+fn part(range: Option<ByteRange>) -> Range<u64> {
+    range.map_or(0..streams::SIZE, |range| range.start..range.end.unwrap_or(streams::SIZE).min(streams::SIZE))
 }
 
 fn attributes(kind: Kind, size: u64) -> Attributes {

@@ -6,6 +6,9 @@ use callfs_sdk::{Error, Source, wit_bindgen};
 /// Bytes in a complete stream, all of them `s`.
 pub(crate) const SIZE: u64 = 1 << 20;
 
+/// Bytes in a piece of a numbered file.
+const PIECE: u64 = 64 << 10;
+
 /// A stream that keeps its promise.
 pub(crate) fn complete() -> Source {
     produce(SIZE, Ok(()))
@@ -14,6 +17,17 @@ pub(crate) fn complete() -> Source {
 /// A stream that promises as much and ends half-way, in an error.
 pub(crate) fn cut() -> Source {
     produce(SIZE / 2, Err(Error::Interrupted("the other side went away".into())))
+}
+
+/// A part of a file in which every byte tells its place: `place % 251`. Never all of it in memory.
+pub(crate) fn numbered(range: std::ops::Range<u64>) -> Source {
+    Source::produce(Some(range.end - range.start), async move |sink| {
+        for start in range.clone().step_by(PIECE as usize) {
+            let places = start..range.end.min(start + PIECE);
+            sink.write(places.map(|place| (place % 251) as u8).collect()).await?;
+        }
+        Ok(())
+    })
 }
 
 fn produce(size: u64, end: Result<(), Error>) -> Source {

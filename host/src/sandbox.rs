@@ -11,6 +11,7 @@ mod bindings;
 mod cache;
 mod convert;
 mod directories;
+mod exports;
 mod grants;
 mod http;
 mod inspection;

@@ -1,4 +1,4 @@
-//! One instance of a component: its store, and what it exports.
+//! One instance of a component: its store, and what the host keeps for it.
 
 use std::sync::Arc;
 
@@ -6,9 +6,7 @@ use wasmtime::component::{InstancePre, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::bindings::exports::callfs::plugin::{
-    authenticator, authorizer, lifecycle, storage, storage_copy, storage_directories, storage_rename, storage_write,
-};
+use super::exports::{ExportIndices, Exports};
 use super::grants::Grants;
 use super::io::{HostSource, HostTransfer};
 use super::limits::Meter;
@@ -50,74 +48,6 @@ impl WasiView for State {
     }
 }
 
-/// Where in a component each interface is; those it does not export are none.
-#[derive(Clone)]
-pub(super) struct ExportIndices {
-    lifecycle: lifecycle::GuestIndices,
-    storage: Option<storage::GuestIndices>,
-    write: Option<storage_write::GuestIndices>,
-    directories: Option<storage_directories::GuestIndices>,
-    rename: Option<storage_rename::GuestIndices>,
-    copy: Option<storage_copy::GuestIndices>,
-    authenticator: Option<authenticator::GuestIndices>,
-    authorizer: Option<authorizer::GuestIndices>,
-}
-
-impl ExportIndices {
-    /// An interface that is exported must be the one of the contract, or this fails.
-    pub(super) fn of(component: &InstancePre<State>) -> wasmtime::Result<Self> {
-        let exports = |name: &str| {
-            let name = format!("callfs:plugin/{name}@0.1.0");
-            component.component().get_export_index(None, &name).is_some()
-        };
-        Ok(Self {
-            lifecycle: lifecycle::GuestIndices::new(component)?,
-            storage: exports("storage").then(|| storage::GuestIndices::new(component)).transpose()?,
-            write: exports("storage-write").then(|| storage_write::GuestIndices::new(component)).transpose()?,
-            directories: exports("storage-directories")
-                .then(|| storage_directories::GuestIndices::new(component))
-                .transpose()?,
-            rename: exports("storage-rename").then(|| storage_rename::GuestIndices::new(component)).transpose()?,
-            copy: exports("storage-copy").then(|| storage_copy::GuestIndices::new(component)).transpose()?,
-            authenticator: exports("authenticator").then(|| authenticator::GuestIndices::new(component)).transpose()?,
-            authorizer: exports("authorizer").then(|| authorizer::GuestIndices::new(component)).transpose()?,
-        })
-    }
-}
-
-/// What an instance exports.
-pub(super) struct Exports {
-    pub(super) lifecycle: lifecycle::Guest,
-    storage: Option<storage::Guest>,
-    write: Option<storage_write::Guest>,
-    directories: Option<storage_directories::Guest>,
-    rename: Option<storage_rename::Guest>,
-    copy: Option<storage_copy::Guest>,
-    authenticator: Option<authenticator::Guest>,
-    authorizer: Option<authorizer::Guest>,
-}
-
-/// An interface that the component was checked to export when it was loaded.
-macro_rules! exported {
-    ($($field:ident: $guest:ty),+ $(,)?) => {
-        impl Exports {
-            $(pub(super) fn $field(&self) -> wasmtime::Result<&$guest> {
-                self.$field.as_ref().ok_or_else(|| wasmtime::format_err!("the component does not export it"))
-            })+
-        }
-    };
-}
-
-exported! {
-    storage: storage::Guest,
-    write: storage_write::Guest,
-    directories: storage_directories::Guest,
-    rename: storage_rename::Guest,
-    copy: storage_copy::Guest,
-    authenticator: authenticator::Guest,
-    authorizer: authorizer::Guest,
-}
-
 /// One instance.
 pub(super) struct Instance {
     pub(super) store: Store<State>,
@@ -147,23 +77,9 @@ impl Instance {
             })
         });
         let instance = component.instantiate_async(&mut store).await?;
-        let store_ref = &mut store;
-        let exports = Exports {
-            lifecycle: indices.lifecycle.load(&mut *store_ref, &instance)?,
-            storage: load(&indices.storage, |i| i.load(&mut *store_ref, &instance))?,
-            write: load(&indices.write, |i| i.load(&mut *store_ref, &instance))?,
-            directories: load(&indices.directories, |i| i.load(&mut *store_ref, &instance))?,
-            rename: load(&indices.rename, |i| i.load(&mut *store_ref, &instance))?,
-            copy: load(&indices.copy, |i| i.load(&mut *store_ref, &instance))?,
-            authenticator: load(&indices.authenticator, |i| i.load(&mut *store_ref, &instance))?,
-            authorizer: load(&indices.authorizer, |i| i.load(&mut *store_ref, &instance))?,
-        };
+        let exports = indices.load(&mut store, &instance)?;
         Ok(Self { store, exports: Arc::new(exports) })
     }
-}
-
-fn load<I, G>(indices: &Option<I>, load: impl FnOnce(&I) -> wasmtime::Result<G>) -> wasmtime::Result<Option<G>> {
-    indices.as_ref().map(load).transpose()
 }
 
 fn state(settings: &Settings, log: &PluginLog, metrics: &Arc<PluginMetrics>) -> State {

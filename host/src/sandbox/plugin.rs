@@ -9,9 +9,10 @@ use wasmtime::component::{Accessor, InstancePre};
 
 use super::bindings::callfs::plugin::types as wit;
 use super::convert;
+use super::exports::{ExportIndices, Exports};
 use super::grants::Grants;
 use super::inspection::{self, Inspection, PluginKind};
-use super::instance::{ExportIndices, Exports, Instance, State};
+use super::instance::{Instance, State};
 use super::limits::Limits;
 use super::logging::PluginLog;
 use super::pool::{Checkout, Pool};

@@ -80,7 +80,25 @@ async fn one_range_is_a_206_with_everything_a_200_has() {
 async fn what_is_no_range_of_bytes_is_ignored() {
     let gateway = Gateway::start().await;
     let (alice, content) = file(&gateway, 1000).await;
-    for range in ["bytes=2-1", "bytes=a-b", "bytes=", "bytes=-", "bytes", "items=0-1", "bytes=0-1;2-3", "bytes=0-1,x"] {
+    const NONE: [&str; 16] = [
+        "bytes=2-1",
+        "bytes=a-b",
+        "bytes=",
+        "bytes=-",
+        "bytes",
+        "items=0-1",
+        "bytes=0-1;2-3",
+        "bytes=0-1,x",
+        "bytes=0-1,3-2",
+        "bytes 0-1",
+        "bytes=0x0-0x1",
+        "bytes=+0-1",
+        "bytes=0-1-2",
+        "bytes=--1",
+        "bytes=0 - 1",
+        ",",
+    ];
+    for range in NONE {
         let got = alice.get("/a.bin").header("range", range).await.is(200);
         assert!(got.body == content && got.header("content-range").is_empty(), "{range}");
     }
@@ -144,6 +162,22 @@ async fn nobody_gets_more_than_there_is() {
     assert!(scattered.body == content);
 }
 
+/// RFC 9110 section 17.15: what is in front of the parts is little, too, whatever the file and its type.
+#[tokio::test]
+async fn parts_of_a_small_file_are_few_and_their_heads_short() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let kind = |length: usize| format!("text/plain; x={}", "y".repeat(length - 14));
+    alice.put("/a.bin", bytes(1, 100)).header("content-type", &kind(256)).await.problem(400, "BAD_REQUEST");
+    alice.put("/a.bin", bytes(1, 100)).header("content-type", &kind(255)).await.is(201);
+    let every_other = |count: usize| (0..count).map(|i| format!("{}-{0}", 2 * i)).collect::<Vec<_>>().join(",");
+    let sixteen = alice.get("/a.bin").header("range", &format!("bytes={}", every_other(16))).await.is(206);
+    assert_eq!(parts(&sixteen, &kind(255), 100).len(), 16);
+    assert!(sixteen.body.len() < 8192, "{} bytes of 100", sixteen.body.len());
+    let seventeen = alice.get("/a.bin").header("range", &format!("bytes={}", every_other(17))).await.is(200);
+    assert!(seventeen.body == bytes(1, 100));
+}
+
 #[tokio::test]
 async fn preconditions_come_first() {
     let gateway = Gateway::start().await;
@@ -151,7 +185,7 @@ async fn preconditions_come_first() {
     let whole = alice.get("/a.bin").await.is(200);
     let (etag, modified) = (whole.etag(), whole.header("last-modified").to_owned());
     let long_ago = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let cases: [(&[(&str, &str)], u16); 8] = [
+    let cases: [(&[(&str, &str)], u16); 9] = [
         (&[("if-none-match", &etag)], 304),
         (&[("if-modified-since", &modified)], 304),
         (&[("if-match", "\"another\"")], 412),
@@ -160,6 +194,7 @@ async fn preconditions_come_first() {
         (&[("if-none-match", "\"another\"")], 206),
         (&[("if-match", &etag), ("if-range", "\"another\"")], 200),
         (&[("if-none-match", &etag), ("if-range", &etag)], 304),
+        (&[("if-range", &etag)], 206),
     ];
     for (headers, status) in cases {
         for range in ["bytes=0-9", "bytes=0-9,20-29", "bytes=5000-"] {

@@ -50,6 +50,9 @@ pub(super) async fn get(
         }
         Opened::Directory(info) => {
             let page = directory(&target, &query)?;
+            if let Some(response) = judge(&of_entries(&info), &precondition)? {
+                return Ok(response);
+            }
             let mut response = directories::array(&app, &who, &target.path, page).await?;
             entry::add_headers(response.headers_mut(), &info, &app);
             Ok(response)
@@ -76,6 +79,9 @@ pub(super) async fn head(
         return Ok(response);
     }
     directory(&target, &query)?;
+    if let Some(response) = judge(&of_entries(&info), &precondition)? {
+        return Ok(response);
+    }
     // A body of unknown length, so that the router does not say that the listing has none.
     let unknown = stream::empty::<Result<&'static str, Error>>();
     let mut response = entry::response(Body::from_stream(unknown));
@@ -98,19 +104,10 @@ fn file(
     }
     query.refuse(&Page::PARAMETERS, "is for directories, and this is a file")?;
     let download = query.flag(DOWNLOAD)?;
-    let mut response = entry::response(Body::empty());
-    match precondition.evaluate(Some(info), true) {
-        Outcome::Failed => {
-            let message = format!("'{}' is not in the state that the request names", target.path);
-            return Err(Error::new(ErrorKind::PreconditionFailed, message).into());
-        }
-        Outcome::NotModified => {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            entry::add_validators(response.headers_mut(), info);
-            return Ok(response);
-        }
-        Outcome::Proceed => {}
+    if let Some(response) = judge(info, precondition)? {
+        return Ok(response);
     }
+    let mut response = entry::response(Body::empty());
     let headers = response.headers_mut();
     entry::add_headers(headers, info, app);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -119,6 +116,28 @@ fn file(
         headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
     }
     Ok(response)
+}
+
+/// 304 if the client has it already; nothing if the request is to go on.
+fn judge(info: &Info, precondition: &Precondition) -> Result<Option<Response>> {
+    match precondition.evaluate(Some(info), true) {
+        Outcome::Proceed => Ok(None),
+        Outcome::NotModified => {
+            let mut response = entry::response(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            entry::add_validators(response.headers_mut(), info);
+            Ok(Some(response))
+        }
+        Outcome::Failed => {
+            let message = format!("'{}' is not in the state that the request names", info.path);
+            Err(Error::new(ErrorKind::PreconditionFailed, message).into())
+        }
+    }
+}
+
+/// What validates the listing of a directory: not its date, which stays when a file in it changes.
+fn of_entries(directory: &Info) -> Info {
+    Info { modified: None, ..directory.clone() }
 }
 
 fn directory(target: &Target, query: &Query) -> Result<Page> {

@@ -82,3 +82,46 @@ async fn what_is_not_there_is_not_found() {
     assert!(detail.contains("/docs/nothing.txt"), "{detail}");
     gateway.alice().head("/docs/nothing.txt").await.is(404);
 }
+
+#[tokio::test]
+async fn a_directory_is_a_page_of_links_for_who_prefers_html() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/docs/<script>.txt", "12345").await.is(201);
+    alice.make("/docs/a b").await.is(201);
+    let ask = |target: &str| alice.call("GET", target).header("accept", "text/html,application/xml;q=0.9,*/*;q=0.8");
+    let page = ask("/v1/files/docs/").await.is(200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!((page.header("vary"), page.header("x-callfs-type")), ("accept", "directory"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("sandbox"), "{policy}");
+    let text = page.text();
+    for link in
+        ["<a href=\"../\">../</a>", "<a href=\"./a%20b/\">a b/</a>", "<a href=\"./%3Cscript%3E.txt\">&#60;script"]
+    {
+        assert!(text.contains(link), "{link} is not in {text}");
+    }
+    assert!(text.ends_with("</html>\n") && !text.contains("<script"), "{text}");
+    // Relative links need the slash; the client follows, and rclone tells directories from files by that.
+    assert_eq!(ask("/v1/files/docs").await.is(200).text(), text);
+    for method in ["GET", "HEAD"] {
+        let mut raw = gateway.raw().await;
+        raw.head(method, "/v1/files/docs?limit=5", &["Accept: text/html"]).await;
+        let elsewhere = raw.answer_head().await;
+        assert_eq!((elsewhere.status, elsewhere.header("location")), (307, "./docs/?limit=5"), "{method}");
+        assert_eq!(elsewhere.header("vary"), "accept");
+    }
+    assert_eq!(alice.get("/docs/").header("accept", "*/*").await.is(200).header("content-type"), "application/json");
+    // What is asked for page by page is given so.
+    let one = ask("/v1/files/docs/?limit=1").await.is(200).text();
+    assert!(one.contains("%3Cscript") && !one.contains("a%20b"), "{one}");
+    let rest = ask("/v1/files/docs/?after=/docs/%3Cscript%3E.txt").await.is(200).text();
+    assert!(!rest.contains("%3Cscript") && rest.contains("a%20b"), "{rest}");
+    // A page that nobody but the gateway wrote may lead anywhere; what somebody stored may do nothing.
+    alice.put("/page.html", "<script>").await.is(201);
+    assert!(ask("/v1/files/page.html").await.is(200).header("content-security-policy").ends_with("sandbox"));
+    alice.put("/film.mp4", "x").await.is(201);
+    let film = ask("/v1/files/film.mp4").await.is(200);
+    assert_eq!(film.header("content-security-policy"), "default-src 'none'; media-src 'self'; frame-ancestors 'none'");
+    assert_eq!(film.header("x-content-type-options"), "nosniff");
+}

@@ -26,6 +26,9 @@ mod mounts;
 mod patience;
 mod plugins;
 
+mod clients;
+mod media;
+
 mod config_cli;
 mod first_run;
 mod readme;

@@ -1,8 +1,6 @@
 //! `Range` and `If-Range` on `GET /v1/files/{path}`, and that `HEAD` takes no notice of them (RFC 9110 section 14).
 
-use std::process::{Command, Stdio};
-
-use crate::harness::{ALICE_KEY, Client, Gateway, Reply, Setup, bytes};
+use crate::harness::{Client, Gateway, Reply, Setup, bytes};
 
 const SIZE: usize = 100_000;
 
@@ -280,25 +278,4 @@ async fn what_a_component_streams_has_ranges_too() {
     let expected = [(700_000, numbered(700_000..800_000)), (5, numbered(5..10))];
     assert!(parts(&several, "application/octet-stream", STREAMED as usize) == expected);
     get("bytes=2000000-").await.problem(416, "RANGE_NOT_SATISFIABLE");
-}
-
-#[tokio::test]
-async fn curl_resumes() {
-    let gateway = Gateway::start().await;
-    let (_, content) = file(&gateway, SIZE).await;
-    let download = gateway.path("download");
-    for have in [0, 40_000, SIZE - 1] {
-        std::fs::write(&download, &content[..have]).expect("writable");
-        let url = format!("http://{}/v1/files/a.bin", gateway.authority());
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--continue-at", "-", "--output"]);
-        curl.arg(&download).args(["--header", &format!("Authorization: Bearer {ALICE_KEY}"), &url]);
-        let status = match curl.stdin(Stdio::null()).status() {
-            Ok(status) => status,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return eprintln!("there is no curl here"),
-            Err(error) => panic!("{error}"),
-        };
-        assert!(status.success(), "with {have} bytes: {status}");
-        assert!(std::fs::read(&download).expect("there") == content, "with {have} bytes");
-    }
 }

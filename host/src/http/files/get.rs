@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue, VARY};
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
@@ -49,12 +49,17 @@ pub(super) async fn get(
             Content { app, who, info, source }.send(&Wanted::of(&headers), response, request_id).await
         }
         Opened::Directory(info) => {
-            let page = directory(&target, &query)?;
-            if let Some(response) = judge(&of_entries(&info), &precondition)? {
-                return Ok(response);
+            let shape = directories::shape(&headers);
+            let page = directory(&target, &query, shape)?;
+            if let Some(elsewhere) = directories::redirect(&uri, shape) {
+                return Ok(elsewhere);
             }
-            let mut response = directories::array(&app, &who, &target.path, page).await?;
-            entry::add_headers(response.headers_mut(), &info, &app);
+            let mut response = match judge(&of_entries(&info), &precondition)? {
+                Some(not_modified) => not_modified,
+                None if shape == Shape::Html => directories::index(&app, &who, target.path, page, request_id).await?,
+                None => directories::array(&app, &who, &target.path, page).await?,
+            };
+            describe(&mut response, &info, &app, shape);
             Ok(response)
         }
     }
@@ -78,14 +83,16 @@ pub(super) async fn head(
         }
         return Ok(response);
     }
-    directory(&target, &query)?;
-    if let Some(response) = judge(&of_entries(&info), &precondition)? {
-        return Ok(response);
+    let shape = directories::shape(&headers);
+    directory(&target, &query, shape)?;
+    if let Some(elsewhere) = directories::redirect(&uri, shape) {
+        return Ok(elsewhere);
     }
     // A body of unknown length, so that the router does not say that the listing has none.
-    let unknown = stream::empty::<Result<&'static str, Error>>();
-    let mut response = entry::response(Body::from_stream(unknown));
-    entry::add_headers(response.headers_mut(), &info, &app);
+    let unknown = || Body::from_stream(stream::empty::<Result<&'static str, Error>>());
+    let not_modified = judge(&of_entries(&info), &precondition)?;
+    let mut response = not_modified.unwrap_or_else(|| entry::response(unknown()));
+    describe(&mut response, &info, &app, shape);
     Ok(response)
 }
 
@@ -140,7 +147,16 @@ fn of_entries(directory: &Info) -> Info {
     Info { modified: None, ..directory.clone() }
 }
 
-fn directory(target: &Target, query: &Query) -> Result<Page> {
+/// The headers of a listing.
+fn describe(response: &mut Response, directory: &Info, app: &App, shape: Shape) {
+    response.headers_mut().insert(VARY, HeaderValue::from(ACCEPT));
+    if response.status() == StatusCode::OK {
+        entry::add_headers(response.headers_mut(), directory, app);
+        directories::add_shape(response.headers_mut(), shape);
+    }
+}
+
+fn directory(target: &Target, query: &Query, shape: Shape) -> Result<Page> {
     query.refuse(&[DOWNLOAD], "is for files, and this is a directory")?;
-    Page::of(query, &target.path, Shape::Json)
+    Page::of(query, &target.path, shape)
 }

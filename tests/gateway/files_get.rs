@@ -27,20 +27,6 @@ async fn a_file_comes_with_everything_that_is_known_of_it() {
 }
 
 #[tokio::test]
-async fn head_says_what_get_says() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    alice.put("/a.txt", "hello").await.is(201);
-    let (get, head) = (alice.get("/a.txt").await.is(200), alice.head("/a.txt").await.is(200));
-    assert!(head.body.is_empty());
-    for (name, value) in &get.headers {
-        if name != "date" && name != "x-request-id" {
-            assert_eq!(head.headers.get(name), Some(value), "{name}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_empty_file_is_a_file() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
@@ -70,46 +56,6 @@ async fn a_download_gets_its_file_name() {
 }
 
 #[tokio::test]
-async fn preconditions_of_reads() {
-    let gateway = Gateway::start().await;
-    let alice = gateway.alice();
-    let etag = alice.put("/a", "hello").await.is(201).etag();
-    let modified = alice.get("/a").await.is(200).header("last-modified").to_owned();
-    let long_ago = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let other = "\"another\"";
-    let several = format!("{other}, {etag}");
-    let weak = format!("W/{etag}");
-
-    let cases: [(&[(&str, &str)], u16); 13] = [
-        (&[("if-none-match", &etag)], 304),
-        (&[("if-none-match", &weak)], 304),
-        (&[("if-none-match", &several)], 304),
-        (&[("if-none-match", "*")], 304),
-        (&[("if-none-match", other)], 200),
-        (&[("if-match", &etag)], 200),
-        (&[("if-match", "*")], 200),
-        (&[("if-match", other)], 412),
-        (&[("if-match", &weak)], 412),
-        (&[("if-modified-since", &modified)], 304),
-        (&[("if-modified-since", long_ago)], 200),
-        (&[("if-unmodified-since", long_ago)], 412),
-        // RFC 9110 section 13.2.2: the date does not count where a tag is given.
-        (&[("if-none-match", other), ("if-modified-since", &modified)], 200),
-    ];
-    for (headers, status) in cases {
-        for method in ["GET", "HEAD"] {
-            let call =
-                headers.iter().fold(alice.call(method, "/v1/files/a"), |call, (name, value)| call.header(name, value));
-            let reply = call.await;
-            assert_eq!(reply.status, status, "{method} with {headers:?}");
-            if status == 304 {
-                assert_eq!((reply.etag(), reply.body.len()), (etag.clone(), 0), "{method} with {headers:?}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_directory_is_an_array_of_its_entries() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
@@ -135,4 +81,47 @@ async fn what_is_not_there_is_not_found() {
     let detail = gateway.alice().get("/docs/nothing.txt").await.detail(404, "FILE_NOT_FOUND");
     assert!(detail.contains("/docs/nothing.txt"), "{detail}");
     gateway.alice().head("/docs/nothing.txt").await.is(404);
+}
+
+#[tokio::test]
+async fn a_directory_is_a_page_of_links_for_who_prefers_html() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/docs/<script>.txt", "12345").await.is(201);
+    alice.make("/docs/a b").await.is(201);
+    let ask = |target: &str| alice.call("GET", target).header("accept", "text/html,application/xml;q=0.9,*/*;q=0.8");
+    let page = ask("/v1/files/docs/").await.is(200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!((page.header("vary"), page.header("x-callfs-type")), ("accept", "directory"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("sandbox"), "{policy}");
+    let text = page.text();
+    for link in
+        ["<a href=\"../\">../</a>", "<a href=\"./a%20b/\">a b/</a>", "<a href=\"./%3Cscript%3E.txt\">&#60;script"]
+    {
+        assert!(text.contains(link), "{link} is not in {text}");
+    }
+    assert!(text.ends_with("</html>\n") && !text.contains("<script"), "{text}");
+    // Relative links need the slash; the client follows, and rclone tells directories from files by that.
+    assert_eq!(ask("/v1/files/docs").await.is(200).text(), text);
+    for method in ["GET", "HEAD"] {
+        let mut raw = gateway.raw().await;
+        raw.head(method, "/v1/files/docs?limit=5", &["Accept: text/html"]).await;
+        let elsewhere = raw.answer_head().await;
+        assert_eq!((elsewhere.status, elsewhere.header("location")), (307, "./docs/?limit=5"), "{method}");
+        assert_eq!(elsewhere.header("vary"), "accept");
+    }
+    assert_eq!(alice.get("/docs/").header("accept", "*/*").await.is(200).header("content-type"), "application/json");
+    // What is asked for page by page is given so.
+    let one = ask("/v1/files/docs/?limit=1").await.is(200).text();
+    assert!(one.contains("%3Cscript") && !one.contains("a%20b"), "{one}");
+    let rest = ask("/v1/files/docs/?after=/docs/%3Cscript%3E.txt").await.is(200).text();
+    assert!(!rest.contains("%3Cscript") && rest.contains("a%20b"), "{rest}");
+    // A page that nobody but the gateway wrote may lead anywhere; what somebody stored may do nothing.
+    alice.put("/page.html", "<script>").await.is(201);
+    assert!(ask("/v1/files/page.html").await.is(200).header("content-security-policy").ends_with("sandbox"));
+    alice.put("/film.mp4", "x").await.is(201);
+    let film = ask("/v1/files/film.mp4").await.is(200);
+    assert_eq!(film.header("content-security-policy"), "default-src 'none'; media-src 'self'; frame-ancestors 'none'");
+    assert_eq!(film.header("x-content-type-options"), "nosniff");
 }

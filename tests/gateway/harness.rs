@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits by sleeping for a guessed time: [`eventually`] asks again until a condition holds.
 
+mod browser;
 mod client;
 mod data;
 mod gateway;
@@ -9,9 +10,11 @@ mod metrics;
 mod process;
 mod raw;
 mod setup;
+mod tools;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use browser::Browser;
 pub(crate) use client::{Call, Client, Reply, encode};
 pub(crate) use data::{Generated, bytes, sha256_hex};
 pub(crate) use gateway::{Gateway, command};
@@ -19,6 +22,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
 pub(crate) use setup::{ALICE_KEY, Mount, Setup};
+pub(crate) use tools::{killed_midway, succeeds, tool};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

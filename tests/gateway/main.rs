@@ -4,6 +4,7 @@
 mod harness;
 
 mod auth;
+mod conditions;
 mod digests;
 mod directories;
 mod errors;
@@ -11,6 +12,7 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod parity;
 mod permissions;
 mod ranges;
 mod system;
@@ -23,6 +25,9 @@ mod memory;
 mod mounts;
 mod patience;
 mod plugins;
+
+mod clients;
+mod media;
 
 mod config_cli;
 mod first_run;

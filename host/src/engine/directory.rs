@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::failure::{about, refuse};
 use super::parents::to_its_end;
 use super::place::{Place, bare_directory};
-use super::{Engine, Stored};
+use super::{Engine, Precondition, Stored};
 use crate::error::{ErrorKind, Result};
 use crate::identity::Identity;
 use crate::metadata::Change;
@@ -18,15 +18,21 @@ use crate::storage::Kind;
 const PAGE: u32 = 1000;
 
 impl Engine {
-    /// Makes a directory and its missing parents; one that exists already is fine.
-    pub async fn make_directory(self: &Arc<Self>, who: &Identity, path: &FilePath) -> Result<Stored> {
-        if let Some(stored) = self.directory_at(who, &self.find(path).await?).await? {
+    /// Makes a directory and its missing parents; one that exists already is fine, unless the precondition says
+    /// otherwise.
+    pub async fn make_directory(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        precondition: Precondition,
+    ) -> Result<Stored> {
+        if let Some(stored) = self.directory_at(who, &self.find(path).await?, &precondition).await? {
             return Ok(stored);
         }
         let (engine, who, path) = (self.clone(), who.clone(), path.clone());
         to_its_end(async move {
             let mut made = Vec::new();
-            let stored = engine.make_locked(&who, &path, &mut made).await;
+            let stored = engine.make_locked(&who, &path, &precondition, &mut made).await;
             if stored.is_err() {
                 engine.unmake(&made).await;
             }
@@ -36,14 +42,14 @@ impl Engine {
     }
 
     /// The directory that is there, if one is; whether the caller may make it, if nothing is.
-    async fn directory_at(&self, who: &Identity, place: &Place) -> Result<Option<Stored>> {
+    async fn directory_at(&self, who: &Identity, place: &Place, precondition: &Precondition) -> Result<Option<Stored>> {
         let path = &place.path;
         let Some(target) = &place.target else {
             self.permit_creation(who, place).await?;
             let (storage, _) = self.backend(path)?;
             let abilities = storage.abilities();
             if abilities.directories || (abilities.write && abilities.implicit_directories) {
-                return Ok(None);
+                return self.check(place, precondition).map(|()| None);
             }
             let what = format!("cannot be made: its storage '{}' makes no directories", storage.name());
             return Err(refuse(ErrorKind::Unsupported, path, &what));
@@ -55,13 +61,22 @@ impl Engine {
         self.permit_reach(who, place).await?;
         match refused {
             Some(error) => Err(error),
-            None => Ok(Some(Stored { info: target.info(path), created: false })),
+            None => {
+                self.check(place, precondition)?;
+                Ok(Some(Stored { info: target.info(path), created: false }))
+            }
         }
     }
 
-    async fn make_locked(&self, who: &Identity, path: &FilePath, made: &mut Vec<FilePath>) -> Result<Stored> {
+    async fn make_locked(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        precondition: &Precondition,
+        made: &mut Vec<FilePath>,
+    ) -> Result<Stored> {
         let (_guard, place) = self.settle(who, path, &[], made).await?;
-        if let Some(stored) = self.directory_at(who, &place).await? {
+        if let Some(stored) = self.directory_at(who, &place, precondition).await? {
             return Ok(stored);
         }
         let (storage, rest) = self.backend(path)?;

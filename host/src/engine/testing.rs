@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Defaults, DeleteOptions, Engine, ListOptions, Opened, PutOptions, RenameOptions, Stored};
+use super::{Defaults, DeleteOptions, Engine, ListOptions, Opened, Precondition, PutOptions, RenameOptions, Stored};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Authorization, Authorizer, Decision, Identity, Node, Question};
 use crate::locks::{Guard, Locks};
@@ -76,7 +76,7 @@ impl World {
     }
 
     pub(super) async fn mkdir(&self, who: &Identity, at: &str) -> Result<Stored> {
-        self.engine.make_directory(who, &path(at)).await
+        self.engine.make_directory(who, &path(at), Precondition::default()).await
     }
 
     pub(super) async fn delete(&self, who: &Identity, at: &str) -> Result<()> {

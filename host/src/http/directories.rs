@@ -1,22 +1,25 @@
-//! `GET /v1/directories/{path}`, as pages or as a stream, and the plain array that `GET /v1/files/{path}` gives for a
-//! directory.
+//! `GET /v1/directories/{path}`, as pages or as a stream, and what `GET /v1/files/{path}` gives for a directory: a plain
+//! array, or a page of links.
 
+mod html;
 mod lines;
 mod page;
+mod stream;
 mod wanted;
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use http::Uri;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY};
+use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY};
+use http::{StatusCode, Uri};
 use serde::Serialize;
 
 use super::accept::Shape;
 use super::caller::Caller;
-use super::entry::Entry;
+use super::entry::{self, Entry};
 use super::problem::Result;
 use super::query::Query;
 use super::request_id::RequestId;
@@ -53,11 +56,12 @@ struct Document<'a> {
 pub(super) async fn get(
     Caller(who): Caller,
     target: Target,
-    shape: Shape,
     State(app): State<Arc<App>>,
     Extension(request_id): Extension<RequestId>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response> {
+    let shape = Shape::of(&headers, Shape::Lines);
     let query = Query::of(&uri, &KNOWN)?;
     let page = Page::of(&query, &target.path, shape)?;
     let options = ListOptions {
@@ -69,8 +73,11 @@ pub(super) async fn get(
         limit: page.limit.unwrap_or(usize::MAX),
     };
     let mut response = match shape {
-        Shape::Json => document(&app, &who, &target.path, options, &page).await?,
-        Shape::Lines => lines::body(&app, &who, target.path, options, page.limit, request_id).await?.into_response(),
+        Shape::Json | Shape::Html => document(&app, &who, &target.path, options, &page).await?,
+        Shape::Lines => {
+            let lines = lines::format();
+            stream::body(&app, &who, target.path, options, page.limit, request_id, lines).await?.into_response()
+        }
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape.media_type()));
@@ -95,6 +102,29 @@ async fn document(app: &App, who: &Identity, path: &FilePath, options: ListOptio
     Ok(response)
 }
 
+/// How a directory under `/v1/files` is to be written.
+pub(super) fn shape(headers: &HeaderMap) -> Shape {
+    Shape::of(headers, Shape::Html)
+}
+
+/// To where a page of links is, if it is not at the address that was asked for.
+pub(super) fn redirect(uri: &Uri, shape: Shape) -> Option<Response> {
+    let location = html::location(uri).filter(|_| shape == Shape::Html)?;
+    let mut response = entry::response(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(LOCATION, location);
+    response.headers_mut().insert(VARY, HeaderValue::from(ACCEPT));
+    Some(response)
+}
+
+/// What is different in the headers of a directory under `/v1/files` where it is not JSON.
+pub(super) fn add_shape(headers: &mut HeaderMap, shape: Shape) {
+    if shape == Shape::Html {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CONTENT_SECURITY_POLICY, html::POLICY);
+    }
+}
+
 /// The entries of a directory and nothing else.
 pub(super) async fn array(app: &App, who: &Identity, path: &FilePath, page: Page) -> Result<Response> {
     let limit = page.limit.unwrap_or(usize::MAX);
@@ -104,4 +134,18 @@ pub(super) async fn array(app: &App, who: &Identity, path: &FilePath, page: Page
     let mut response = Json(entries).into_response();
     page.add_next(response.headers_mut(), FILES, path, listing.next.as_ref());
     Ok(response)
+}
+
+/// The entries of a directory as links.
+pub(super) async fn index(
+    app: &Arc<App>,
+    who: &Identity,
+    path: FilePath,
+    page: Page,
+    request_id: RequestId,
+) -> Result<Response> {
+    let options = ListOptions { after: page.after, ..ListOptions::default() };
+    let links = html::format(&path);
+    let body = stream::body(app, who, path, options, page.limit, request_id, links).await?;
+    Ok(entry::response(body))
 }

@@ -119,7 +119,7 @@ fn mode(mode: u32) -> String {
 }
 
 /// Nanoseconds since 1970 as RFC 3339 in UTC.
-fn rfc3339(nanoseconds: i64) -> Option<String> {
+pub(super) fn rfc3339(nanoseconds: i64) -> Option<String> {
     Timestamp::from_nanosecond(nanoseconds.into()).ok().map(|time| time.to_string())
 }
 

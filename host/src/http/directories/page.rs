@@ -38,9 +38,11 @@ impl Page {
                 )));
             }
             (_, Shape::Json) => query.number("limit", 1..=MAX_LIMIT)?,
-            (_, Shape::Lines) => query.number("limit", 0..=usize::MAX)?,
+            (_, Shape::Lines | Shape::Html) => query.number("limit", 0..=usize::MAX)?,
         };
-        let limit = Some(limit.unwrap_or(DEFAULT_LIMIT)).filter(|limit| *limit > 0);
+        // Whoever reads a page of links takes it for all there is.
+        let default = if shape == Shape::Html { 0 } else { DEFAULT_LIMIT };
+        let limit = Some(limit.unwrap_or(default)).filter(|limit| *limit > 0);
         let refused = || {
             let message =
                 "the query parameter 'after' is no cursor of this directory; take it from 'next' or the Link header";
@@ -129,5 +131,7 @@ mod tests {
         assert_eq!(limit("limit=10001", Shape::Json), None);
         assert_eq!(limit("limit=10001", Shape::Lines), Some(Some(10001)));
         assert_eq!(limit("limit=-1", Shape::Lines), None);
+        assert_eq!(limit("", Shape::Html), Some(None));
+        assert_eq!(limit("limit=5", Shape::Html), Some(Some(5)));
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue, VARY};
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
@@ -49,9 +49,17 @@ pub(super) async fn get(
             Content { app, who, info, source }.send(&Wanted::of(&headers), response, request_id).await
         }
         Opened::Directory(info) => {
-            let page = directory(&target, &query)?;
-            let mut response = directories::array(&app, &who, &target.path, page).await?;
-            entry::add_headers(response.headers_mut(), &info, &app);
+            let shape = directories::shape(&headers);
+            let page = directory(&target, &query, shape)?;
+            if let Some(elsewhere) = directories::redirect(&uri, shape) {
+                return Ok(elsewhere);
+            }
+            let mut response = match judge(&of_entries(&info), &precondition)? {
+                Some(not_modified) => not_modified,
+                None if shape == Shape::Html => directories::index(&app, &who, target.path, page, request_id).await?,
+                None => directories::array(&app, &who, &target.path, page).await?,
+            };
+            describe(&mut response, &info, &app, shape);
             Ok(response)
         }
     }
@@ -75,11 +83,16 @@ pub(super) async fn head(
         }
         return Ok(response);
     }
-    directory(&target, &query)?;
+    let shape = directories::shape(&headers);
+    directory(&target, &query, shape)?;
+    if let Some(elsewhere) = directories::redirect(&uri, shape) {
+        return Ok(elsewhere);
+    }
     // A body of unknown length, so that the router does not say that the listing has none.
-    let unknown = stream::empty::<Result<&'static str, Error>>();
-    let mut response = entry::response(Body::from_stream(unknown));
-    entry::add_headers(response.headers_mut(), &info, &app);
+    let unknown = || Body::from_stream(stream::empty::<Result<&'static str, Error>>());
+    let not_modified = judge(&of_entries(&info), &precondition)?;
+    let mut response = not_modified.unwrap_or_else(|| entry::response(unknown()));
+    describe(&mut response, &info, &app, shape);
     Ok(response)
 }
 
@@ -98,19 +111,10 @@ fn file(
     }
     query.refuse(&Page::PARAMETERS, "is for directories, and this is a file")?;
     let download = query.flag(DOWNLOAD)?;
-    let mut response = entry::response(Body::empty());
-    match precondition.evaluate(Some(info), true) {
-        Outcome::Failed => {
-            let message = format!("'{}' is not in the state that the request names", target.path);
-            return Err(Error::new(ErrorKind::PreconditionFailed, message).into());
-        }
-        Outcome::NotModified => {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            entry::add_validators(response.headers_mut(), info);
-            return Ok(response);
-        }
-        Outcome::Proceed => {}
+    if let Some(response) = judge(info, precondition)? {
+        return Ok(response);
     }
+    let mut response = entry::response(Body::empty());
     let headers = response.headers_mut();
     entry::add_headers(headers, info, app);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -121,7 +125,38 @@ fn file(
     Ok(response)
 }
 
-fn directory(target: &Target, query: &Query) -> Result<Page> {
+/// 304 if the client has it already; nothing if the request is to go on.
+fn judge(info: &Info, precondition: &Precondition) -> Result<Option<Response>> {
+    match precondition.evaluate(Some(info), true) {
+        Outcome::Proceed => Ok(None),
+        Outcome::NotModified => {
+            let mut response = entry::response(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            entry::add_validators(response.headers_mut(), info);
+            Ok(Some(response))
+        }
+        Outcome::Failed => {
+            let message = format!("'{}' is not in the state that the request names", info.path);
+            Err(Error::new(ErrorKind::PreconditionFailed, message).into())
+        }
+    }
+}
+
+/// What validates the listing of a directory: not its date, which stays when a file in it changes.
+fn of_entries(directory: &Info) -> Info {
+    Info { modified: None, ..directory.clone() }
+}
+
+/// The headers of a listing.
+fn describe(response: &mut Response, directory: &Info, app: &App, shape: Shape) {
+    response.headers_mut().insert(VARY, HeaderValue::from(ACCEPT));
+    if response.status() == StatusCode::OK {
+        entry::add_headers(response.headers_mut(), directory, app);
+        directories::add_shape(response.headers_mut(), shape);
+    }
+}
+
+fn directory(target: &Target, query: &Query, shape: Shape) -> Result<Page> {
     query.refuse(&[DOWNLOAD], "is for files, and this is a directory")?;
-    Page::of(query, &target.path, Shape::Json)
+    Page::of(query, &target.path, shape)
 }

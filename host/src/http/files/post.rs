@@ -12,6 +12,7 @@ use http_body::Body as _;
 use super::upload;
 use crate::http::body;
 use crate::http::caller::Caller;
+use crate::http::precondition;
 use crate::http::problem::{Problem, Result};
 use crate::http::query::Query;
 use crate::http::state::App;
@@ -35,5 +36,6 @@ pub(super) async fn post(
         let message = "a path with a slash at the end makes a directory, which takes no body; to make a file, leave the slash out";
         return Err(Problem::bad_request(message));
     }
-    Ok(upload::created(&app.engine.make_directory(&who, &target.path).await?))
+    let precondition = precondition::of(&headers)?;
+    Ok(upload::created(&app.engine.make_directory(&who, &target.path, precondition).await?))
 }

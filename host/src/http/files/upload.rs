@@ -18,6 +18,9 @@ use crate::http::target::{FILES, url};
 use crate::identity::Identity;
 use crate::path::FilePath;
 
+/// Far more than a media type with its parameters takes. It goes out with every answer, once for each part of several.
+const MAX_CONTENT_TYPE: usize = 255;
+
 /// Stores a body under a path.
 pub(super) async fn store(
     app: &Arc<App>,
@@ -85,6 +88,10 @@ fn refuse(headers: &HeaderMap, name: HeaderName, why: &str) -> Result<()> {
 /// As given; none if it is to be guessed from the name.
 fn content_type(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(None) };
+    if given.len() > MAX_CONTENT_TYPE {
+        let message = format!("the header 'content-type' is longer than the {MAX_CONTENT_TYPE} bytes that are kept");
+        return Err(Problem::bad_request(message));
+    }
     let refused = || Problem::bad_request("the header 'content-type' is not a media type such as text/plain");
     let text = given.to_str().map_err(|_| refused())?.trim();
     let (kind, subtype) = text.split(';').next().and_then(|essence| essence.split_once('/')).ok_or_else(refused)?;
@@ -117,6 +124,9 @@ mod tests {
         for bad in ["", "text", "/", "text/", "a b/c", "text/pl ain"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+        let long = |length: usize| HeaderValue::try_from(format!("text/{}", "x".repeat(length - 5))).expect("a value");
+        let parse = |value| content_type(&HeaderMap::from_iter([(CONTENT_TYPE, value)]));
+        assert!(parse(long(MAX_CONTENT_TYPE)).is_ok() && parse(long(MAX_CONTENT_TYPE + 1)).is_err());
     }
 
     #[test]

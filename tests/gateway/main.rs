@@ -23,6 +23,7 @@ mod memory;
 mod mounts;
 mod patience;
 mod plugins;
+mod rate_limits;
 
 mod config_cli;
 mod first_run;

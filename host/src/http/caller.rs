@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::request::Parts;
 
 use super::problem::{Problem, Result};
+use super::rate_limit::Standing;
 use super::state::App;
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Credential, Identity};
@@ -32,6 +33,7 @@ impl FromRequestParts<Arc<App>> for Caller {
                 app.authentication.identify(&shown).await?
             }
         };
+        Standing::identified(parts, &identity)?;
         Ok(Self(identity))
     }
 }

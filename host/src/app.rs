@@ -17,9 +17,9 @@ use rustix::fs::FlockOperation;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::Announcement;
-use crate::config::{Config, Listen, Proxy, RateLimit};
+use crate::config::{self, Config, Listen, Origin, Proxy, RateLimit};
 use crate::engine::{Defaults, Engine};
-use crate::http::{App, Limits, Listener, Quota, RateLimits, TrustedProxies};
+use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::identity::Authentication;
 use crate::locks::Local;
 use crate::metadata::{Cached, Metadata, Sqlite};
@@ -57,6 +57,7 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
         idle_timeout: config.server.idle_timeout,
+        cors: config.server.cors.as_ref().map(cors).transpose()?.map(Arc::new),
         rate_limits: rate_limits(&config, &metrics),
         shutdown: shutdown.clone(),
         log_requests: config.log.requests,
@@ -80,6 +81,17 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+}
+
+/// Which pages of other sites may call.
+fn cors(config: &config::Cors) -> anyhow::Result<Cors> {
+    let named = config.origins.iter().filter_map(|origin| match origin {
+        Origin::Any => None,
+        Origin::Named(origin) => Some(HeaderValue::from_str(origin)),
+    });
+    let open = config.origins.contains(&Origin::Any);
+    let origins = if open { Origins::Any } else { Origins::These(named.collect::<Result<_, _>>()?) };
+    Ok(Cors { origins, max_age: config.max_age })
 }
 
 /// How often one client may ask, and who is believed about who a client is.

@@ -5,6 +5,7 @@
 //! how its values are used. Relative paths are relative to the working directory, wherever they are written.
 
 mod component;
+mod cors;
 mod environment;
 mod error;
 mod layers;
@@ -28,6 +29,7 @@ use figment::value::{Dict, Value};
 
 pub use component::{Access, Component, DirectoryGrant, MountPoint, Settings};
 use component::{WrittenComponent, WrittenMount};
+pub use cors::{Cors, Origin};
 pub use error::ConfigError;
 pub use layers::{BUILT_IN, TEMPLATE};
 pub use listen::Listen;

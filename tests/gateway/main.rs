@@ -4,6 +4,7 @@
 mod harness;
 
 mod auth;
+mod cors;
 mod digests;
 mod directories;
 mod errors;

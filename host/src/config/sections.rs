@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::cors::Cors;
 use super::listen::{self, Listen};
 use super::proxies::Proxy;
 use super::quantity;
@@ -26,6 +27,9 @@ pub struct Server {
     /// Who is believed about the address of a client; nobody unless said.
     #[serde(default)]
     pub trusted_proxies: Vec<Proxy>,
+    /// Which pages of other sites may call from a browser; none unless said.
+    #[serde(default)]
+    pub cors: Option<Cors>,
 }
 
 /// `[metrics]`

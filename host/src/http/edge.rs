@@ -12,13 +12,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH};
+use http::header::{ALLOW, CONTENT_LENGTH, ORIGIN};
 use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 use tracing::Instrument;
 
 use super::body;
 use super::client_address::Peer;
+use super::cors::Cors;
 use super::counted::Counted;
 use super::health;
 use super::problem::Problem;
@@ -35,17 +36,23 @@ pub struct Edge {
     metrics: Arc<Metrics>,
     log_requests: bool,
     rate_limits: Option<Arc<RateLimits>>,
+    cors: Option<Arc<Cors>>,
 }
 
 impl Edge {
     /// Surrounds a router; every request gets a line in the log if it shall.
     pub fn new(router: Router, metrics: Arc<Metrics>, log_requests: bool) -> Self {
-        Self { router, metrics, log_requests, rate_limits: None }
+        Self { router, metrics, log_requests, rate_limits: None, cors: None }
     }
 
     /// Limits how often one client may ask, but for the health of the service.
     pub(super) fn limited(self, rate_limits: Option<Arc<RateLimits>>) -> Self {
         Self { rate_limits, ..self }
+    }
+
+    /// Lets pages of other sites call from a browser.
+    pub(super) fn open_to(self, cors: Option<Arc<Cors>>) -> Self {
+        Self { cors, ..self }
     }
 
     /// The response to a request; it never fails.
@@ -64,10 +71,14 @@ impl Edge {
             Some((standing, arrived)) => (Some(standing), arrived),
             None => (None, Ok(())),
         };
+        let origin = self.cors.as_ref().and_then(|_| request.headers().get(ORIGIN).cloned());
         let handled = async {
             if let Err(problem) = arrived {
                 body::discard(request.into_body());
                 return Ok(problem.into_response());
+            }
+            if let Some(allowed) = self.cors.as_ref().and_then(|cors| cors.preflight(&method, request.headers())) {
+                return Ok(allowed);
             }
             self.router.clone().oneshot(request).await
         };
@@ -95,6 +106,9 @@ impl Edge {
         }
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         security::add(response.headers_mut());
+        if let Some(cors) = &self.cors {
+            cors.add_headers(origin.as_ref(), response.headers_mut());
+        }
         if let Some(standing) = standing {
             standing.add_headers(response.headers_mut());
         }

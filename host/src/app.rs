@@ -17,9 +17,9 @@ use rustix::fs::FlockOperation;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::Announcement;
-use crate::config::{Config, Listen};
+use crate::config::{self, Config, Listen, Origin, Proxy, RateLimit};
 use crate::engine::{Defaults, Engine};
-use crate::http::{App, Limits, Listener};
+use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::identity::Authentication;
 use crate::locks::Local;
 use crate::metadata::{Cached, Metadata, Sqlite};
@@ -57,6 +57,8 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
         idle_timeout: config.server.idle_timeout,
+        cors: config.server.cors.as_ref().map(cors).transpose()?.map(Arc::new),
+        rate_limits: rate_limits(&config, &metrics),
         shutdown: shutdown.clone(),
         log_requests: config.log.requests,
     });
@@ -79,6 +81,32 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+}
+
+/// Which pages of other sites may call.
+fn cors(config: &config::Cors) -> anyhow::Result<Cors> {
+    let named = config.origins.iter().filter_map(|origin| match origin {
+        Origin::Any => None,
+        Origin::Named(origin) => Some(HeaderValue::from_str(origin)),
+    });
+    let open = config.origins.contains(&Origin::Any);
+    let origins = if open { Origins::Any } else { Origins::These(named.collect::<Result<_, _>>()?) };
+    Ok(Cors { origins, max_age: config.max_age })
+}
+
+/// How often one client may ask, and who is believed about who a client is.
+fn rate_limits(config: &Config, metrics: &Arc<Metrics>) -> Option<Arc<RateLimits>> {
+    let quota =
+        |limit: Option<RateLimit>| limit.map(|RateLimit { requests, per, burst }| Quota { requests, per, burst });
+    let mut proxies = TrustedProxies::default();
+    for proxy in &config.server.trusted_proxies {
+        match proxy {
+            Proxy::Network(network) => proxies.networks.push(*network),
+            Proxy::Local => proxies.local = true,
+        }
+    }
+    let limits = &config.rate_limits;
+    RateLimits::new(quota(limits.per_ip), quota(limits.per_identity), proxies, metrics.clone())
 }
 
 /// The engine with everything below it, and who says who callers are.

@@ -5,12 +5,15 @@
 //! how its values are used. Relative paths are relative to the working directory, wherever they are written.
 
 mod component;
+mod cors;
 mod environment;
 mod error;
 mod layers;
 mod listen;
 mod options;
+mod proxies;
 mod quantity;
+mod rate_limits;
 mod secret;
 mod sections;
 mod served;
@@ -26,10 +29,13 @@ use figment::value::{Dict, Value};
 
 pub use component::{Access, Component, DirectoryGrant, MountPoint, Settings};
 use component::{WrittenComponent, WrittenMount};
+pub use cors::{Cors, Origin};
 pub use error::ConfigError;
 pub use layers::{BUILT_IN, TEMPLATE};
 pub use listen::Listen;
 pub use options::LoadOptions;
+pub use proxies::Proxy;
+pub use rate_limits::{RateLimit, RateLimits};
 use secret::Reference;
 pub use sections::{
     Filesystem, Limits, LockKind, LockManager, Log, LogFormat, MetadataStore, MetricsEndpoint, Node, Plugins, Root,
@@ -42,6 +48,8 @@ pub use served::DATA_DIR;
 pub struct Config {
     /// Where and how requests are taken.
     pub server: Server,
+    /// How often one client may ask.
+    pub rate_limits: RateLimits,
     /// Where metrics are told.
     pub metrics: MetricsEndpoint,
     /// This instance.
@@ -100,6 +108,7 @@ enum Secrets {
 #[serde(deny_unknown_fields)]
 struct Written {
     server: Server,
+    rate_limits: RateLimits,
     metrics: MetricsEndpoint,
     node: Node,
     metadata: MetadataStore,
@@ -204,6 +213,7 @@ impl Layers {
         }
         Ok(Config {
             server: written.server,
+            rate_limits: written.rate_limits,
             metrics: written.metrics,
             node: written.node,
             metadata: written.metadata,

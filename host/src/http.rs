@@ -6,7 +6,9 @@
 mod accept;
 mod body;
 mod caller;
+mod client_address;
 mod content;
+mod cors;
 mod counted;
 mod dictionary;
 mod digest;
@@ -24,6 +26,7 @@ mod precondition;
 mod problem;
 mod query;
 mod range;
+mod rate_limit;
 mod request_id;
 mod security;
 mod server;
@@ -39,13 +42,17 @@ use http::Method;
 use crate::telemetry::Metrics;
 use problem::Problem;
 
+pub use client_address::{Peer, TrustedProxies};
+pub use cors::{Cors, Origins};
 pub use edge::Edge;
+pub use rate_limit::{Quota, RateLimits};
 pub use server::{Limits, Listener, serve};
 pub use state::App;
 
 /// Everything under the main listeners.
 pub fn service(app: Arc<App>) -> Edge {
     let (metrics, log_requests) = (app.metrics.clone(), app.log_requests);
+    let (rate_limits, cors) = (app.rate_limits.clone(), app.cors.clone());
     let router = Router::new()
         .route("/v1/files", files::routes())
         .route("/v1/files/", files::routes())
@@ -57,7 +64,7 @@ pub fn service(app: Arc<App>) -> Edge {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::with_key));
-    Edge::new(with_fallbacks(router).with_state(app), metrics, log_requests)
+    Edge::new(with_fallbacks(router).with_state(app), metrics, log_requests).limited(rate_limits).open_to(cors)
 }
 
 /// What the listener for metrics serves, to anyone who reaches it.

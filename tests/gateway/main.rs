@@ -5,6 +5,7 @@ mod harness;
 
 mod auth;
 mod conditions;
+mod cors;
 mod digests;
 mod directories;
 mod errors;
@@ -25,6 +26,7 @@ mod memory;
 mod mounts;
 mod patience;
 mod plugins;
+mod rate_limits;
 
 mod clients;
 mod media;

@@ -19,8 +19,9 @@ pub const TEMPLATE: &str = include_str!("../../../config/callfs.toml");
 /// The name of the layer that it is.
 pub const BUILT_IN: &str = "built-in default";
 
-pub(super) const SECTIONS: [&str; 11] = [
+pub(super) const SECTIONS: [&str; 12] = [
     "server",
+    "rate_limits",
     "metrics",
     "node",
     "metadata",

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::cors::Cors;
 use super::listen::{self, Listen};
+use super::proxies::Proxy;
 use super::quantity;
 use crate::telemetry::logs;
 
@@ -22,6 +24,12 @@ pub struct Server {
     /// How long a transfer may move nothing.
     #[serde(deserialize_with = "quantity::some_duration")]
     pub idle_timeout: Duration,
+    /// Who is believed about the address of a client; nobody unless said.
+    #[serde(default)]
+    pub trusted_proxies: Vec<Proxy>,
+    /// Which pages of other sites may call from a browser; none unless said.
+    #[serde(default)]
+    pub cors: Option<Cors>,
 }
 
 /// `[metrics]`

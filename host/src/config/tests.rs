@@ -198,11 +198,36 @@ fn ill_typed_values_are_told_with_what_would_be_right() {
         ("log.format = 'xml'", "log.format: unknown value 'xml'; possible values: text, json"),
         ("metadata.url = 'postgres://x'", "metadata.url: 'postgres://x' is not a file of SQLite"),
         ("plugins.dir = '/nowhere/at/all'", "plugins.dir: there is no folder '/nowhere/at/all'"),
+        ("server.trusted_proxies = ['10.0.0.0/33']", "server.trusted_proxies[0]: '10.0.0.0/33' is not a network such"),
+        ("server.cors = { origins = [] }", "server.cors.origins: without an origin nobody is let in"),
+        ("server.cors = { origins = ['*', 'https://x'] }", "server.cors.origins: \"*\" includes every other origin"),
+        ("server.cors = { origins = ['x'] }", "server.cors.origins[0]: 'x' is not an origin as browsers write it"),
+        ("server.cors = { origins = ['https://x/'] }", "server.cors.origins[0]: 'https://x/' is not an origin"),
+        ("server.cors = { origins = ['https://x:443'] }", "server.cors.origins[0]: 'https://x:443' is not an origin"),
+        ("server.cors = { max_age = '1s' }", "server.cors.origins: missing; add it"),
+        ("rate_limits.per_ip = { requests = 0, per = '1s' }", "rate_limits.per_ip.requests: a limit of 0"),
+        ("rate_limits.per_ip = { requests = 5 }", "rate_limits.per_ip.per: missing; add it"),
+        ("rate_limits.per_ip = { requests = 5, per = '1s', burst = 0 }", "rate_limits.per_ip.burst: a limit of 0"),
+        ("rate_limits.per_ip = { requests = 1, per = '1h', burst = 10000 }", "rate_limits.per_ip: a client that used"),
+        ("rate_limits.per_user = 1", "rate_limits.per_user: unknown key"),
         ("plugins.limits.instances = 0", "plugins.limits.instances: without an instance"),
     ] {
         let found = refused(lines);
         assert!(found.starts_with(&format!("callfs.toml: {error}")), "{lines}: {found}");
     }
+}
+
+#[test]
+fn rate_limits_are_off_unless_said() {
+    let place = |lines: &str| Place::new().with("callfs.toml", &format!("{lines}\n{REST}")).config();
+    assert_eq!(place("").rate_limits, RateLimits::default());
+    let limits = place("rate_limits.per_ip = { requests = 100, per = '1s' }").rate_limits;
+    let limit = limits.per_ip.expect("one");
+    assert_eq!((limit.requests.get(), limit.per, limit.burst.get()), (100, Duration::from_secs(1), 100));
+    assert_eq!(limits.per_identity, None);
+    let proxies = place("server.trusted_proxies = ['127.0.0.1', 'fd00::/8', 'unix']").server.trusted_proxies;
+    let network = |text: &str| Proxy::Network(text.parse().expect("a network"));
+    assert_eq!(proxies, [network("127.0.0.1/32"), network("fd00::/8"), Proxy::Local]);
 }
 
 #[test]

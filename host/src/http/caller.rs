@@ -10,7 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::request::Parts;
 
+use super::cors::Cors;
 use super::problem::{Problem, Result};
+use super::rate_limit::Standing;
 use super::state::App;
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Credential, Identity};
@@ -22,7 +24,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
-        refuse_other_sites(parts)?;
+        refuse_other_sites(parts, app.cors.as_deref())?;
         let named = named(&parts.headers, app.authentication.headers());
         let identity = match (authorization(&parts.headers)?, named.is_empty()) {
             (Some(credential), true) => app.authentication.identify(&[credential]).await?,
@@ -32,15 +34,21 @@ impl FromRequestParts<Arc<App>> for Caller {
                 app.authentication.identify(&shown).await?
             }
         };
+        Standing::identified(parts, &identity)?;
         Ok(Self(identity))
     }
 }
 
 /// A browser that remembers Basic credentials sends them with whatever another site makes it send; it says so as well
-/// (Fetch Metadata, `Sec-Fetch-Site`).
-fn refuse_other_sites(parts: &Parts) -> Result<()> {
+/// (Fetch Metadata, `Sec-Fetch-Site`). Pages that the operator named may do that, and where all are welcome, those that
+/// have a key: a browser remembers no bearer token.
+fn refuse_other_sites(parts: &Parts, cors: Option<&Cors>) -> Result<()> {
     let site = parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     if parts.method.is_safe() || !matches!(site, Some(b"cross-site" | b"same-site")) {
+        return Ok(());
+    }
+    let brings_a_key = || matches!(authorization(&parts.headers), Ok(Some(Credential::Bearer(_))));
+    if cors.is_some_and(|cors| cors.names(&parts.headers) || cors.is_open() && brings_a_key()) {
         return Ok(());
     }
     let message = "a page of another site may not change anything here";

@@ -12,13 +12,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH};
+use http::header::{ALLOW, CONTENT_LENGTH, ORIGIN};
 use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 use tracing::Instrument;
 
+use super::body;
+use super::client_address::Peer;
+use super::cors::Cors;
 use super::counted::Counted;
+use super::health;
 use super::problem::Problem;
+use super::rate_limit::RateLimits;
 use super::request_id::{self, RequestId, X_REQUEST_ID};
 use super::security;
 use super::state::Metrics;
@@ -30,16 +35,28 @@ pub struct Edge {
     router: Router,
     metrics: Arc<Metrics>,
     log_requests: bool,
+    rate_limits: Option<Arc<RateLimits>>,
+    cors: Option<Arc<Cors>>,
 }
 
 impl Edge {
     /// Surrounds a router; every request gets a line in the log if it shall.
     pub fn new(router: Router, metrics: Arc<Metrics>, log_requests: bool) -> Self {
-        Self { router, metrics, log_requests }
+        Self { router, metrics, log_requests, rate_limits: None, cors: None }
+    }
+
+    /// Limits how often one client may ask, but for the health of the service.
+    pub(super) fn limited(self, rate_limits: Option<Arc<RateLimits>>) -> Self {
+        Self { rate_limits, ..self }
+    }
+
+    /// Lets pages of other sites call from a browser.
+    pub(super) fn open_to(self, cors: Option<Arc<Cors>>) -> Self {
+        Self { cors, ..self }
     }
 
     /// The response to a request; it never fails.
-    pub async fn handle(&self, mut request: Request<Body>) -> Response {
+    pub async fn handle(&self, mut request: Request<Body>, peer: Peer) -> Response {
         let started = Instant::now();
         let id = RequestId::of(request.headers());
         let trace_id = request_id::trace_id(request.headers()).map(str::to_owned);
@@ -49,7 +66,23 @@ impl Edge {
 
         // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it, there is none.
         let span = tracing::info_span!("request", request_id = id.as_str(), trace_id = trace_id.as_deref());
-        let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        let limits = self.rate_limits.as_ref().filter(|_| !health::is_about(uri.path()));
+        let (standing, arrived) = match limits.map(|limits| limits.arrive(peer, &mut request)) {
+            Some((standing, arrived)) => (Some(standing), arrived),
+            None => (None, Ok(())),
+        };
+        let origin = self.cors.as_ref().and_then(|_| request.headers().get(ORIGIN).cloned());
+        let handled = async {
+            if let Err(problem) = arrived {
+                body::discard(request.into_body());
+                return Ok(problem.into_response());
+            }
+            if let Some(allowed) = self.cors.as_ref().and_then(|cors| cors.preflight(&method, request.headers())) {
+                return Ok(allowed);
+            }
+            self.router.clone().oneshot(request).await
+        };
+        let handled = AssertUnwindSafe(handled).catch_unwind();
         let handled = if span.is_disabled() { handled.await } else { handled.instrument(span).await };
         let mut response = match handled {
             Ok(Ok(response)) => response,
@@ -73,6 +106,12 @@ impl Edge {
         }
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         security::add(response.headers_mut());
+        if let Some(cors) = &self.cors {
+            cors.add_headers(origin.as_ref(), response.headers_mut());
+        }
+        if let Some(standing) = standing {
+            standing.add_headers(response.headers_mut());
+        }
         counted.until_sent(response)
     }
 
@@ -122,7 +161,7 @@ mod tests {
         let mut request = Request::new(Body::empty());
         (*request.method_mut(), *request.uri_mut()) = (method, path.parse().expect("a path"));
         request.headers_mut().insert(X_REQUEST_ID, http::HeaderValue::from_static("mine"));
-        let (head, body) = edge().handle(request).await.into_parts();
+        let (head, body) = edge().handle(request, Peer::Local).await.into_parts();
         let bytes = body.collect().await.expect("a body in memory").to_bytes();
         (head, String::from_utf8(bytes.to_vec()).expect("text"))
     }

@@ -24,6 +24,11 @@ struct Part {
     status: &'static str,
 }
 
+/// Whether a request asks for it. Whoever watches the service is never refused for asking often.
+pub(super) fn is_about(path: &str) -> bool {
+    path.strip_prefix("/health").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// `GET /health` and `GET /health/live`
 pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "ok" })

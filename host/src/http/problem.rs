@@ -52,6 +52,11 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", Error::new(ErrorKind::BadRequest, message))
     }
 
+    /// The client asked too often; the error says when it may again.
+    pub(super) fn rate_limit_exceeded(error: Error) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED", error)
+    }
+
     /// A failure with further members in its document.
     pub(super) fn with_members(error: Error, members: serde_json::Map<String, serde_json::Value>) -> Self {
         let (status, code) = status_and_code(error.kind());

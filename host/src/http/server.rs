@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body::Upload;
+use super::client_address::Peer;
 use super::edge::Edge;
 use crate::shutdown::Shutdown;
 use socket::{Socket, Watch};
@@ -80,8 +81,12 @@ async fn accept(mut listener: Listener, server: Arc<Server>, connections: TaskTr
             () = server.shutdown.begun() => return,
         };
         match accepted {
-            Ok(listener::Accepted::Tcp(stream)) => drop(connections.spawn(server.clone().connection(stream))),
-            Ok(listener::Accepted::Unix(stream)) => drop(connections.spawn(server.clone().connection(stream))),
+            Ok(listener::Accepted::Tcp(stream, address)) => {
+                drop(connections.spawn(server.clone().connection(stream, Peer::Address(address.ip()))));
+            }
+            Ok(listener::Accepted::Unix(stream)) => {
+                drop(connections.spawn(server.clone().connection(stream, Peer::Local)));
+            }
             Err(error) => {
                 tracing::warn!(cause = %error, "a connection could not be accepted");
                 listener::recover(&error).await;
@@ -91,13 +96,13 @@ async fn accept(mut listener: Listener, server: Arc<Server>, connections: TaskTr
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: impl socket::Stream) {
+    async fn connection(self: Arc<Self>, stream: impl socket::Stream, peer: Peer) {
         let watch = Arc::new(Watch::default());
         let socket = Socket::new(stream, self.limits.idle_timeout, HEAD_TIMEOUT, watch.clone());
         let (server, seen) = (self.clone(), watch.clone());
         let service = service_fn(move |request| {
             seen.request_arrived();
-            server.clone().respond(request, seen.clone())
+            server.clone().respond(request, peer, seen.clone())
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
         let ended = tokio::select! {
@@ -120,10 +125,11 @@ impl Server {
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
+        peer: Peer,
         watch: Arc<Watch>,
     ) -> Result<Response<Body>, NeverFails> {
         if http_body::Body::is_end_stream(request.body()) {
-            return Ok(self.edge.handle(request.map(|_| Body::empty())).await);
+            return Ok(self.edge.handle(request.map(|_| Body::empty()), peer).await);
         }
         let version = request.version();
         let unread = Arc::new(AtomicBool::new(false));
@@ -131,7 +137,7 @@ impl Server {
             let metrics = self.edge.metrics().clone();
             Body::new(Upload::new(incoming, self.limits.idle_timeout, unread.clone(), metrics))
         };
-        let mut response = self.edge.handle(request.map(upload)).await;
+        let mut response = self.edge.handle(request.map(upload), peer).await;
         if unread.load(Ordering::Relaxed) && version < Version::HTTP_2 {
             // What is left of the body stands between this and the next request. Say so, and see to it that the client
             // reads the answer before the connection is reset.

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cors::Cors;
+use super::rate_limit::RateLimits;
 use crate::shutdown::Shutdown;
 use http::HeaderValue;
 
@@ -29,6 +31,10 @@ pub struct App {
     pub idle_timeout: Duration,
     /// Once it has begun, the service is no longer ready.
     pub shutdown: Shutdown,
+    /// Which pages of other sites may call.
+    pub cors: Option<Arc<Cors>>,
+    /// How often one client may ask.
+    pub rate_limits: Option<Arc<RateLimits>>,
     /// Whether there is a log line for each request.
     pub log_requests: bool,
 }

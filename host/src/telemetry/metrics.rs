@@ -71,12 +71,13 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 15] = [
+    const FAMILIES: [&str; 16] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
         "callfs_http_in_flight",
         "callfs_http_bytes_total",
+        "callfs_http_rate_limited_total",
         "callfs_plugin_calls_total",
         "callfs_plugin_call_seconds",
         "callfs_plugin_traps_total",
@@ -97,6 +98,7 @@ mod tests {
         metrics.http().started();
         metrics.http().finished("files", "GET", Some(200), Duration::from_millis(2));
         metrics.http().finished("files", "PUT", None, Duration::from_millis(2));
+        metrics.http().refused("ip");
         metrics.http().received(5);
         metrics.http().sent(7);
 

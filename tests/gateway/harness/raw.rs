@@ -36,6 +36,16 @@ impl Raw {
         self.send(head.as_bytes()).await;
     }
 
+    /// Sends a request with its body in one piece.
+    pub(crate) async fn send_whole(&mut self, method: &str, target: &str, body: &[u8]) {
+        let Self { authority, key, .. } = self;
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.send(&[head.as_bytes(), body].concat()).await;
+    }
+
     /// Sends bytes.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.attempt(bytes).await.expect("the gateway listens");

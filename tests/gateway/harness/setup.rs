@@ -18,6 +18,7 @@ pub(crate) const ADMIN_KEY: &str = "key-of-admin-0123456789";
 pub(crate) struct Setup {
     mounts: Vec<Mount>,
     plugins: Vec<(&'static str, &'static [u8])>,
+    top: String,
     server: String,
     limits: String,
     authorizer: &'static str,
@@ -63,6 +64,7 @@ impl Default for Setup {
         Self {
             mounts: Vec::new(),
             plugins: Vec::new(),
+            top: String::new(),
             server: String::new(),
             limits: String::new(),
             authorizer: "unix",
@@ -90,6 +92,13 @@ impl Setup {
             .plugin("hostile", callfs_test_components::HOSTILE)
             .mount(Mount::folder("/", "files"))
             .mount(Mount::new("/hostile", "hostile").granting("hostile"))
+    }
+
+    /// A line before all sections.
+    pub(crate) fn top(mut self, line: &str) -> Self {
+        self.top.push_str(line);
+        self.top.push('\n');
+        self
     }
 
     /// A line of the `[server]` section.
@@ -142,6 +151,7 @@ impl Setup {
     fn toml(&self, dir: &Path) -> String {
         let mut toml = format!(
             r#"
+{top}
 [server]
 listen = "127.0.0.1:0"
 {server}
@@ -169,6 +179,7 @@ component = "{authorizer}"
 root = {{ owner = "root", group = "root", mode = "1777" }}
 umask = "022"
 "#,
+            top = self.top,
             server = self.server,
             limits = self.limits,
             authorizer = self.authorizer,

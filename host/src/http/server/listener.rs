@@ -23,7 +23,7 @@ pub struct SocketFile(PathBuf);
 
 /// A connection, without delay where there could be one.
 pub(super) enum Accepted {
-    Tcp(TcpStream),
+    Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
 }
 
@@ -59,12 +59,12 @@ impl Listener {
     pub(super) async fn accept(&mut self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 // A response is written whole, so waiting to fill a packet only costs time.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(cause = %error, "TCP_NODELAY could not be set");
                 }
-                Ok(Accepted::Tcp(stream))
+                Ok(Accepted::Tcp(stream, peer))
             }
             Self::Unix(listener, _) => Ok(Accepted::Unix(listener.accept().await?.0)),
         }

@@ -12,6 +12,7 @@ pub struct HttpMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     in_flight: IntGauge,
+    rate_limited: IntCounterVec,
     received: IntCounter,
     sent: IntCounter,
 }
@@ -22,12 +23,14 @@ impl HttpMetrics {
         let seconds =
             HistogramOpts::new("callfs_http_request_seconds", "Time from a request to the last byte of its answer.");
         let in_flight = IntGauge::new("callfs_http_in_flight", "Requests under way.");
+        let limited = Opts::new("callfs_http_rate_limited_total", "Requests refused by a rate limit.");
         let bytes = Opts::new("callfs_http_bytes_total", "Bytes of request bodies (in) and of answers (out).");
         let bytes = register(registry, IntCounterVec::new(bytes, &["direction"]))?;
         Ok(Self {
             requests: register(registry, IntCounterVec::new(requests, &["method", "route", "status"]))?,
             seconds: register(registry, HistogramVec::new(seconds.buckets(buckets()), &["route"]))?,
             in_flight: register(registry, in_flight)?,
+            rate_limited: register(registry, IntCounterVec::new(limited, &["limit"]))?,
             received: bytes.with_label_values(&["in"]),
             sent: bytes.with_label_values(&["out"]),
         })
@@ -46,6 +49,11 @@ impl HttpMetrics {
         let status = status.as_ref().map_or("closed", StatusCode::as_str);
         self.requests.with_label_values(&[method, route, status]).inc();
         self.seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());
+    }
+
+    /// A request was refused by a rate limit, which is one of few.
+    pub fn refused(&self, limit: &'static str) {
+        self.rate_limited.with_label_values(&[limit]).inc();
     }
 
     /// Bytes of a request body arrived.

@@ -18,7 +18,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::Announcement;
 use crate::config::{Config, Listen};
-use crate::engine::{Defaults, Engine};
+use crate::engine::{Defaults, Discards, Engine};
 use crate::http::{App, Limits, Listener};
 use crate::identity::Authentication;
 use crate::locks::Local;
@@ -101,6 +101,7 @@ async fn build(
             root_mode: root.mode,
             umask: config.filesystem.umask,
         },
+        discards: Discards::default(),
         lock_wait: config.locks.wait,
         max_upload: config.server.max_upload,
     };

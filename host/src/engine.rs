@@ -13,6 +13,7 @@ mod children;
 mod delete;
 mod digest;
 mod directory;
+mod discards;
 mod failure;
 mod filter;
 mod glob;
@@ -42,6 +43,7 @@ use crate::storage::{Kind, Mounts};
 pub use attributes::AttributeChange;
 pub use delete::DeleteOptions;
 pub use digest::Digest;
+pub use discards::Discards;
 pub use filter::Filter;
 pub use glob::Glob;
 pub use list::{ListOptions, Listing};
@@ -63,6 +65,8 @@ pub struct Engine {
     pub authorizer: Authorization,
     /// Owners and modes that nobody gave.
     pub defaults: Defaults,
+    /// What is stored and does not exist; [`recover`](Self::recover) fills it.
+    pub discards: Discards,
     /// How long a change waits for a lock.
     pub lock_wait: Duration,
     /// The largest body, in bytes.

@@ -172,7 +172,7 @@ impl Put {
             Err(error) => return Err(self.failed(error, created).await),
         };
         let (etag, content_type) = (attributes.etag.clone(), options.content_type.clone());
-        record.content = Some(Content { etag, content_type, sha256: meter.digest() });
+        record.content = Some(Content { etag, content_type, sha256: meter.digest(), modified: None });
         engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
         Ok(Stored { info: engine.target(path, attributes, Some(record.into())).info(path), created })
     }

@@ -64,6 +64,7 @@ impl World {
             locks: locks.clone(),
             authorizer: Authorization::new(Arc::new(Posix)),
             defaults: Defaults { owner: root(), group: root(), root_mode: 0o1777, umask: 0o022 },
+            discards: Default::default(),
             lock_wait: Duration::from_millis(200),
             max_upload: 1000,
         };

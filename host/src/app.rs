@@ -48,11 +48,12 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     };
     let healed = engine.recover().await.context("cannot heal what a crash left behind")?;
     if healed > 0 {
-        tracing::info!(healed, "finished moves that an earlier run had begun");
+        tracing::info!(healed, "finished or undid moves and copies that an earlier run had begun");
     }
 
+    let clearing_ends = shutdown.begun();
     let app = Arc::new(App {
-        engine,
+        engine: engine.clone(),
         authentication,
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
@@ -65,8 +66,9 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     let limits = Limits { idle_timeout: config.server.idle_timeout, drain_timeout: DRAIN };
     let metrics_server = crate::http::serve(open, crate::http::metrics_service(metrics), shutdown.clone(), limits);
     let server = crate::http::serve(listeners, crate::http::service(app), shutdown, limits);
+    let clearing = engine.clear_abandoned(clearing_ends);
     announcement.say(&bound, &open_bound);
-    tokio::join!(server, metrics_server);
+    tokio::join!(server, metrics_server, clearing);
     metadata.close().await;
     Ok(())
 }

@@ -9,7 +9,9 @@
 
 mod attributes;
 mod body;
+mod build;
 mod children;
+mod copy;
 mod delete;
 mod digest;
 mod directory;
@@ -26,9 +28,11 @@ mod put;
 mod read;
 mod ready;
 mod recovery;
+mod relocation;
 mod rename;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod walk;
 
 use std::sync::Arc;
@@ -41,6 +45,7 @@ use crate::path::FilePath;
 use crate::storage::{Kind, Mounts};
 
 pub use attributes::AttributeChange;
+pub use copy::CopyOptions;
 pub use delete::DeleteOptions;
 pub use digest::Digest;
 pub use discards::Discards;

@@ -28,6 +28,8 @@ pub(super) struct Children {
     entries: Fetched<Entry>,
     records: Fetched<Record>,
     mounts: VecDeque<String>,
+    /// Something was passed over because no path can have its name.
+    pub(super) passed_over: bool,
 }
 
 impl Child {
@@ -63,7 +65,12 @@ impl Children {
         let names = engine.mounts.names_in(&directory).into_iter();
         let mounts = names.filter(|name| after.as_deref().is_none_or(|after| *name > after)).map(Into::into).collect();
         let (entries, records) = (Fetched::starting(after.clone()), Fetched::starting(after));
-        Self { directory, page, entries, records, mounts }
+        Self { directory, page, entries, records, mounts, passed_over: false }
+    }
+
+    /// Where they are.
+    pub(super) fn directory(&self) -> &FilePath {
+        &self.directory
     }
 
     /// The next one.
@@ -85,6 +92,7 @@ impl Children {
             let entry = self.entries.page.pop_front_if(|entry| entry.name == name);
             let is_mounted = self.mounts.pop_front_if(|mounted| *mounted == name).is_some();
             let Ok(path) = self.directory.join(&name) else {
+                self.passed_over = true;
                 tracing::debug!(directory = %self.directory, ?name, "a name that no path can have is not listed");
                 continue;
             };
@@ -136,7 +144,7 @@ impl Children {
             if !engine.discards.still(&view, &self.directory) {
                 self.entries = Fetched::starting(after);
             } else if view.len() > 0 {
-                let exists = |name: &str| self.directory.join(name).is_ok_and(|path| !view.hides(&path));
+                let exists = |name: &str| !self.directory.join(name).is_ok_and(|path| view.hides(&path));
                 self.entries.page.retain(|entry| exists(&entry.name));
             }
         }

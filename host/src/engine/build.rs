@@ -85,7 +85,10 @@ impl<'a> Build<'a> {
         let mut descent = Descent::new(self.engine, &from.path, way);
         while let Some(child) = descent.next(self.engine).await? {
             self.print.add(&child);
-            let to = child.path.moved(&from.path, self.to).ok_or_else(|| Error::internal("a name is not below its directory"))?;
+            let to = child
+                .path
+                .moved(&from.path, self.to)
+                .ok_or_else(|| Error::internal("a name is not below its directory"))?;
             let to = to.map_err(|error| Error::new(ErrorKind::BadRequest, format!("'{}': {error}", child.path)))?;
             match child.target.attributes.kind {
                 Kind::Special => return Err(special(&child.path)),
@@ -173,7 +176,8 @@ impl Descent {
         while let Some(level) = self.levels.last_mut() {
             let Some(child) = level.next(engine).await? else {
                 if level.passed_over {
-                    let what = "holds a name that no path can have, which would be left behind; change it on the server";
+                    let what =
+                        "holds a name that no path can have, which would be left behind; change it on the server";
                     return Err(refuse(ErrorKind::Unsupported, level.directory(), what));
                 }
                 self.levels.pop();
@@ -207,6 +211,7 @@ impl Fingerprint {
 }
 
 fn is_link(path: &FilePath) -> Error {
-    let what = "is a link to a directory: what it holds belongs to another path, and is neither copied nor moved with it";
+    let what =
+        "is a link to a directory: what it holds belongs to another path, and is neither copied nor moved with it";
     refuse(ErrorKind::Unsupported, path, what)
 }

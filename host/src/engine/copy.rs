@@ -207,3 +207,5 @@ async fn stage_copy(storage: &dyn Storage, from: &str, to: &str) -> Result<Uploa
     stage(storage, written).await.map(Upload::Staged)
 }
 
+#[cfg(test)]
+mod tests;

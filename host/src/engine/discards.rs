@@ -214,3 +214,5 @@ impl Drop for Held<'_> {
     }
 }
 
+#[cfg(test)]
+mod tests;

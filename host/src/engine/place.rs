@@ -200,7 +200,8 @@ impl Target {
     pub(super) fn content(&self) -> Option<Content> {
         let content = self.record.as_ref().and_then(|record| record.content.as_ref());
         // It does as long as they are the same bytes.
-        let content = content.filter(|content| self.attributes.kind == Kind::File && content.etag == self.attributes.etag);
+        let content =
+            content.filter(|content| self.attributes.kind == Kind::File && content.etag == self.attributes.etag);
         content.cloned().map(|content| match content.etag {
             Some(_) => content,
             // A storage without etags cannot tell whether they still are.

@@ -71,7 +71,13 @@ impl Engine {
     }
 
     /// The place that is about to be written, if it may be, with a body of that size.
-    pub(super) async fn admit(&self, who: &Identity, path: &FilePath, size: Option<u64>, options: &PutOptions) -> Result<Place> {
+    pub(super) async fn admit(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        size: Option<u64>,
+        options: &PutOptions,
+    ) -> Result<Place> {
         let place = self.find(path).await?;
         self.permit_put(who, &place, options).await?;
         match size {

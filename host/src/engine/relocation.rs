@@ -147,3 +147,5 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,8 @@ use crate::metadata::{Change, Intent, IntentId};
 use crate::path::FilePath;
 
 /// What is said of a discard that stays for now.
-pub(in crate::engine) const LEFT: &str = "what no longer exists cannot be removed yet: it stays hidden and is tried again";
+pub(in crate::engine) const LEFT: &str =
+    "what no longer exists cannot be removed yet: it stays hidden and is tried again";
 
 /// The pauses between attempts: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

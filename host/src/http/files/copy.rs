@@ -86,7 +86,8 @@ fn bodiless(headers: &HeaderMap, body: &Body) -> Result<()> {
     ];
     match about_a_body.iter().find(|name| headers.contains_key(*name)) {
         Some(name) => {
-            let message = format!("the header '{name}' is about a body, and a copy has none; send the request without it");
+            let message =
+                format!("the header '{name}' is about a body, and a copy has none; send the request without it");
             Err(Problem::bad_request(message))
         }
         None => Ok(()),

@@ -70,11 +70,13 @@ impl Document {
                 return Err(Problem::bad_request("the root directory cannot be moved"));
             }
             if let Some(backend) = backend.filter(|backend| (node.owner)(&destination).as_ref() != Some(backend)) {
-                let message = format!("'{destination}' is not in the backend '{backend}'; give a path that is, or leave one out");
+                let message =
+                    format!("'{destination}' is not in the backend '{backend}'; give a path that is, or leave one out");
                 return Err(Problem::bad_request(message));
             }
             if let Some(other) = self.instance.filter(|instance| instance.as_bytes() != node.id) {
-                let message = format!("'instance': no other node than this one is known here, and '{other}' is not its name");
+                let message =
+                    format!("'instance': no other node than this one is known here, and '{other}' is not its name");
                 return Err(Problem::bad_request(message));
             }
             let (overwrite, create_parents) = (self.overwrite.unwrap_or(false), self.create_parents.unwrap_or(false));
@@ -133,7 +135,9 @@ fn backend(text: &str, node: &Node<'_>) -> Result<FilePath> {
     let path = FilePath::parse(text).map_err(|error| Problem::bad_request(format!("'backend': {error}")))?;
     match (node.owner)(&path).is_some_and(|mount| mount == path) {
         true => Ok(path),
-        false => Err(Problem::bad_request(format!("'backend': nothing is mounted at '{path}'; give the path of a mount"))),
+        false => {
+            Err(Problem::bad_request(format!("'backend': nothing is mounted at '{path}'; give the path of a mount")))
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::Announcement;
 use crate::config::{self, Config, Listen, Origin, Proxy, RateLimit};
-use crate::engine::{Defaults, Engine};
+use crate::engine::{Defaults, Discards, Engine};
 use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::identity::Authentication;
 use crate::locks::Local;
@@ -48,11 +48,12 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     };
     let healed = engine.recover().await.context("cannot heal what a crash left behind")?;
     if healed > 0 {
-        tracing::info!(healed, "finished moves that an earlier run had begun");
+        tracing::info!(healed, "finished or undid moves and copies that an earlier run had begun");
     }
 
+    let clearing_ends = shutdown.begun();
     let app = Arc::new(App {
-        engine,
+        engine: engine.clone(),
         authentication,
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
@@ -67,8 +68,9 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     let limits = Limits { idle_timeout: config.server.idle_timeout, drain_timeout: DRAIN };
     let metrics_server = crate::http::serve(open, crate::http::metrics_service(metrics), shutdown.clone(), limits);
     let server = crate::http::serve(listeners, crate::http::service(app), shutdown, limits);
+    let clearing = engine.clear_abandoned(clearing_ends);
     announcement.say(&bound, &open_bound);
-    tokio::join!(server, metrics_server);
+    tokio::join!(server, metrics_server, clearing);
     metadata.close().await;
     Ok(())
 }
@@ -129,6 +131,7 @@ async fn build(
             root_mode: root.mode,
             umask: config.filesystem.umask,
         },
+        discards: Discards::default(),
         lock_wait: config.locks.wait,
         max_upload: config.server.max_upload,
     };

@@ -9,10 +9,13 @@
 
 mod attributes;
 mod body;
+mod build;
 mod children;
+mod copy;
 mod delete;
 mod digest;
 mod directory;
+mod discards;
 mod failure;
 mod filter;
 mod glob;
@@ -25,9 +28,11 @@ mod put;
 mod read;
 mod ready;
 mod recovery;
+mod relocation;
 mod rename;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod walk;
 
 use std::sync::Arc;
@@ -40,8 +45,10 @@ use crate::path::FilePath;
 use crate::storage::{Kind, Mounts};
 
 pub use attributes::AttributeChange;
+pub use copy::CopyOptions;
 pub use delete::DeleteOptions;
 pub use digest::Digest;
+pub use discards::Discards;
 pub use filter::Filter;
 pub use glob::Glob;
 pub use list::{ListOptions, Listing};
@@ -63,6 +70,8 @@ pub struct Engine {
     pub authorizer: Authorization,
     /// Owners and modes that nobody gave.
     pub defaults: Defaults,
+    /// What is stored and does not exist; [`recover`](Self::recover) fills it.
+    pub discards: Discards,
     /// How long a change waits for a lock.
     pub lock_wait: Duration,
     /// The largest body, in bytes.

@@ -46,6 +46,8 @@ pub struct Content {
     pub content_type: Option<String>,
     /// SHA-256 of the bytes.
     pub sha256: Option<[u8; 32]>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z, where it is not the one that the storage keeps.
+    pub modified: Option<i64>,
 }
 
 /// What is about to happen to a storage and cannot be told from its state afterwards; recorded first, so that a crash in
@@ -58,6 +60,13 @@ pub enum Intent {
         from: FilePath,
         /// To here.
         to: FilePath,
+    },
+    /// What is stored here does not exist, with everything below it, and is to be removed.
+    Discard {
+        /// Here.
+        path: FilePath,
+        /// Only what is below it; what is at the path itself is a directory, and stays.
+        inside: bool,
     },
 }
 

@@ -1,16 +1,18 @@
-//! Changing owner, group and mode.
+//! Changing owner, group, mode and the time of a file.
 //!
-//! They live in the records alone: a storage never learns them.
+//! They live in the records alone: a storage never learns them. A time belongs to the bytes, and holds as long as they do.
 
 use std::sync::Arc;
 
-use super::failure::refuse;
+use super::failure::{refuse, special};
 use super::parents::to_its_end;
+use super::place::Target;
 use super::{Engine, Info, Precondition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Identity};
-use crate::metadata::Change;
+use crate::metadata::{Change, Content};
 use crate::path::FilePath;
+use crate::storage::Kind;
 
 /// What to change; what is none stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,10 +23,12 @@ pub struct AttributeChange {
     pub owner: Option<String>,
     /// Group.
     pub group: Option<String>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z; files only.
+    pub modified: Option<i64>,
 }
 
 impl Engine {
-    /// Changes owner, group or mode of what a path names.
+    /// Changes owner, group, mode or time of what a path names.
     pub async fn change_attributes(
         self: &Arc<Self>,
         who: &Identity,
@@ -53,7 +57,10 @@ impl Engine {
                 return Err(refuse(ErrorKind::PermissionDenied, &path, &what));
             }
             engine.check(&place, &precondition)?;
-            let AttributeChange { mode, owner, group } = change;
+            let AttributeChange { mode, owner, group, modified } = change;
+            if modified.is_some() {
+                record.content = Some(Content { modified, ..dated(&path, target)? });
+            }
             record.mode = mode.unwrap_or(record.mode);
             record.owner = owner.unwrap_or(record.owner);
             record.group = group.unwrap_or(record.group);
@@ -64,6 +71,20 @@ impl Engine {
     }
 }
 
+/// What is known of the bytes of what can have a time of its own.
+fn dated(path: &FilePath, target: &Target) -> Result<Content> {
+    let etag = target.attributes.etag.clone();
+    let what = match target.attributes.kind {
+        Kind::File if etag.is_some() => {
+            return Ok(Content { etag, ..target.content().unwrap_or_default() });
+        }
+        Kind::File => "keeps the time that its storage gives it, which cannot tell one version from another",
+        Kind::Directory => "is a directory, and its time is that of the last change of its names; set times of files",
+        Kind::Special => return Err(special(path)),
+    };
+    Err(refuse(ErrorKind::Unsupported, path, what))
+}
+
 impl AttributeChange {
     fn validate(&self) -> Result<()> {
         let bad = |message: String| Err(Error::new(ErrorKind::BadRequest, message));
@@ -72,7 +93,7 @@ impl AttributeChange {
             Self { mode: Some(mode), .. } if *mode > 0o7777 => bad(format!("the mode {mode:o} is above 7777")),
             Self { owner: Some(owner), .. } if !is_name(owner) => bad("the owner is not a name".into()),
             Self { group: Some(group), .. } if !is_name(group) => bad("the group is not a name".into()),
-            Self { mode: None, owner: None, group: None } => bad("nothing to change was given".into()),
+            Self { mode: None, owner: None, group: None, modified: None } => bad("nothing to change was given".into()),
             _ => Ok(()),
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Children {
     entries: Fetched<Entry>,
     records: Fetched<Record>,
     mounts: VecDeque<String>,
+    /// Something was passed over because no path can have its name.
+    pub(super) passed_over: bool,
 }
 
 impl Child {
@@ -63,7 +65,12 @@ impl Children {
         let names = engine.mounts.names_in(&directory).into_iter();
         let mounts = names.filter(|name| after.as_deref().is_none_or(|after| *name > after)).map(Into::into).collect();
         let (entries, records) = (Fetched::starting(after.clone()), Fetched::starting(after));
-        Self { directory, page, entries, records, mounts }
+        Self { directory, page, entries, records, mounts, passed_over: false }
+    }
+
+    /// Where they are.
+    pub(super) fn directory(&self) -> &FilePath {
+        &self.directory
     }
 
     /// The next one.
@@ -85,6 +92,7 @@ impl Children {
             let entry = self.entries.page.pop_front_if(|entry| entry.name == name);
             let is_mounted = self.mounts.pop_front_if(|mounted| *mounted == name).is_some();
             let Ok(path) = self.directory.join(&name) else {
+                self.passed_over = true;
                 tracing::debug!(directory = %self.directory, ?name, "a name that no path can have is not listed");
                 continue;
             };
@@ -128,10 +136,22 @@ impl Children {
         attributes.filter(|attributes| attributes.kind == Kind::Directory).unwrap_or_else(bare_directory)
     }
 
+    /// Fetches until there is something that exists, or nothing at all; each page is of one moment.
     async fn fetch_entries(&mut self, engine: &Engine) -> Result<()> {
-        if !self.entries.is_due() {
-            return Ok(());
+        while self.entries.is_due() {
+            let (view, after) = (engine.discards.view(), self.entries.after.clone());
+            self.fetch_entries_once(engine).await?;
+            if !engine.discards.still(&view, &self.directory) {
+                self.entries = Fetched::starting(after);
+            } else if view.len() > 0 {
+                let exists = |name: &str| !self.directory.join(name).is_ok_and(|path| view.hides(&path));
+                self.entries.page.retain(|entry| exists(&entry.name));
+            }
         }
+        Ok(())
+    }
+
+    async fn fetch_entries_once(&mut self, engine: &Engine) -> Result<()> {
         let Some((mount, rest)) = engine.mounts.owner(&self.directory) else {
             self.entries.more = false;
             return Ok(());
@@ -152,13 +172,17 @@ impl Children {
     }
 
     async fn fetch_records(&mut self, engine: &Engine) -> Result<()> {
-        if !self.records.is_due() {
-            return Ok(());
+        while self.records.is_due() {
+            let (view, after) = (engine.discards.view(), self.records.after.clone());
+            let mut records = engine.metadata.children(&self.directory, after.as_deref(), self.page).await?;
+            if !engine.discards.still(&view, &self.directory) {
+                continue;
+            }
+            let last = records.last().map(|record| record.path.name().to_owned());
+            let more = records.len() >= self.page as usize;
+            records.retain(|record| !view.hides(&record.path));
+            self.records.took(records, last, more);
         }
-        let records = engine.metadata.children(&self.directory, self.records.after.as_deref(), self.page).await?;
-        let last = records.last().map(|record| record.path.name().to_owned());
-        let more = records.len() >= self.page as usize;
-        self.records.took(records, last, more);
         Ok(())
     }
 }

@@ -132,8 +132,11 @@ impl Engine {
             return Ok(false);
         }
         let (storage, rest) = self.backend(path)?;
-        match storage.list(rest, None, 1).await {
-            Ok(page) if !page.entries.is_empty() => return Ok(false),
+        let view = self.discards.view();
+        let exists = |name: &str| !path.join(name).is_ok_and(|path| view.hides(&path));
+        // What does not exist is no obstacle, and there can be no more of it than that.
+        match storage.list(rest, None, 1 + view.len() as u32).await {
+            Ok(page) if page.entries.iter().any(|entry| exists(&entry.name)) => return Ok(false),
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(about(path, error)),
             _ => {}
         }
@@ -143,7 +146,7 @@ impl Engine {
         let mut after: Option<String> = None;
         loop {
             let records = self.metadata.children(path, after.as_deref(), PAGE).await?;
-            if records.iter().any(|record| record.content.is_none()) {
+            if records.iter().any(|record| record.content.is_none() && exists(record.path.name())) {
                 return Ok(false);
             }
             match records.last() {

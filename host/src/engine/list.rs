@@ -9,6 +9,8 @@ use crate::path::FilePath;
 
 /// The most entries that are looked at for one page: where few are wanted, a page may hold none and still have a next.
 const MAX_SEEN: usize = 10_000;
+/// How often a page is made while one move after the other is finished in it.
+const ATTEMPTS: usize = 16;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +46,21 @@ impl ListOptions {
 }
 
 impl Engine {
-    /// A page of what is in a directory.
+    /// A page of what is in a directory. If a move is finished meanwhile, the page is made again, because it could show
+    /// both of its names or neither.
     pub async fn list(self: &Arc<Self>, who: &Identity, path: &FilePath, options: ListOptions) -> Result<Listing> {
+        let mut attempts = 0;
+        loop {
+            let view = self.discards.view();
+            let listing = self.list_once(who, path, &options).await;
+            attempts += 1;
+            if attempts == ATTEMPTS || self.discards.still(&view, path) {
+                return listing;
+            }
+        }
+    }
+
+    async fn list_once(self: &Arc<Self>, who: &Identity, path: &FilePath, options: &ListOptions) -> Result<Listing> {
         let (directory, mut walk) = self.walk(who, path, options.depth(), options.after.as_ref()).await?;
         let (mut items, mut last, limit): (Vec<Info>, Option<FilePath>, usize) = (vec![], None, options.limit.max(1));
         let mut seen = 0;

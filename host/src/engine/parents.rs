@@ -43,8 +43,12 @@ impl Engine {
         Patience(Instant::now() + self.lock_wait)
     }
 
+    /// Locks paths. What was abandoned at any of them or below it is cleared away first, so that nothing new is ever put
+    /// where something old is still to be removed.
     pub(super) async fn lock(&self, paths: &[FilePath], patience: &Patience) -> Result<Guard> {
-        self.locks.acquire(paths, patience.left()).await
+        let guard = self.locks.acquire(paths, patience.left()).await?;
+        self.clear_within(paths).await?;
+        Ok(guard)
     }
 
     /// Locks a path whose parents exist, making those that do not; `made` learns which, also when this fails. Whoever

@@ -88,6 +88,9 @@ impl Engine {
 
     /// A directory as the permission model sees it; its storage is asked only where there is no record.
     async fn directory_node(&self, path: &FilePath) -> Result<Option<Node>> {
+        if self.discards.view().hides(path) {
+            return Ok(None);
+        }
         let record = self.metadata.get(path).await?.filter(|record| record.content.is_none());
         if record.is_some() || path.is_root() {
             return Ok(Some(self.node(path, Kind::Directory, record.as_deref(), None)));
@@ -99,6 +102,16 @@ impl Engine {
 
     /// What exists at a path, whoever makes it exist.
     async fn look(&self, path: &FilePath, record: Option<&Record>) -> Result<Option<Seen>> {
+        loop {
+            let view = self.discards.view();
+            let seen = if view.hides(path) { None } else { self.look_once(path, record).await? };
+            if self.discards.still(&view, path) {
+                return Ok(seen);
+            }
+        }
+    }
+
+    async fn look_once(&self, path: &FilePath, record: Option<&Record>) -> Result<Option<Seen>> {
         let mounted = path.is_root() || self.mounts.any_within(path);
         let (mut stored, mut recorded) = (None, false);
         if let Some((mount, rest)) = self.mounts.owner(path) {
@@ -114,7 +127,7 @@ impl Engine {
         })
     }
 
-    /// What the storage of a path has there, whatever mounts and records say.
+    /// What the storage of a path has there, whatever mounts, records and discards say.
     pub(super) async fn stored(&self, path: &FilePath) -> Result<Option<Attributes>> {
         match self.mounts.owner(path) {
             Some((mount, rest)) => if_any(mount.storage.stat(rest).await),
@@ -183,27 +196,36 @@ impl Target {
         self.record.as_deref().cloned().unwrap_or_else(adopted)
     }
 
+    /// What is recorded of the bytes, as far as it holds.
+    pub(super) fn content(&self) -> Option<Content> {
+        let content = self.record.as_ref().and_then(|record| record.content.as_ref());
+        // It does as long as they are the same bytes.
+        let content =
+            content.filter(|content| self.attributes.kind == Kind::File && content.etag == self.attributes.etag);
+        content.cloned().map(|content| match content.etag {
+            Some(_) => content,
+            // A storage without etags cannot tell whether they still are.
+            None => Content { content_type: content.content_type, ..Content::default() },
+        })
+    }
+
     /// All that is known of this.
     pub(super) fn info(&self, path: &FilePath) -> Info {
-        let Self { attributes, record, node } = self;
+        let Self { attributes, node, .. } = self;
         let is_file = attributes.kind == Kind::File;
-        // What was recorded of the bytes holds only as long as they are the same bytes.
-        let content = record.as_ref().and_then(|record| record.content.as_ref());
-        let content = content.filter(|content| is_file && content.etag == attributes.etag);
-        let content_type = content.and_then(|content| content.content_type.clone());
-        let content_type = content_type.or_else(|| attributes.content_type.clone()).or_else(|| guess(path));
+        let content = self.content().unwrap_or_default();
+        let content_type = content.content_type.or_else(|| attributes.content_type.clone()).or_else(|| guess(path));
         Info {
             path: path.clone(),
             kind: attributes.kind,
             size: if is_file { attributes.size } else { 0 },
             etag: attributes.etag.clone(),
-            modified: attributes.modified,
+            modified: content.modified.or(attributes.modified),
             mode: node.mode,
             owner: node.owner.clone(),
             group: node.group.clone(),
             content_type: content_type.filter(|_| is_file),
-            // A storage without etags cannot tell whether the bytes are still the same.
-            sha256: content.filter(|content| content.etag.is_some()).and_then(|content| content.sha256),
+            sha256: content.sha256,
         }
     }
 }

@@ -4,13 +4,14 @@
 
 use std::ops::Range;
 
-use super::failure::{about, raced, special};
+use super::failure::{about, raced, refuse, special};
+use super::place::Target;
 use super::{Engine, Info};
 use crate::error::{ErrorKind, Result};
 use crate::identity::{Action, Identity, Question};
 use crate::path::FilePath;
 use crate::source::Source;
-use crate::storage::{ByteRange, Condition, Kind};
+use crate::storage::{Attributes, ByteRange, Condition, Kind, Storage};
 
 /// What a path turned out to be.
 pub enum Opened {
@@ -28,23 +29,30 @@ pub enum Opened {
 impl Engine {
     /// Opens what a path names, whole.
     pub async fn open(&self, who: &Identity, path: &FilePath) -> Result<Opened> {
+        Ok(match self.open_object(who, path).await? {
+            (target, Some(source)) => Opened::File { info: target.info(path), source },
+            (target, None) => Opened::Directory(target.info(path)),
+        })
+    }
+
+    /// Opens what a path names, and answers it with its bytes; a directory has none.
+    pub(super) async fn open_object(&self, who: &Identity, path: &FilePath) -> Result<(Target, Option<Source>)> {
         // The quick way for what is there: one read, one question. Whatever is not a file is looked at with care.
-        if let Some((info, source)) = self.open_file(who, path, None, Condition::Always).await? {
-            return Ok(Opened::File { info, source });
+        if let Some((target, source)) = self.open_file(who, path, None, Condition::Always).await? {
+            return Ok((target, Some(source)));
         }
-        let place = self.find(path).await?;
-        let target = self.permit(who, &place, Action::Read).await?;
-        let info = target.info(path);
-        match info.kind {
-            Kind::Directory => Ok(Opened::Directory(info)),
+        let mut place = self.find(path).await?;
+        self.permit(who, &place, Action::Read).await?;
+        let Some(target) = place.target.take() else { return Err(place.absence()) };
+        match target.attributes.kind {
+            Kind::Directory => Ok((target, None)),
             Kind::Special => Err(special(path)),
             Kind::File => {
                 // It was not there a moment ago, or its storage cannot open it.
                 let (storage, rest) = self.backend(path)?;
-                let read = storage.read(rest, None, Condition::Always).await;
+                let read = self.read_visible(path, &*storage, rest, None, Condition::Always).await;
                 let (attributes, source) = read.map_err(|error| about(path, error))?;
-                let info = self.target(path, attributes, target.record.clone()).info(path);
-                Ok(Opened::File { info, source })
+                Ok((self.target(path, attributes, target.record), Some(source)))
             }
         }
     }
@@ -57,7 +65,7 @@ impl Engine {
         // Not every storage has etags, and not every component looks at conditions.
         let same = |info: &Info| info.size == whole.size && info.etag == whole.etag && info.modified == whole.modified;
         match self.open_file(who, &whole.path, Some(range), condition).await? {
-            Some((info, source)) if same(&info) => Ok(source),
+            Some((target, source)) if same(&target.info(&whole.path)) => Ok(source),
             _ => Err(raced(&whole.path)),
         }
     }
@@ -76,14 +84,14 @@ impl Engine {
         path: &FilePath,
         range: Option<ByteRange>,
         condition: Condition,
-    ) -> Result<Option<(Info, Source)>> {
+    ) -> Result<Option<(Target, Source)>> {
         let Some((mount, rest)) = self.mounts.owner(path) else { return Ok(None) };
         if self.mounts.any_within(path) {
             return Ok(None);
         }
         let Some(ancestors) = self.way_to(path).await? else { return Ok(None) };
         let record = self.metadata.get(path).await?;
-        let (attributes, source) = match mount.storage.read(rest, range, condition).await {
+        let (attributes, source) = match self.read_visible(path, &*mount.storage, rest, range, condition).await {
             Ok(opened) => opened,
             // A backend that is down is down for the closer look as well.
             Err(error) if error.kind().is_retryable() => return Err(error),
@@ -94,7 +102,28 @@ impl Engine {
         let node = Some(target.node.clone());
         let question = Question { action: Action::Read, path: path.to_string(), target: node, ancestors };
         self.authorizer.require(who, &[question]).await?;
-        Ok(Some((target.info(path), source)))
+        Ok(Some((target, source)))
+    }
+
+    /// Opens an object, unless it does not exist although it is stored.
+    async fn read_visible(
+        &self,
+        path: &FilePath,
+        storage: &dyn Storage,
+        rest: &str,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<(Attributes, Source)> {
+        loop {
+            let view = self.discards.view();
+            let read = match view.hides(path) {
+                true => Err(refuse(ErrorKind::NotFound, path, "does not exist")),
+                false => storage.read(rest, range, condition.clone()).await,
+            };
+            if self.discards.still(&view, path) {
+                return read;
+            }
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a crash leaves between storage and metadata, healed.
 //!
-//! The storage is the truth: if it moved something, the records follow; if it did not, they stay.
+//! The storage is the truth: if it moved something, the records follow; if it did not, they stay. What was being built or
+//! was to be removed is removed.
 
 use super::Engine;
+use super::discards::{Discard, LEFT};
 use crate::error::Result;
 use crate::metadata::{Change, Intent, IntentId};
 use crate::path::FilePath;
@@ -11,11 +13,28 @@ impl Engine {
     /// Heals everything that was begun and not ended; answers how much. What cannot be healed now, because its storage
     /// does not answer, stays for the next time.
     pub async fn recover(&self) -> Result<usize> {
-        let mut healed = 0;
-        for (id, Intent::Rename { from, to }) in self.metadata.intents().await? {
+        let (mut healed, mut discards) = (0, Vec::new());
+        let (mut moves, mut begun) = (Vec::new(), self.metadata.intents().await?);
+        for (id, intent) in begun.drain(..) {
+            match intent {
+                Intent::Rename { from, to } => moves.push((id, from, to)),
+                Intent::Discard { path, inside } => {
+                    // Hidden before anything else happens, and until it is gone.
+                    self.discards.put(Discard { id, path: path.clone(), inside, abandoned: true });
+                    discards.push(path);
+                }
+            }
+        }
+        for (id, from, to) in moves {
             match self.heal(id, &from, &to, false).await {
                 Ok(()) => healed += 1,
                 Err(error) => tracing::warn!(%from, %to, %error, "an interrupted move cannot be healed yet"),
+            }
+        }
+        for path in discards {
+            match self.clear_left(&path).await {
+                Ok(()) => healed += 1,
+                Err(error) => tracing::warn!(%path, %error, "{LEFT}"),
             }
         }
         Ok(healed)

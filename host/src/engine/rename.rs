@@ -1,7 +1,7 @@
 //! Moving a file, or a directory with everything below it, in one step.
 //!
 //! A move cannot be told from its outcome once records and objects disagree, so it is recorded as an intent before the
-//! storage is asked; `recovery` heals what a crash leaves. Within one storage only: a move never becomes a copy.
+//! storage is asked; `recovery` heals what a crash leaves. What no storage can move in one step is relocated.
 
 use std::sync::Arc;
 
@@ -86,22 +86,12 @@ impl Engine {
                 self.authorizer.require(who, &questions).await?;
             }
         }
-        let same_mount = match (self.mounts.owner(&from.path), self.mounts.owner(&to.path)) {
-            (Some((one, _)), Some((other, _))) => one.path == other.path,
-            _ => false,
-        };
         if self.mounts.any_within(&to.path) {
             return Err(mounted(&to.path, "replaced"));
         }
-        let (storage, _) = self.backend(&to.path)?;
-        if !same_mount {
-            let what =
-                format!("is in another storage than '{}', and moves across storages are not supported", from.path);
-            return Err(refuse(ErrorKind::Unsupported, &to.path, &what));
-        }
-        if !storage.abilities().rename {
-            let what = format!("cannot be moved: its storage '{}' does not rename", storage.name());
-            return Err(refuse(ErrorKind::Unsupported, &from.path, &what));
+        self.backend(&to.path)?;
+        if self.is_relocation(&from.path, &to.path)? {
+            self.permit_relocation(from, to).await?;
         }
         self.check_replacement(from, to).await
     }
@@ -140,7 +130,10 @@ impl Engine {
         let from = self.find(path).await?;
         self.permit_move(who, &from, &options.precondition).await?;
         self.permit_arrival(who, &from, &to, options).await?;
-        self.carry_out(&from, &to, options).await
+        match self.is_relocation(&from.path, &to.path)? {
+            true => self.relocate(&from, &to).await,
+            false => self.carry_out(&from, &to, options).await,
+        }
     }
 
     async fn carry_out(&self, from: &Place, to: &Place, options: &RenameOptions) -> Result<()> {

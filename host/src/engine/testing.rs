@@ -2,6 +2,7 @@
 
 mod index;
 mod memory;
+mod steps;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::storage::{Abilities, Mount, Mounts};
 
 pub(super) use index::Index;
 pub(super) use memory::Memory;
+pub(super) use steps::{Fault, Steps};
 
 /// As `localfs`: conditions, and writes that are carried.
 pub(super) fn folder() -> Abilities {
@@ -30,9 +32,19 @@ pub(super) fn plain() -> Abilities {
     Abilities { write: true, directories: true, rename: true, ..Abilities::default() }
 }
 
+/// The same, and copies by itself.
+pub(super) fn copier() -> Abilities {
+    Abilities { copy: true, ..plain() }
+}
+
 /// As S3: directories are prefixes.
 pub(super) fn bucket() -> Abilities {
     Abilities { write: true, carried_write: true, implicit_directories: true, ..Abilities::default() }
+}
+
+/// The same, and copies by itself.
+pub(super) fn copying_bucket() -> Abilities {
+    Abilities { copy: true, ..bucket() }
 }
 
 /// A filesystem whose parts a test can look into.
@@ -42,6 +54,10 @@ pub(super) struct World {
     pub(super) disk: Memory,
     pub(super) index: Arc<Index>,
     pub(super) locks: Arc<Simple>,
+    /// Every step of the storages and of the index.
+    pub(super) steps: Steps,
+    mounts: Vec<Mount>,
+    memories: Vec<(FilePath, Memory)>,
 }
 
 impl World {
@@ -50,24 +66,51 @@ impl World {
     }
 
     pub(super) fn with(abilities: Abilities, others: Vec<(&str, Memory)>) -> Self {
-        let (disk, index, locks) = (Memory::new("disk", abilities), Arc::new(Index::default()), Arc::default());
-        let mount = |(at, storage): (&str, Memory)| Mount { path: path(at), storage: Arc::new(storage) };
-        let mounts = std::iter::once(("/", disk.clone())).chain(others).map(mount).collect();
-        Self::of(mounts, disk, index, locks)
+        let (disk, steps) = (Memory::new("disk", abilities), Steps::new());
+        let (index, locks) = (Arc::new(Index::new(&steps)), Arc::default());
+        let mount = |(at, storage): (&str, Memory)| {
+            storage.join(&steps);
+            Mount { path: path(at), storage: Arc::new(storage) }
+        };
+        let all: Vec<_> = std::iter::once(("/", disk.clone())).chain(others).collect();
+        let memories = all.iter().map(|(at, memory)| (path(at), memory.clone())).collect();
+        let mounts = all.into_iter().map(mount).collect();
+        Self { memories, ..Self::of(mounts, disk, index, locks, steps) }
     }
 
-    pub(super) fn of(mounts: Vec<Mount>, disk: Memory, index: Arc<Index>, locks: Arc<Simple>) -> Self {
+    /// Another storage at `/far`, where everyone may create as in `/`.
+    pub(super) async fn with_far(abilities: Abilities, far: Memory) -> Self {
+        let world = Self::with(abilities, vec![("/far", far)]);
+        world.chmod(&admin(), "/far", 0o1777).await;
+        world
+    }
+
+    /// Any mounts, one of which is `disk`.
+    pub(super) fn on(mounts: Vec<Mount>, disk: Memory) -> Self {
+        let steps = Steps::new();
+        Self::of(mounts, disk, Arc::new(Index::new(&steps)), Arc::default(), steps)
+    }
+
+    /// The same storages and index after the process died: nothing that it held in memory.
+    pub(super) fn restarted(&self) -> Self {
+        self.steps.fail(None);
+        let (disk, index, steps) = (self.disk.clone(), self.index.clone(), self.steps.clone());
+        Self { memories: self.memories.clone(), ..Self::of(self.mounts.clone(), disk, index, Arc::default(), steps) }
+    }
+
+    fn of(mounts: Vec<Mount>, disk: Memory, index: Arc<Index>, locks: Arc<Simple>, steps: Steps) -> Self {
         let root = || "root".to_owned();
         let engine = Engine {
-            mounts: Mounts::new(mounts),
+            mounts: Mounts::new(mounts.clone()),
             metadata: index.clone(),
             locks: locks.clone(),
             authorizer: Authorization::new(Arc::new(Posix)),
             defaults: Defaults { owner: root(), group: root(), root_mode: 0o1777, umask: 0o022 },
+            discards: Default::default(),
             lock_wait: Duration::from_millis(200),
             max_upload: 1000,
         };
-        Self { engine: Arc::new(engine), disk, index, locks }
+        Self { engine: Arc::new(engine), disk, index, locks, steps, mounts, memories: Vec::new() }
     }
 
     pub(super) async fn put(&self, who: &Identity, at: &str, body: &str) -> Result<Stored> {
@@ -97,6 +140,11 @@ impl World {
         self.engine.rename(who, &path(from), move_to(to)).await
     }
 
+    pub(super) async fn copy(&self, who: &Identity, from: &str, to: &str, overwrite: bool) -> Result<Stored> {
+        let options = super::CopyOptions { overwrite, ..Default::default() };
+        self.engine.copy(who, &path(from), &path(to), options).await
+    }
+
     pub(super) async fn get(&self, who: &Identity, at: &str) -> Result<String> {
         match self.engine.open(who, &path(at)).await? {
             Opened::Directory(info) => panic!("{} is a directory", info.path),
@@ -115,6 +163,15 @@ impl World {
     pub(super) async fn list(&self, who: &Identity, at: &str, options: ListOptions) -> Result<Vec<String>> {
         let listing = self.engine.list(who, &path(at), options).await?;
         Ok(listing.items.iter().map(|info| info.path.as_str()[1..].to_owned()).collect())
+    }
+
+    /// The storage of a path, and the path within it.
+    pub(super) fn storage_of(&self, at: &str) -> (Memory, String) {
+        let (mount, rest) = (self.memories.iter().filter(|(mount, _)| path(at).is_within(mount)))
+            .max_by_key(|(mount, _)| mount.depth())
+            .map(|(mount, memory)| (memory.clone(), path(at).below(mount).unwrap_or_default().to_owned()))
+            .expect("mounted");
+        (mount, rest)
     }
 
     /// Nothing is held, and nothing was begun that did not end.

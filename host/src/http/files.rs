@@ -1,5 +1,6 @@
 //! `/v1/files/{path}`: one file or directory.
 
+mod copy;
 mod delete;
 mod get;
 mod patch;

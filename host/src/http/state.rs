@@ -11,8 +11,8 @@ use crate::shutdown::Shutdown;
 use http::HeaderValue;
 
 pub(super) use crate::engine::{
-    AttributeChange, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob, Info, ListOptions, Opened, Outcome,
-    Precondition, PutOptions, RenameOptions, Stored, Walk,
+    AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob, Info, ListOptions,
+    Opened, Outcome, Precondition, PutOptions, RenameOptions, Stored, Walk,
 };
 pub(super) use crate::identity::Authentication;
 pub(super) use crate::telemetry::Metrics;

@@ -36,6 +36,7 @@ macro_rules! metadata_suite {
             lists_children_page_by_page
             lists_only_direct_children
             keeps_intents_in_order
+            one_intent_becomes_another_in_one_step
             carries_out_all_or_nothing
             one_refusal_does_not_fail_the_others
             counts_revisions_up

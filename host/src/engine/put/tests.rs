@@ -9,7 +9,10 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::engine::testing::*;
 use crate::engine::{Etags, Precondition};
+use crate::error::Error;
 use crate::locks::Locks;
+use crate::metadata::Content;
+use crate::storage::Storage;
 
 fn worlds() -> [World; 3] {
     [folder(), plain(), bucket()].map(World::new)

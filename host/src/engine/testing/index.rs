@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::path;
+use super::steps::{Steps, Verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::{Change, Intent, IntentId, Metadata, Record};
 use crate::path::FilePath;
 
-#[derive(Default)]
 pub(in super::super) struct Index {
     state: Mutex<State>,
+    steps: Steps,
     /// Every change fails.
     pub(in super::super) broken: AtomicBool,
 }
@@ -26,6 +27,10 @@ struct State {
 }
 
 impl Index {
+    pub(in super::super) fn new(steps: &Steps) -> Self {
+        Self { state: Mutex::default(), steps: steps.clone(), broken: AtomicBool::new(false) }
+    }
+
     pub(in super::super) fn record(&self, at: &str) -> Option<Record> {
         self.state().records.get(&path(at)).cloned()
     }
@@ -47,10 +52,12 @@ impl Index {
 #[async_trait]
 impl Metadata for Index {
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
+        self.steps.take().await?;
         Ok(self.state().records.get(path).cloned().map(Arc::new))
     }
 
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
+        self.steps.take().await?;
         let state = self.state();
         let of_directory = state.records.values().filter(|record| record.path.parent().as_ref() == Some(directory));
         let mut records: Vec<Record> =
@@ -63,6 +70,7 @@ impl Metadata for Index {
         if self.broken.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::BackendUnavailable, "the index is broken"));
         }
+        let verdict = self.steps.take().await?;
         let mut state = self.state();
         for change in changes {
             state.revision += 1;
@@ -89,10 +97,14 @@ impl Metadata for Index {
                 Change::End(id) => state.intents.retain(|(one, _)| *one != id),
             }
         }
-        Ok(())
+        match verdict {
+            Verdict::Go => Ok(()),
+            Verdict::Unanswered => Err(Error::new(ErrorKind::BackendTimeout, "the answer was lost")),
+        }
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
+        self.steps.take().await?;
         Ok(self.state().intents.clone())
     }
 

@@ -1,11 +1,12 @@
 //! A storage in memory with the semantics of the contract, whatever its declared abilities.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
+use super::steps::Steps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 use crate::storage::{
@@ -21,6 +22,7 @@ struct Inner {
     name: &'static str,
     abilities: Abilities,
     state: Mutex<State>,
+    steps: OnceLock<Steps>,
 }
 
 #[derive(Default)]
@@ -32,6 +34,7 @@ struct State {
     /// What was asked of it, as `stat a/b`.
     asked: Vec<String>,
     failure: Option<ErrorKind>,
+    keeps: bool,
 }
 
 #[derive(Clone)]
@@ -45,7 +48,12 @@ struct Object {
 
 impl Memory {
     pub(in super::super) fn new(name: &'static str, abilities: Abilities) -> Self {
-        Self(Arc::new(Inner { name, abilities, state: Mutex::default() }))
+        Self(Arc::new(Inner { name, abilities, state: Mutex::default(), steps: OnceLock::new() }))
+    }
+
+    /// From now on it takes its steps together with others.
+    pub(super) fn join(&self, steps: &Steps) {
+        let _ = self.0.steps.set(steps.clone());
     }
 
     /// Puts a file there as another program would; its directories too.
@@ -88,6 +96,11 @@ impl Memory {
         std::mem::take(&mut self.state().asked)
     }
 
+    /// Whether it refuses to remove anything.
+    pub(in super::super) fn keep(&self, keeps: bool) {
+        self.state().keeps = keeps;
+    }
+
     /// Every question fails from now on.
     pub(in super::super) fn fail(&self, kind: ErrorKind) {
         self.state().failure = Some(kind);
@@ -112,11 +125,16 @@ impl Memory {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask(&self, what: &str, path: &str) -> Result<()> {
+    async fn ask(&self, what: &str, path: &str) -> Result<()> {
+        let steps = self.0.steps.get().cloned();
+        if let Some(steps) = steps {
+            steps.take().await?;
+        }
         let mut state = self.state();
         state.asked.push(format!("{what} {path}"));
         match state.failure {
             Some(kind) => Err(error(kind)),
+            None if state.keeps && what.starts_with("remove") => Err(error(ErrorKind::BackendUnavailable)),
             None => Ok(()),
         }
     }
@@ -194,12 +212,12 @@ impl Storage for Memory {
     }
 
     async fn stat(&self, path: &str) -> Result<Attributes> {
-        self.ask("stat", path)?;
+        self.ask("stat", path).await?;
         self.object(path).map(|object| attributes(&object))
     }
 
     async fn read(&self, path: &str, range: Option<ByteRange>, _: Condition) -> Result<(Attributes, Source)> {
-        self.ask("read", path)?;
+        self.ask("read", path).await?;
         let object = self.object(path)?;
         match object.kind {
             Kind::Directory => Err(error(ErrorKind::IsADirectory)),
@@ -213,7 +231,7 @@ impl Storage for Memory {
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
-        self.ask("list", path)?;
+        self.ask("list", path).await?;
         if self.object(path)?.kind != Kind::Directory {
             return Err(error(ErrorKind::NotADirectory));
         }
@@ -233,7 +251,7 @@ impl Storage for Memory {
     }
 
     async fn write(&self, path: &str, mut body: Source, options: WriteOptions) -> Result<Written> {
-        self.ask("write", path)?;
+        self.ask("write", path).await?;
         let mode = options.mode.unwrap_or(0o644);
         if self.0.abilities.carried_write {
             return Ok(Written::Carried(Box::new(Carried { memory: self.clone(), path: path.into(), body, mode })));
@@ -245,7 +263,7 @@ impl Storage for Memory {
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
-        self.ask("remove", path)?;
+        self.ask("remove", path).await?;
         self.before();
         self.check(path, &condition)?;
         self.object(path)?;
@@ -254,7 +272,7 @@ impl Storage for Memory {
     }
 
     async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
-        self.ask("make", path)?;
+        self.ask("make", path).await?;
         self.before();
         self.parent_exists(path)?;
         self.check(path, &Condition::Absent)?;
@@ -263,7 +281,10 @@ impl Storage for Memory {
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {
-        self.ask("remove_directory", path)?;
+        self.ask("remove_directory", path).await?;
+        if self.0.abilities.implicit_directories {
+            return Err(error(ErrorKind::Unsupported));
+        }
         let object = self.object(path)?;
         if object.kind != Kind::Directory || object.link {
             return Err(error(ErrorKind::NotADirectory));
@@ -276,8 +297,21 @@ impl Storage for Memory {
         Ok(())
     }
 
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
+        self.ask("copy", from).await?;
+        let object = self.object(from)?;
+        if object.kind != Kind::File {
+            return Err(error(ErrorKind::IsADirectory));
+        }
+        let (mode, body) = (object.mode, Source::from_bytes(object.bytes.clone()));
+        if self.0.abilities.carried_write {
+            return Ok(Written::Carried(Box::new(Carried { memory: self.clone(), path: to.into(), body, mode })));
+        }
+        Ok(Written::Done(self.store(to, &object.bytes, mode, &condition)?))
+    }
+
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
-        self.ask("rename", from)?;
+        self.ask("rename", from).await?;
         self.before();
         self.object(from)?;
         self.parent_exists(to)?;
@@ -328,6 +362,9 @@ struct Ready {
 impl Staged for Ready {
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
         let Ready { carried: Carried { memory, path, mode, .. }, bytes } = *self;
-        Box::pin(async move { memory.store(&path, &bytes, mode, &condition) })
+        Box::pin(async move {
+            memory.ask("publish", &path).await?;
+            memory.store(&path, &bytes, mode, &condition)
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! `POST`: create a file that is not there yet, or, with a slash at the end, a directory.
+//! `POST`: create a file that is not there yet, or, with a slash at the end, a directory, or a copy of either.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use http::Uri;
 use http::header::HeaderMap;
 use http_body::Body as _;
 
+use super::copy::Original;
 use super::upload;
 use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::precondition;
 use crate::http::problem::{Problem, Result};
-use crate::http::query::Query;
 use crate::http::state::App;
 use crate::http::target::Target;
 
@@ -27,7 +27,9 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    Query::none(&uri)?;
+    if let Some(original) = Original::of(&uri)? {
+        return original.copy(&app, &who, &target, &headers, body, false).await;
+    }
     if !target.trailing_slash && !target.path.is_root() {
         return upload::store(&app, &who, &target.path, &headers, body, true).await;
     }

@@ -1,4 +1,4 @@
-//! `PUT`: create or replace a file.
+//! `PUT`: create or replace a file, by a body or by a copy; a directory, too, by a copy.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use axum::response::Response;
 use http::Uri;
 use http::header::{CONTENT_DISPOSITION, HeaderMap};
 
+use super::copy::Original;
 use super::upload;
 use crate::http::caller::Caller;
 use crate::http::disposition;
 use crate::http::problem::{Problem, Result};
-use crate::http::query::Query;
 use crate::http::state::App;
 use crate::http::target::Target;
 use crate::path::FilePath;
@@ -26,7 +26,9 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    Query::none(&uri)?;
+    if let Some(original) = Original::of(&uri)? {
+        return original.copy(&app, &who, &target, &headers, body, true).await;
+    }
     let path = path(&target, &headers)?;
     upload::store(&app, &who, &path, &headers, body, false).await
 }

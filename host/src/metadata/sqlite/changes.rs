@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::row::RENAME;
+use super::row::{DISCARD, DISCARD_INSIDE, RENAME};
 use crate::error::{Error, ErrorKind};
 use crate::metadata::{Change, Intent, IntentId, Record};
 use crate::path::{FilePath, MAX_PATH, PathError};
@@ -61,8 +61,8 @@ pub(super) fn depth(path: &FilePath) -> i64 {
 async fn put(connection: &mut SqliteConnection, record: &Record, revision: i64) -> Result<(), sqlx::Error> {
     let content = record.content.as_ref();
     let put = "REPLACE INTO records \
-        (path, depth, owner, \"group\", mode, has_content, etag, content_type, sha256, revision) \
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (path, depth, owner, \"group\", mode, has_content, etag, content_type, sha256, modified, revision) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(put)
         .bind(record.path.as_str().as_bytes())
         .bind(depth(&record.path))
@@ -73,6 +73,7 @@ async fn put(connection: &mut SqliteConnection, record: &Record, revision: i64) 
         .bind(content.and_then(|content| content.etag.as_deref()))
         .bind(content.and_then(|content| content.content_type.as_deref()))
         .bind(content.and_then(|content| content.sha256.as_ref()).map(|digest| digest.as_slice()))
+        .bind(content.and_then(|content| content.modified))
         .bind(revision)
         .execute(connection)
         .await?;
@@ -152,13 +153,16 @@ async fn refuse_too_long(connection: &mut SqliteConnection, from: &FilePath, to:
 }
 
 async fn begin(connection: &mut SqliteConnection, id: &IntentId, intent: &Intent) -> Result<(), Failure> {
-    let Intent::Rename { from, to } = intent;
+    let (kind, source, target) = match intent {
+        Intent::Rename { from, to } => (RENAME, from, to.as_str()),
+        Intent::Discard { path, inside } => (if *inside { DISCARD_INSIDE } else { DISCARD }, path, ""),
+    };
     let begun =
         sqlx::query("INSERT INTO intents (id, kind, source, target) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
             .bind(id.as_slice())
-            .bind(RENAME)
-            .bind(from.as_str().as_bytes())
-            .bind(to.as_str().as_bytes())
+            .bind(kind)
+            .bind(source.as_str().as_bytes())
+            .bind(target.as_bytes())
             .execute(connection)
             .await?;
     if begun.rows_affected() == 0 {

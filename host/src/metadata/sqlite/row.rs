@@ -21,6 +21,7 @@ pub(super) struct Row {
     etag: Option<String>,
     content_type: Option<String>,
     sha256: Option<Vec<u8>>,
+    modified: Option<i64>,
     revision: i64,
 }
 
@@ -28,7 +29,7 @@ impl Row {
     pub(super) fn record(self) -> Result<Record> {
         let wrong = || damaged("a digest has the wrong length");
         let sha256 = self.sha256.map(|digest| digest.try_into().map_err(|_| wrong())).transpose()?;
-        let content = Content { etag: self.etag, content_type: self.content_type, sha256 };
+        let content = Content { etag: self.etag, content_type: self.content_type, sha256, modified: self.modified };
         Ok(Record {
             path: path(self.path)?,
             owner: self.owner,
@@ -50,12 +51,17 @@ pub(super) struct IntentRow {
 
 /// The kind of [`Intent::Rename`].
 pub(super) const RENAME: &str = "rename";
+/// The kinds of [`Intent::Discard`]; neither has a target.
+pub(super) const DISCARD: &str = "discard";
+pub(super) const DISCARD_INSIDE: &str = "discard-inside";
 
 impl IntentRow {
     pub(super) fn intent(self) -> Result<(IntentId, Intent)> {
         let id = self.id.try_into().map_err(|_| damaged("the id of an intent has the wrong length"))?;
         match self.kind.as_str() {
             RENAME => Ok((id, Intent::Rename { from: path(self.source)?, to: path(self.target)? })),
+            DISCARD => Ok((id, Intent::Discard { path: path(self.source)?, inside: false })),
+            DISCARD_INSIDE => Ok((id, Intent::Discard { path: path(self.source)?, inside: true })),
             other => Err(damaged(&format!("an intent of the unknown kind '{other}'"))),
         }
     }

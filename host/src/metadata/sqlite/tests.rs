@@ -39,6 +39,23 @@ async fn refuses_a_newer_schema_and_a_file_of_another_kind() {
 }
 
 #[tokio::test]
+async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
+    let folder = Folder::new();
+    let options = SqliteConnectOptions::new().filename(folder.file()).create_if_missing(true);
+    let mut connection = options.connect().await.expect("made");
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    migrations.run_to(1, &mut connection).await.expect("the schema of the first release");
+    let put = "INSERT INTO records (path, depth, owner, \"group\", mode, has_content, etag, content_type, sha256, revision) \
+        VALUES (CAST('/a' AS BLOB), 1, 'alice', 'staff', 420, TRUE, 'v1', 'text/x-a', NULL, 1)";
+    sqlx::query(put).execute(&mut connection).await.expect("written");
+    connection.close().await.expect("closed");
+    let found = folder.sqlite().await.get(&path("/a")).await.expect("read").expect("there");
+    let content = found.content.as_ref().expect("of a file");
+    assert_eq!((content.etag.as_deref(), content.content_type.as_deref()), (Some("v1"), Some("text/x-a")));
+    assert_eq!((found.owner.as_str(), content.modified), ("alice", None));
+}
+
+#[tokio::test]
 async fn keeps_its_log_private_and_folds_it_when_it_closes() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();

@@ -7,7 +7,15 @@ use super::*;
 use crate::metadata::Intent;
 
 pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
-    let intent = |n: u8| ([n; 16], Intent::Rename { from: path(&format!("/ä{n}")), to: path("/to") });
+    let intent = |n: u8| {
+        let at = path(&format!("/ä{n}"));
+        let intent = match n {
+            9 => Intent::Discard { path: at, inside: false },
+            5 => Intent::Discard { path: at, inside: true },
+            _ => Intent::Rename { from: at, to: path("/to") },
+        };
+        ([n; 16], intent)
+    };
     let begin = |n: u8| Change::Begin(intent(n).0, intent(n).1);
     let store = place.open().await;
     store.apply(vec![begin(9), begin(1)]).await.expect("begun");
@@ -19,6 +27,19 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
     assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5)]);
     store.apply(vec![begin(1)]).await.expect("begun again");
     assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5), intent(1)]);
+}
+
+pub(crate) async fn one_intent_becomes_another_in_one_step(place: &impl Place) {
+    let store = place.open().await;
+    let discard = |at: &str| Intent::Discard { path: path(at), inside: false };
+    store.apply(vec![Change::Begin([1; 16], discard("/to"))]).await.expect("begun");
+    let becomes = || vec![Change::End([1; 16]), Change::Begin([1; 16], discard("/from")), put("/to")];
+    let refused = becomes().into_iter().chain([Change::Begin([1; 16], discard("/else"))]).collect();
+    store.apply(refused).await.expect_err("begun twice");
+    assert_eq!(store.intents().await.expect("read"), [([1; 16], discard("/to"))]);
+    store.apply(becomes()).await.expect("changed");
+    assert_eq!(store.intents().await.expect("read"), [([1; 16], discard("/from"))]);
+    assert!(has(&store, "/to").await);
 }
 
 pub(crate) async fn carries_out_all_or_nothing(place: &impl Place) {

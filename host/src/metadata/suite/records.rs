@@ -10,6 +10,7 @@ pub(crate) async fn gives_back_what_was_put(place: &impl Place) {
         etag: etag.map(str::to_owned),
         content_type: etag.map(|_| "text/plain; charset=utf-8".to_owned()),
         sha256: etag.map(|_| [0xff; 32]),
+        modified: etag.map(|_| -1_500_000_000),
     };
     for (text, content) in [("/", None), ("/a", Some(content(None))), ("/a/ä", Some(content(Some("\"é"))))] {
         assert_eq!(store.get(&path(text)).await.expect("read"), None);

@@ -1,0 +1,217 @@
+//! A tree, made a second time at another path where nobody sees it.
+//!
+//! Directories before what is in them, in byte order of the names, with one page of names for each level. What the
+//! destination cannot hold ends it. Records come in batches: a discard covers all of them until the last one is there.
+
+use sha2::{Digest, Sha256};
+
+use super::Engine;
+use super::children::{Child, Children};
+use super::failure::{about, raced, refuse, special};
+use super::place::{Place, Target};
+use super::transfer::{Arrived, is_same};
+use crate::error::{Error, ErrorKind, Result};
+use crate::identity::{Action, Identity, Node, Question};
+use crate::metadata::{Change, Content, Record};
+use crate::path::FilePath;
+use crate::storage::Kind;
+
+/// How many names are fetched, and how many records are put, at a time.
+const BATCH: usize = 256;
+
+/// A tree that is being built.
+pub(super) struct Build<'a> {
+    engine: &'a Engine,
+    to: &'a FilePath,
+    /// Who makes it, asks for everything and owns it; none if it is moved, and everything keeps its owner.
+    maker: Option<&'a Identity>,
+    records: Vec<Change>,
+    print: Fingerprint,
+}
+
+/// A tree that was built.
+pub(super) struct Built {
+    /// What is still to be recorded.
+    pub(super) records: Vec<Change>,
+    /// Of what it was made of.
+    pub(super) print: Fingerprint,
+}
+
+/// What tells one state of a tree from any other, however large it is.
+#[derive(Default)]
+pub(super) struct Fingerprint(Sha256);
+
+/// A walk through all of a tree.
+struct Descent {
+    levels: Vec<Children>,
+    /// The directories on the way to the innermost level, itself included.
+    way: Vec<Node>,
+}
+
+/// Refuses a link to a directory, whose contents are at another path.
+pub(super) async fn enterable(engine: &Engine, path: &FilePath) -> Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    match engine.child(&parent, path.name()).await? {
+        Some(child) if child.link => Err(is_link(path)),
+        _ => Ok(()),
+    }
+}
+
+/// The fingerprint of what is below a directory now.
+pub(super) async fn fingerprint(engine: &Engine, from: &FilePath) -> Result<Fingerprint> {
+    let (mut descent, mut print) = (Descent::new(engine, from, Vec::new()), Fingerprint::default());
+    while let Some(child) = descent.next(engine).await? {
+        print.add(&child);
+    }
+    Ok(print)
+}
+
+impl<'a> Build<'a> {
+    pub(super) fn copy(engine: &'a Engine, who: &'a Identity, to: &'a FilePath) -> Self {
+        Self { engine, to, maker: Some(who), records: Vec::new(), print: Fingerprint::default() }
+    }
+
+    pub(super) fn moved(engine: &'a Engine, to: &'a FilePath) -> Self {
+        Self { engine, to, maker: None, records: Vec::new(), print: Fingerprint::default() }
+    }
+
+    /// Builds what is in the directory at a place; the directory itself, too, unless it is there and stays.
+    pub(super) async fn run(mut self, from: &Place, create: bool) -> Result<Built> {
+        let Some(source) = &from.target else { return Err(from.absence()) };
+        if create {
+            self.make(source, self.to.clone()).await?;
+        }
+        let way = from.ancestors.iter().chain([&source.node]).cloned().collect();
+        let mut descent = Descent::new(self.engine, &from.path, way);
+        while let Some(child) = descent.next(self.engine).await? {
+            self.print.add(&child);
+            let to = child
+                .path
+                .moved(&from.path, self.to)
+                .ok_or_else(|| Error::internal("a name is not below its directory"))?;
+            let to = to.map_err(|error| Error::new(ErrorKind::BadRequest, format!("'{}': {error}", child.path)))?;
+            match child.target.attributes.kind {
+                Kind::Special => return Err(special(&child.path)),
+                Kind::Directory if child.link => return Err(is_link(&child.path)),
+                Kind::Directory => {
+                    // The walk is in it already.
+                    let above = &descent.way[..descent.way.len() - 1];
+                    self.ask(&child, Action::List, above).await?;
+                    self.make(&child.target, to).await?;
+                }
+                Kind::File => {
+                    self.ask(&child, Action::Read, &descent.way).await?;
+                    self.bring(&child, to).await?;
+                }
+            }
+            if self.records.len() >= BATCH {
+                self.engine.metadata.apply(std::mem::take(&mut self.records)).await?;
+            }
+        }
+        Ok(Built { records: self.records, print: self.print })
+    }
+
+    async fn ask(&self, child: &Child, action: Action, way: &[Node]) -> Result<()> {
+        let Some(who) = self.maker else { return Ok(()) };
+        let (path, target, ancestors) = (child.path.to_string(), Some(child.target.node.clone()), way.to_vec());
+        self.engine.authorizer.require(who, &[Question { action, path, target, ancestors }]).await
+    }
+
+    async fn make(&mut self, source: &Target, to: FilePath) -> Result<()> {
+        let record = self.record(source, &to);
+        let (storage, rest) = self.engine.backend(&to)?;
+        if !storage.abilities().implicit_directories {
+            // Closed to others or not, the gateway has to get in.
+            let made = storage.make(rest, Some(record.mode | 0o700)).await;
+            made.map_err(|error| about(&to, error))?;
+        }
+        self.records.push(Change::Put(record));
+        Ok(())
+    }
+
+    async fn bring(&mut self, child: &Child, to: FilePath) -> Result<()> {
+        let mut record = self.record(&child.target, &to);
+        let arrived = self.engine.transfer(&child.path, &child.target, &to, record.mode | 0o600, None).await;
+        let Arrived { source, content, .. } = match arrived {
+            Ok(arrived) => arrived,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // It vanished, unless something else did.
+                return match (self.maker, self.engine.stored(&child.path).await?) {
+                    (Some(_), None) => Ok(()),
+                    (None, None) => Err(raced(&child.path)),
+                    (_, Some(_)) => Err(error),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        if self.maker.is_none() && !is_same(&child.target.attributes, &source) {
+            return Err(raced(&child.path));
+        }
+        record.content = Some(match self.maker {
+            Some(_) => Content { modified: None, ..content },
+            None => content,
+        });
+        self.records.push(Change::Put(record));
+        Ok(())
+    }
+
+    fn record(&self, source: &Target, to: &FilePath) -> Record {
+        match self.maker {
+            Some(who) => {
+                let mode = source.node.mode & 0o777 & !self.engine.defaults.umask;
+                Record { mode, ..self.engine.new_record(who, to, source.attributes.kind) }
+            }
+            None => Record { path: to.clone(), ..source.to_record(to) },
+        }
+    }
+}
+
+impl Descent {
+    fn new(engine: &Engine, from: &FilePath, way: Vec<Node>) -> Self {
+        Self { levels: vec![Children::new(engine, from.clone(), None, BATCH as u32)], way }
+    }
+
+    /// The next name. A directory is entered, so that what is in it comes after it.
+    async fn next(&mut self, engine: &Engine) -> Result<Option<Child>> {
+        while let Some(level) = self.levels.last_mut() {
+            let Some(child) = level.next(engine).await? else {
+                if level.passed_over {
+                    let what =
+                        "holds a name that no path can have, which would be left behind; change it on the server";
+                    return Err(refuse(ErrorKind::Unsupported, level.directory(), what));
+                }
+                self.levels.pop();
+                self.way.pop();
+                continue;
+            };
+            if child.is_enterable() {
+                self.levels.push(Children::new(engine, child.path.clone(), None, BATCH as u32));
+                self.way.push(child.target.node.clone());
+            }
+            return Ok(Some(child));
+        }
+        Ok(None)
+    }
+}
+
+impl Fingerprint {
+    fn add(&mut self, child: &Child) {
+        let attributes = &child.target.attributes;
+        let is_file = attributes.kind == Kind::File;
+        // A directory has no version: its time changes with its names, which count themselves.
+        let version = (attributes.size, &attributes.etag, attributes.modified.filter(|_| attributes.etag.is_none()));
+        let line = format!("{:?} {:?} {:?}\n", child.path, attributes.kind, is_file.then_some(version));
+        self.0.update(line);
+    }
+
+    /// Whether two trees were the same at every name.
+    pub(super) fn is(self, other: Self) -> bool {
+        self.0.finalize() == other.0.finalize()
+    }
+}
+
+fn is_link(path: &FilePath) -> Error {
+    let what =
+        "is a link to a directory: what it holds belongs to another path, and is neither copied nor moved with it";
+    refuse(ErrorKind::Unsupported, path, what)
+}

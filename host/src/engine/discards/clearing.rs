@@ -1,0 +1,139 @@
+//! Carrying discards out: what is stored there is removed, then what is recorded, then the discard itself.
+//!
+//! Before anything is removed the index is asked whether it still says so, because a change of the index that failed may
+//! have been carried out all the same.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::removal::remove;
+use super::{Discard, Discards, Held};
+use crate::engine::Engine;
+use crate::engine::failure::about;
+use crate::error::{Error, Result};
+use crate::metadata::{Change, Intent, IntentId};
+use crate::path::FilePath;
+
+/// What is said of a discard that stays for now.
+pub(in crate::engine) const LEFT: &str =
+    "what no longer exists cannot be removed yet: it stays hidden and is tried again";
+
+/// The pauses between attempts: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+impl Engine {
+    /// Begins a discard, in the index and here. The path is locked.
+    pub(in crate::engine) async fn discard(&self, path: &FilePath, inside: bool) -> Result<Held<'_>> {
+        let mut id = IntentId::default();
+        getrandom::fill(&mut id).map_err(|error| Error::internal(error.to_string()))?;
+        let intent = Intent::Discard { path: path.clone(), inside };
+        let begun = self.metadata.apply(vec![Change::Begin(id, intent)]).await;
+        let held = self.discards.hold(id, path.clone(), inside);
+        match begun {
+            Ok(()) => Ok(held),
+            // It may have begun: whoever clears it asks the index.
+            Err(error) => {
+                self.clear_or_leave(held, path).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Carries out a discard that is held, whose path is locked; if that fails, it is abandoned, and others try again.
+    pub(in crate::engine) async fn clear_or_leave(&self, held: Held<'_>, path: &FilePath) {
+        if let Err(error) = self.clear(held.id(), std::slice::from_ref(path)).await {
+            tracing::warn!(%path, %error, "{LEFT}");
+        }
+    }
+
+    /// Carries out what was abandoned at paths or below them. They are locked, so nobody works on anything there.
+    pub(in crate::engine) async fn clear_within(&self, paths: &[FilePath]) -> Result<()> {
+        if self.discards.view().len() == 0 {
+            return Ok(());
+        }
+        for discard in paths.iter().flat_map(|path| self.discards.within(path)) {
+            self.clear(discard.id, paths).await?;
+        }
+        Ok(())
+    }
+
+    /// Carries out what was abandoned at a path, whoever holds it now.
+    pub(in crate::engine) async fn clear_left(&self, path: &FilePath) -> Result<()> {
+        self.lock(std::slice::from_ref(path), &self.patience()).await.map(drop)
+    }
+
+    /// Tries again and again to carry out what was abandoned, until the end.
+    pub async fn clear_abandoned(&self, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        let mut pause = PAUSES.0;
+        loop {
+            let wait = async {
+                match self.discards.left().is_empty() {
+                    true => self.discards.abandoned.notified().await,
+                    false => tokio::time::sleep(pause).await,
+                }
+            };
+            tokio::select! {
+                () = &mut end => return,
+                () = wait => {}
+            }
+            let left = self.discards.left();
+            let mut failed = false;
+            for Discard { path, .. } in left {
+                let cleared = tokio::select! {
+                    () = &mut end => return,
+                    cleared = self.clear_left(&path) => cleared,
+                };
+                if let Err(error) = cleared {
+                    failed = true;
+                    tracing::warn!(%path, %error, "{LEFT}");
+                }
+            }
+            pause = if failed { (pause * 2).min(PAUSES.1) } else { PAUSES.0 };
+        }
+    }
+
+    /// What the index says of a discard; none if it has ended.
+    pub(in crate::engine) async fn recorded(&self, id: IntentId) -> Result<Option<(FilePath, bool)>> {
+        let found = self.metadata.intents().await?.into_iter().find(|(one, _)| *one == id);
+        Ok(found.and_then(|(_, intent)| match intent {
+            Intent::Discard { path, inside } => Some((path, inside)),
+            Intent::Rename { .. } => None,
+        }))
+    }
+
+    /// Carries out one discard, as the index has it, if that is within what is locked.
+    async fn clear(&self, id: IntentId, locked: &[FilePath]) -> Result<()> {
+        let Some((path, inside)) = self.recorded(id).await? else {
+            self.discards.forget(id);
+            return Ok(());
+        };
+        self.discards.correct(id, &path, inside);
+        if !locked.iter().any(|locked| path.is_within(locked)) {
+            return Ok(());
+        }
+        let (storage, rest) = self.backend(&path)?;
+        let whole = remove(storage.as_ref(), rest, inside).await.map_err(|error| about(&path, error))?;
+        if !whole {
+            tracing::warn!(%path, "it holds what its storage keeps and does not list; a directory around that stays");
+        }
+        let kept = if inside { self.metadata.get(&path).await? } else { None };
+        let kept = kept.map(|record| Change::Put(record.as_ref().clone()));
+        let changes = [Change::RemoveTree(path)].into_iter().chain(kept).chain([Change::End(id)]);
+        self.metadata.apply(changes.collect()).await?;
+        self.discards.forget(id);
+        Ok(())
+    }
+}
+
+impl Discards {
+    /// Makes one here agree with the index.
+    fn correct(&self, id: IntentId, path: &FilePath, inside: bool) {
+        let here: Vec<Discard> = self.all().into_iter().filter(|discard| discard.id == id).collect();
+        let agrees = matches!(&here[..], [one] if one.path == *path && one.inside == inside);
+        if !agrees {
+            let abandoned = here.iter().all(|discard| discard.abandoned);
+            self.put(Discard { id, path: path.clone(), inside, abandoned });
+        }
+    }
+}

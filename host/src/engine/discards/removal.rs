@@ -1,0 +1,137 @@
+//! Taking away what is stored at a path, with everything below it, whatever records and permissions say.
+//!
+//! From the leaves up, with one page of names for each level. Links are removed and never entered; what somebody else
+//! removed meanwhile is fine.
+
+use std::collections::VecDeque;
+
+use crate::error::{ErrorKind, Result};
+use crate::storage::{Condition, Entry, Kind, Storage};
+
+/// How many names are fetched at a time.
+const PAGE: u32 = 256;
+/// How often a directory is emptied again while other programs fill it.
+const ATTEMPTS: usize = 4;
+
+/// A directory that is being emptied.
+struct Level {
+    path: String,
+    after: Option<String>,
+    more: bool,
+    entries: VecDeque<Entry>,
+    attempts: usize,
+    /// Something in it stays.
+    stays: bool,
+}
+
+/// Removes what is at a path, or with `inside` only what is in the directory there. Answers whether all of it could be:
+/// a directory with names that its storage keeps and never lists stays, and so do those above it.
+pub(super) async fn remove(storage: &dyn Storage, path: &str, inside: bool) -> Result<bool> {
+    if !inside {
+        // A link is an object here, wherever it leads; what a directory is says the storage itself.
+        match storage.remove(path, Condition::Always).await {
+            Err(error) if !is_no_object(error.kind()) => return Err(error),
+            _ => {}
+        }
+    }
+    match storage.stat(path).await {
+        Ok(attributes) if attributes.kind == Kind::Directory => {}
+        Ok(_) => return Ok(false),
+        Err(error) if is_gone(error.kind()) => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    let mut whole = true;
+    let mut levels = vec![Level::new(path.to_owned())];
+    while let Some(level) = levels.last_mut() {
+        if let Some(entry) = level.next(storage).await? {
+            let path = format!("{}/{}", level.path, entry.name);
+            if entry.attributes.kind == Kind::Directory && !entry.link {
+                levels.push(Level::new(path));
+            } else {
+                match storage.remove(&path, Condition::Always).await {
+                    Err(error) if !is_gone(error.kind()) => return Err(error),
+                    _ => {}
+                }
+            }
+            continue;
+        }
+        if inside && levels.len() == 1 {
+            break;
+        }
+        let Some(level) = levels.pop() else { break };
+        match leave(storage, level).await? {
+            Left::Gone => {}
+            Left::Again(level) => levels.push(level),
+            Left::Stays => {
+                whole = false;
+                levels.iter_mut().rev().take(1).for_each(|above| above.stays = true);
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// What became of a directory that was emptied.
+enum Left {
+    Gone,
+    Again(Level),
+    Stays,
+}
+
+async fn leave(storage: &dyn Storage, level: Level) -> Result<Left> {
+    if storage.abilities().implicit_directories {
+        return Ok(Left::Gone);
+    }
+    if level.stays {
+        return Ok(Left::Stays);
+    }
+    match storage.remove_directory(&level.path).await {
+        Ok(()) => Ok(Left::Gone),
+        Err(error) if is_gone(error.kind()) => Ok(Left::Gone),
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+            let mut again = Level::new(level.path);
+            again.attempts = level.attempts + 1;
+            again.fill(storage).await?;
+            match again.entries.is_empty() {
+                true => Ok(Left::Stays),
+                false if again.attempts >= ATTEMPTS => Err(error),
+                false => Ok(Left::Again(again)),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Level {
+    fn new(path: String) -> Self {
+        Self { path, after: None, more: true, entries: VecDeque::new(), attempts: 0, stays: false }
+    }
+
+    async fn next(&mut self, storage: &dyn Storage) -> Result<Option<Entry>> {
+        while self.entries.is_empty() && self.more {
+            self.fill(storage).await?;
+        }
+        Ok(self.entries.pop_front())
+    }
+
+    async fn fill(&mut self, storage: &dyn Storage) -> Result<()> {
+        match storage.list(&self.path, self.after.as_deref(), PAGE).await {
+            Ok(page) => {
+                self.more = page.more && !page.entries.is_empty();
+                self.after = page.entries.last().map(|entry| entry.name.clone()).or(self.after.take());
+                self.entries = page.entries.into();
+            }
+            Err(error) if is_gone(error.kind()) => self.more = false,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn is_gone(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn is_no_object(kind: ErrorKind) -> bool {
+    is_gone(kind) || kind == ErrorKind::IsADirectory
+}

@@ -1,0 +1,151 @@
+//! A move that no storage can make in one step: to another mount, or within one that does not rename.
+//!
+//! What moves is built at its destination where nobody sees it, compared with what it was made of, and then the two
+//! change places in one step: one exists from then on, and the other does not. Both are locked from the beginning to
+//! the end.
+
+use super::Engine;
+use super::build::{Build, enterable, fingerprint};
+use super::discards::Held;
+use super::failure::{raced, refuse, special};
+use super::place::{Place, Target};
+use super::transfer::Arrived;
+use crate::error::{Error, ErrorKind, Result};
+use crate::metadata::{Change, Intent, IntentId, Record};
+use crate::path::FilePath;
+use crate::storage::Kind;
+
+impl Engine {
+    /// Whether a move has to be made this way.
+    pub(super) fn is_relocation(&self, from: &FilePath, to: &FilePath) -> Result<bool> {
+        let (storage, _) = self.backend(from)?;
+        Ok(!(self.is_one_mount(from, to) && storage.abilities().rename))
+    }
+
+    /// Whether both storages can do their part.
+    pub(super) async fn permit_relocation(&self, from: &Place, to: &Place) -> Result<()> {
+        let Some(source) = &from.target else { return Ok(()) };
+        self.can_hold(&to.path, source.attributes.kind)?;
+        let (storage, _) = self.backend(&from.path)?;
+        let abilities = storage.abilities();
+        let is_directory = source.attributes.kind == Kind::Directory;
+        if !abilities.write || (is_directory && !(abilities.directories || abilities.implicit_directories)) {
+            let what = format!("cannot be moved: its storage '{}' does not remove", storage.name());
+            return Err(refuse(ErrorKind::Unsupported, &from.path, &what));
+        }
+        match source.attributes.kind {
+            Kind::Special => Err(special(&from.path)),
+            Kind::Directory => enterable(self, &from.path).await,
+            Kind::File => Ok(()),
+        }
+    }
+
+    /// Moves what may move. Both paths are locked.
+    pub(super) async fn relocate(&self, from: &Place, to: &Place) -> Result<()> {
+        let Some(source) = &from.target else { return Err(from.absence()) };
+        let held = match (source.attributes.kind, &to.target) {
+            (Kind::File, Some(replaced)) => self.replace(from, source, to, replaced).await?,
+            _ => self.rebuild(from, source, to).await?,
+        };
+        // The move has happened. What is left of it is removed now or later.
+        self.clear_or_leave(held, &from.path).await;
+        Ok(())
+    }
+
+    /// Builds at a path where nothing is, or in an empty directory, and changes places.
+    async fn rebuild(&self, from: &Place, source: &Target, to: &Place) -> Result<Held<'_>> {
+        let held = self.discard(&to.path, to.target.is_some()).await?;
+        let built = match source.attributes.kind {
+            Kind::Directory => self.rebuild_directory(from, source, to).await,
+            _ => self.bring(from, source, to).await.map(|record| vec![Change::Put(record)]),
+        };
+        let mut changes = match built {
+            Ok(changes) => changes,
+            Err(error) => {
+                self.clear_or_leave(held, &to.path).await;
+                return Err(error);
+            }
+        };
+        let intent = Intent::Discard { path: from.path.clone(), inside: false };
+        changes.extend([Change::End(held.id()), Change::Begin(held.id(), intent)]);
+        let Err(error) = self.metadata.apply(changes).await else {
+            held.becomes(from.path.clone());
+            return Ok(held);
+        };
+        // It may have happened all the same.
+        match self.recorded(held.id()).await {
+            Ok(Some((path, _))) if path == from.path => {
+                held.becomes(path);
+                return Ok(held);
+            }
+            Ok(_) => self.clear_or_leave(held, &to.path).await,
+            Err(_) => held.may_have_become(from.path.clone()),
+        }
+        Err(error)
+    }
+
+    async fn rebuild_directory(&self, from: &Place, source: &Target, to: &Place) -> Result<Vec<Change>> {
+        let built = Build::moved(self, &to.path).run(from, to.target.is_none()).await?;
+        // Other programs know no locks: what they changed meanwhile would be lost.
+        if !built.print.is(fingerprint(self, &from.path).await?) {
+            return Err(raced(&from.path));
+        }
+        let mut changes = built.records;
+        changes.push(Change::Put(Record { path: to.path.clone(), ..source.to_record(&from.path) }));
+        Ok(changes)
+    }
+
+    /// Replaces a file in the storage's own step, with nothing hidden before.
+    async fn replace(&self, from: &Place, source: &Target, to: &Place, replaced: &Target) -> Result<Held<'_>> {
+        let before = replaced.to_record(&to.path);
+        // The bytes change before the record can: meanwhile nobody may do more with them than with either file.
+        let between = Record { mode: before.mode & source.node.mode, ..before.clone() };
+        let narrowed = between.mode != before.mode;
+        if narrowed {
+            self.metadata.apply(vec![Change::Put(between)]).await?;
+        }
+        let record = match self.bring(from, source, to).await {
+            Ok(record) => record,
+            Err(error) => {
+                if narrowed && let Err(error) = self.metadata.apply(vec![Change::Put(before)]).await {
+                    tracing::warn!(path = %to.path, %error, "its mode stays narrowed after a move that failed");
+                }
+                return Err(error);
+            }
+        };
+        let mut id = IntentId::default();
+        getrandom::fill(&mut id).map_err(|error| Error::internal(error.to_string()))?;
+        let intent = Intent::Discard { path: from.path.clone(), inside: false };
+        let Err(error) = self.metadata.apply(vec![Change::Put(record), Change::Begin(id, intent)]).await else {
+            return Ok(self.discards.hold(id, from.path.clone(), false));
+        };
+        match self.recorded(id).await {
+            Ok(Some((path, _))) => Ok(self.discards.hold(id, path, false)),
+            // The file was replaced, and the source is there still.
+            Ok(None) => Err(error),
+            // Nobody knows: it does not exist until the index says that it does.
+            Err(_) => {
+                drop(self.discards.hold(id, from.path.clone(), false));
+                Err(error)
+            }
+        }
+    }
+
+    /// Brings a file to its destination; answers what is to be recorded of it there.
+    async fn bring(&self, from: &Place, source: &Target, to: &Place) -> Result<Record> {
+        let replaced = to.target.as_ref().map(|target| &target.attributes);
+        let mode = source.node.mode | 0o600;
+        let arrived = self.transfer(&from.path, source, &to.path, mode, replaced).await;
+        let Arrived { source: brought, content, .. } = arrived.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed => raced(&to.path).because(error),
+            _ => error,
+        })?;
+        if !self.is_unchanged(&from.path, &brought).await? {
+            return Err(raced(&from.path));
+        }
+        Ok(Record { path: to.path.clone(), content: Some(content), ..source.to_record(&from.path) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 use sqlx::Connection;
 
 use super::*;
-use crate::metadata::suite::{Folder, Place, metadata_suite, path, record};
+use crate::metadata::suite::{Folder, Place, link_suite, metadata_suite, path, record};
 
 impl Place for Folder {
     type Store = Sqlite;
@@ -16,6 +16,7 @@ impl Place for Folder {
 }
 
 metadata_suite!(Folder);
+link_suite!(Folder);
 
 async fn connect(folder: &Folder) -> sqlx::SqliteConnection {
     sqlx::SqliteConnection::connect(&folder.url()).await.expect("opened")
@@ -36,6 +37,19 @@ async fn refuses_a_newer_schema_and_a_file_of_another_kind() {
     std::fs::write(folder.file(), "dear diary, ".repeat(1000)).expect("written");
     let error = Sqlite::open(&folder.url()).await.err().expect("refused");
     assert!(error.message().contains("is not an SQLite database"), "{error}");
+}
+
+#[tokio::test]
+async fn an_index_without_links_gets_them() {
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    let mut connection = connect(&folder).await;
+    for statement in ["DROP TABLE links", "DELETE FROM _sqlx_migrations WHERE version = 3"] {
+        sqlx::query(statement).execute(&mut connection).await.expect("as it was before");
+    }
+    connection.close().await.expect("closed");
+    let store = folder.sqlite().await;
+    assert_eq!(crate::metadata::LinkStore::list(&store, None, None, 1).await.expect("listed"), []);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod read;
 mod ready;
 mod recovery;
 mod rename;
+mod share;
 #[cfg(test)]
 mod testing;
 mod walk;

@@ -5,6 +5,7 @@
 mod client;
 mod data;
 mod gateway;
+pub(crate) mod link;
 mod metrics;
 mod process;
 mod raw;

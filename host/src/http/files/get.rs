@@ -7,22 +7,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
 use crate::http::accept::Shape;
 use crate::http::caller::Caller;
-use crate::http::content::{Content, Wanted};
-use crate::http::digest;
+use crate::http::content::{Content, Reader, Wanted};
 use crate::http::directories::{self, Page};
 use crate::http::precondition::Preconditions;
 use crate::http::problem::Result;
 use crate::http::query::Query;
 use crate::http::request_id::RequestId;
-use crate::http::state::{App, Info, Opened, Outcome, Precondition};
+use crate::http::state::{App, Info, Opened, Precondition};
 use crate::http::target::Target;
-use crate::http::{disposition, entry};
+use crate::http::{disposition, entry, representation};
 use crate::storage::Kind;
 
 const DOWNLOAD: &str = "download";
@@ -46,7 +45,8 @@ pub(super) async fn get(
                 return Ok(response);
             }
             // A range counts only where the answer would have been 200 without it (RFC 9110 section 13.2.2).
-            Content { app, who, info, source }.send(&Wanted::of(&headers), response, request_id).await
+            let parts = Wanted::of(&headers).parts(&info, &source)?;
+            Content { app, reader: Reader::Caller(who), info, source }.send(parts, response, request_id).await
         }
         Opened::Directory(info) => {
             let page = directory(&target, &query)?;
@@ -98,25 +98,13 @@ fn file(
     }
     query.refuse(&Page::PARAMETERS, "is for directories, and this is a file")?;
     let download = query.flag(DOWNLOAD)?;
-    let mut response = entry::response(Body::empty());
-    match precondition.evaluate(Some(info), true) {
-        Outcome::Failed => {
-            let message = format!("'{}' is not in the state that the request names", target.path);
-            return Err(Error::new(ErrorKind::PreconditionFailed, message).into());
+    let mut response = representation::head(info, precondition, request)?;
+    if response.status() == StatusCode::OK {
+        let headers = response.headers_mut();
+        entry::add_attributes(headers, info, app);
+        if download {
+            headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
         }
-        Outcome::NotModified => {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            entry::add_validators(response.headers_mut(), info);
-            return Ok(response);
-        }
-        Outcome::Proceed => {}
-    }
-    let headers = response.headers_mut();
-    entry::add_headers(headers, info, app);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    digest::add(headers, info, request);
-    if download {
-        headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
     }
     Ok(response)
 }

@@ -7,12 +7,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
-use http::header::{CONTENT_LOCATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LOCATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
-use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::entry::{self, Entry};
 use crate::http::precondition::Preconditions;
@@ -20,6 +19,7 @@ use crate::http::problem::{Problem, Result};
 use crate::http::query::Query;
 use crate::http::state::{App, AttributeChange, Precondition, RenameOptions};
 use crate::http::target::{FILES, Target, url};
+use crate::http::{body, json};
 use crate::identity::Identity;
 use crate::path::FilePath;
 use crate::storage::Kind;
@@ -58,7 +58,7 @@ pub(super) async fn patch(
     body: Body,
 ) -> Result<Response> {
     Query::none(&uri)?;
-    check_media_type(&headers)?;
+    json::check_media_type(&headers, "PATCH")?;
     let wanted = parse(&body::collect(body, MAX_DOCUMENT).await?)?.wanted(&target.path)?;
     if target.trailing_slash && app.engine.stat(&who, &target.path).await?.kind != Kind::Directory {
         let message = format!("'{}' is a file; give its path without the slash at the end", target.path);
@@ -131,18 +131,6 @@ impl Document {
 fn parse(bytes: &[u8]) -> Result<Document> {
     serde_json::from_slice(bytes)
         .map_err(|error| Problem::bad_request(format!("the body is not what PATCH takes: {error}")))
-}
-
-/// JSON, or nothing said about it.
-fn check_media_type(headers: &HeaderMap) -> Result<()> {
-    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    // The second is what RFC 7396 calls a document like ours, the third what curl says of any body.
-    const JSON: [&str; 3] = ["application/json", "application/merge-patch+json", "application/x-www-form-urlencoded"];
-    if JSON.contains(&essence.as_str()) {
-        return Ok(());
-    }
-    Err(Problem::bad_request("PATCH takes JSON; send 'Content-Type: application/json'"))
 }
 
 /// Another name in the same directory.

@@ -28,6 +28,7 @@ mod plugins;
 
 mod config_cli;
 mod first_run;
+mod link_cli;
 mod readme;
 
 mod architecture;

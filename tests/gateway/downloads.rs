@@ -231,6 +231,25 @@ async fn a_download_that_broke_off_as_the_service_stopped_can_be_resumed() {
 }
 
 #[tokio::test]
+async fn a_download_that_the_shutdown_cuts_can_be_resumed() {
+    let mut gateway = Gateway::start().await;
+    let (alice, content) = (gateway.alice(), bytes(13, 8 << 20));
+    alice.put("/big", content.clone()).await.is(201);
+    let link = make(&alice, json!({"path": "/big"})).await;
+    let mut raw = Raw::connect(&gateway.authority(), ALICE_KEY).await;
+    raw.head("GET", &link.target, &[]).await;
+    assert_eq!(raw.answer_head().await.status, 200);
+    assert!(!raw.read(4096).await.is_empty());
+    // This client takes no more and does not go away either, so it is cut when the time to finish is over.
+    gateway.stop();
+    let gateway = gateway.restart();
+    let rest = get(&gateway, &link).header("range", "bytes=1-").await.is(206);
+    assert!(rest.body == content[1..]);
+    get(&gateway, &link).await.problem(410, "GONE");
+    drop(raw);
+}
+
+#[tokio::test]
 async fn a_file_that_changed_meanwhile_starts_anew() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();

@@ -44,7 +44,7 @@ async fn an_index_without_links_gets_them() {
     let folder = Folder::new();
     folder.sqlite().await.close().await;
     let mut connection = connect(&folder).await;
-    for statement in ["DROP TABLE links", "DELETE FROM _sqlx_migrations WHERE version = 3"] {
+    for statement in ["DROP TABLE links", "DELETE FROM _sqlx_migrations WHERE version = 4"] {
         sqlx::query(statement).execute(&mut connection).await.expect("as it was before");
     }
     connection.close().await.expect("closed");

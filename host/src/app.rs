@@ -17,12 +17,13 @@ use rustix::fs::FlockOperation;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::Announcement;
-use crate::config::{self, Config, Listen, Origin, Proxy, RateLimit};
+use crate::config::{self, Config, ConfigError, LinkSecret, Listen, Origin, Proxy, RateLimit};
 use crate::engine::{Defaults, Discards, Engine};
 use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::identity::Authentication;
+use crate::links::{Links, Secret, Settings, System};
 use crate::locks::Local;
-use crate::metadata::{Cached, Metadata, Sqlite};
+use crate::metadata::{Cached, LinkStore, Metadata, Sqlite};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
@@ -37,7 +38,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdown) -> anyhow::Result<()> {
     raise_file_limit();
     let metrics = Metrics::new()?;
-    let (metadata, _index_lock) = open_index(&config).await?;
+    let secret = link_secret(&config.links.secret)?;
+    let (metadata, link_store, _index_lock) = open_index(&config).await?;
     let engine_and_callers = build(&config, &metrics, metadata.clone()).await;
     let (engine, authentication) = match engine_and_callers {
         Ok(built) => built,
@@ -51,26 +53,32 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
         tracing::info!(healed, "finished or undid moves and copies that an earlier run had begun");
     }
 
+    let (listeners, bound) = listen(&config.server.listen).await?;
+    let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
+    let links = Links::new(link_store, &secret, link_settings(&config.links), Arc::new(System));
+    let sweeping = tokio::spawn(links.clone().sweep_until(shutdown.clone()));
     let clearing_ends = shutdown.begun();
     let app = Arc::new(App {
         engine: engine.clone(),
+        links: links.clone(),
         authentication,
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
+        external_url: external_url(&config, &bound),
         idle_timeout: config.server.idle_timeout,
         cors: config.server.cors.as_ref().map(cors).transpose()?.map(Arc::new),
         rate_limits: rate_limits(&config, &metrics),
         shutdown: shutdown.clone(),
         log_requests: config.log.requests,
     });
-    let (listeners, bound) = listen(&config.server.listen).await?;
-    let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
     let limits = Limits { idle_timeout: config.server.idle_timeout, drain_timeout: DRAIN };
     let metrics_server = crate::http::serve(open, crate::http::metrics_service(metrics), shutdown.clone(), limits);
     let server = crate::http::serve(listeners, crate::http::service(app), shutdown, limits);
     let clearing = engine.clear_abandoned(clearing_ends);
     announcement.say(&bound, &open_bound);
     tokio::join!(server, metrics_server, clearing);
+    sweeping.await?;
+    links.close().await;
     metadata.close().await;
     Ok(())
 }
@@ -140,7 +148,7 @@ async fn build(
 
 /// The index, and the lock that keeps a second gateway from it: its cache and its locks are exact for one process only.
 /// The lock comes first, so that nobody migrates an index that another gateway uses.
-async fn open_index(config: &Config) -> anyhow::Result<(Arc<dyn Metadata>, File)> {
+async fn open_index(config: &Config) -> anyhow::Result<(Arc<dyn Metadata>, Arc<dyn LinkStore>, File)> {
     let url = &config.metadata.url;
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
     let path = PathBuf::from(format!("{}.lock", path.strip_prefix("//").unwrap_or(path)));
@@ -153,8 +161,31 @@ async fn open_index(config: &Config) -> anyhow::Result<(Arc<dyn Metadata>, File)
     if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         bail!("another gateway uses the index {url}; stop it, or give this one an index of its own");
     }
-    let store = Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?;
-    Ok((Arc::new(Cached::new(Arc::new(store), CACHED_RECORDS)), lock))
+    let store = Arc::new(Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?);
+    Ok((Arc::new(Cached::new(store.clone(), CACHED_RECORDS)), store, lock))
+}
+
+fn link_secret(secret: &LinkSecret) -> anyhow::Result<Secret> {
+    let (found, file) = match secret {
+        LinkSecret::Given(text) => (Secret::of(text), None),
+        LinkSecret::Kept(file) => (Secret::kept_in(file), Some(file)),
+    };
+    let place = file.map(|file| format!(" in '{}'", file.display())).unwrap_or_default();
+    Ok(found.map_err(|cause| ConfigError {
+        origin: None,
+        key: Some("links.secret".into()),
+        message: format!("the secret{place} cannot be used: {cause}"),
+    })?)
+}
+
+fn link_settings(links: &config::Links) -> Settings {
+    Settings { grace: links.grace, expiry: links.expiry, max_expiry: links.max_expiry }
+}
+
+/// Where clients reach what listens there; a client of a Unix socket knows where it is.
+fn external_url(config: &Config, bound: &[Listen]) -> String {
+    let first = || bound.iter().find_map(Listen::url);
+    config.server.external_url.clone().or_else(first).unwrap_or_else(|| "http://localhost".into())
 }
 
 /// Binds addresses, and answers them as the system bound them.

@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod first_run;
 mod key;
+mod link;
 mod plugin;
 mod serve;
 
@@ -38,6 +39,8 @@ enum Command {
     Plugin(plugin::Arguments),
     /// Make keys for clients.
     Key(key::Arguments),
+    /// Make links to files of a gateway that runs.
+    Link(link::Arguments),
     /// Print a script that completes this command in a shell.
     Completions(completions::Arguments),
     /// Print the version.
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => config::run(arguments),
         Command::Plugin(arguments) => plugin::run(arguments),
         Command::Key(arguments) => key::run(arguments),
+        Command::Link(arguments) => link::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Version => print(&format!("callfs {}\n", env!("CARGO_PKG_VERSION"))),
     };

@@ -9,6 +9,7 @@ mod cors;
 mod environment;
 mod error;
 mod layers;
+mod links;
 mod listen;
 mod options;
 mod proxies;
@@ -32,9 +33,12 @@ use component::{WrittenComponent, WrittenMount};
 pub use cors::{Cors, Origin};
 pub use error::ConfigError;
 pub use layers::{BUILT_IN, TEMPLATE};
+use links::WrittenLinks;
+pub use links::{LinkSecret, Links};
 pub use listen::Listen;
 pub use options::LoadOptions;
 pub use proxies::Proxy;
+pub use quantity::parse_duration;
 pub use rate_limits::{RateLimit, RateLimits};
 use secret::Reference;
 pub use sections::{
@@ -58,6 +62,8 @@ pub struct Config {
     pub metadata: MetadataStore,
     /// Who may change a path now.
     pub locks: LockManager,
+    /// Links to files.
+    pub links: Links,
     /// What is logged.
     pub log: Log,
     /// Components in general.
@@ -113,6 +119,7 @@ struct Written {
     node: Node,
     metadata: MetadataStore,
     locks: LockManager,
+    links: WrittenLinks,
     log: Log,
     plugins: Plugins,
     filesystem: Filesystem,
@@ -139,6 +146,11 @@ impl Layers {
     /// The typed configuration.
     pub fn config(&self) -> Result<Config, ConfigError> {
         self.build(Secrets::Resolved)
+    }
+
+    /// Where clients reach a gateway of this configuration, as far as the sections about servers tell.
+    pub fn server(&self) -> Result<Server, ConfigError> {
+        Ok(self.figment.extract_inner("server")?)
     }
 
     /// The section about plugins alone, whatever the rest is worth.
@@ -211,6 +223,7 @@ impl Layers {
         if mounts.is_empty() {
             return Err(self.missing("mount", "there would be nothing to serve"));
         }
+        let links = self.links(written.links, secrets)?;
         Ok(Config {
             server: written.server,
             rate_limits: written.rate_limits,
@@ -218,6 +231,7 @@ impl Layers {
             node: written.node,
             metadata: written.metadata,
             locks: written.locks,
+            links,
             log: written.log,
             plugins: written.plugins,
             filesystem: written.filesystem,
@@ -225,6 +239,18 @@ impl Layers {
             authorizer,
             mounts,
         })
+    }
+
+    fn links(&self, written: WrittenLinks, secrets: Secrets) -> Result<Links, ConfigError> {
+        let refused = |(key, message): (&str, String)| {
+            ConfigError::at(self.origin_in("links", key), format!("links.{key}"), message)
+        };
+        written.build(|name| self.options.variable(name), secrets == Secrets::Left).map_err(refused)
+    }
+
+    fn origin_in(&self, section: &str, key: &str) -> String {
+        let value = self.tree.get(section).and_then(Value::as_dict).and_then(|section| section.get(key));
+        value.and_then(|value| self.origin_of(value)).unwrap_or_else(|| self.origin(section))
     }
 
     fn missing(&self, section: &str, consequence: &str) -> ConfigError {

@@ -30,6 +30,7 @@ mod ready;
 mod recovery;
 mod relocation;
 mod rename;
+mod share;
 #[cfg(test)]
 mod testing;
 mod transfer;

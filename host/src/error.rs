@@ -41,6 +41,8 @@ pub enum ErrorKind {
     BadRequest,
     /// The backend of this path cannot do that.
     Unsupported,
+    /// It was there once, and will not be again.
+    Gone,
     /// Others hold the path for longer than a request waits.
     Locked,
     /// The storage is full.

@@ -14,12 +14,15 @@ mod dictionary;
 mod digest;
 mod directories;
 mod disposition;
+mod download;
 mod edge;
 mod entry;
 mod files;
 mod health;
 mod idle;
 mod if_range;
+mod json;
+mod links;
 mod metrics;
 mod multipart;
 mod precondition;
@@ -27,16 +30,18 @@ mod problem;
 mod query;
 mod range;
 mod rate_limit;
+mod representation;
 mod request_id;
 mod security;
 mod server;
+mod shown;
 mod state;
 mod target;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::Method;
 
 use crate::telemetry::Metrics;
@@ -60,6 +65,10 @@ pub fn service(app: Arc<App>) -> Edge {
         .route("/v1/directories", get(directories::get))
         .route("/v1/directories/", get(directories::get))
         .route("/v1/directories/{*path}", get(directories::get))
+        .route("/v1/links", get(links::list))
+        .route("/v1/links/generate", post(links::generate))
+        .route("/v1/links/{id}", get(links::get).delete(links::revoke))
+        .route("/download/{token}", get(download::get).head(download::head))
         .route("/health", get(health::live))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -9,6 +9,7 @@ pub mod http;
 pub mod identity;
 
 pub mod engine;
+pub mod links;
 pub mod locks;
 pub mod metadata;
 pub mod storage;

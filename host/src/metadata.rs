@@ -1,10 +1,12 @@
 //! The index: who owns a path, and what is known of it that its storage does not keep.
 //!
 //! The storage is the truth for bytes and for existence; a record without an object means nothing. Every change goes
-//! through [`Metadata::apply`], which is atomic and durable when it returns. It knows nothing of storage, HTTP or
+//! through [`Metadata::apply`], which is atomic and durable when it returns. The [links](LinkStore) to files are recorded
+//! beside it. It knows nothing of storage, HTTP or
 //! permissions.
 
 mod cached;
+mod links;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::cached::Cached;
+pub use self::links::{Link, LinkId, LinkStore, Use};
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;

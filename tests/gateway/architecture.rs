@@ -15,10 +15,11 @@ const NAMED_ONLY_BY: [(&str, &[&str]); 7] = [
 ];
 
 /// A layer, and modules of this crate that it must not look up to.
-const NEVER_LOOKS_UP: [(&str, &[&str]); 8] = [
-    ("engine", &["http", "cli", "config", "sandbox", "plugins", "app"]),
+const NEVER_LOOKS_UP: [(&str, &[&str]); 9] = [
+    ("engine", &["http", "cli", "config", "sandbox", "plugins", "links", "app"]),
     ("storage", &["http", "cli", "config", "engine", "metadata", "identity", "app", "plugins"]),
     ("metadata", &["http", "cli", "config", "engine", "storage", "sandbox", "plugins", "app"]),
+    ("links", &["http", "cli", "config", "engine", "storage", "identity", "sandbox", "plugins", "app"]),
     ("locks", &["http", "cli", "config", "engine", "storage", "metadata", "sandbox", "plugins", "app"]),
     ("identity", &["http", "cli", "config", "engine", "metadata", "app", "plugins"]),
     ("sandbox", &["http", "cli", "config", "engine", "metadata", "locks", "app"]),

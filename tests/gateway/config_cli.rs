@@ -159,6 +159,15 @@ async fn a_secret_may_come_from_a_file_or_the_environment() {
 }
 
 #[test]
+fn a_secret_for_links_that_is_too_short_is_refused() {
+    let dir = Setup::default().more("[links]\nsecret = \"too-little\"\n").prepare();
+    let (code, _, stderr) = configured(dir.path(), &["serve"]);
+    assert_eq!(code, 78, "{stderr}");
+    assert!(stderr.contains("links.secret") && stderr.contains("32 characters"), "{stderr}");
+    assert!(!stderr.contains("too-little"), "{stderr}");
+}
+
+#[test]
 fn a_key_that_is_too_short_is_refused() {
     let more = "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"dora\", key = \"short\" } ]\n";
     let dir = Setup::default().more(more).prepare();

@@ -6,6 +6,7 @@ mod browser;
 mod client;
 mod data;
 mod gateway;
+pub(crate) mod link;
 mod metrics;
 mod process;
 mod raw;

@@ -8,11 +8,13 @@ mod conditions;
 mod cors;
 mod digests;
 mod directories;
+mod downloads;
 mod errors;
 mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod links;
 mod parity;
 mod permissions;
 mod ranges;
@@ -33,6 +35,7 @@ mod media;
 
 mod config_cli;
 mod first_run;
+mod link_cli;
 mod readme;
 
 mod architecture;

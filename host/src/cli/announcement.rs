@@ -1,7 +1,6 @@
 //! What `callfs serve` says once it listens: where, who may enter, and what to try first.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use crate::config::Listen;
@@ -77,22 +76,16 @@ fn shown(listen: &Listen) -> String {
     }
 }
 
-/// Options of curl and the base URL. Nobody can connect to an unspecified address, but to this machine.
+/// Options of curl and the base URL.
 fn target(listen: &Listen) -> (String, String) {
     match listen {
         Listen::Unix(path) => {
             (format!(" --unix-socket {}", quoted(&path.display().to_string())), "http://localhost".into())
         }
         Listen::Tcp(address) => {
-            let mut address = *address;
-            match address.ip() {
-                IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-                IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-                _ => {}
-            }
             // Brackets are patterns to curl unless it is told otherwise.
             let globoff = if address.is_ipv6() { " -g" } else { "" };
-            (globoff.into(), format!("http://{address}"))
+            (globoff.into(), listen.url().unwrap_or_default())
         }
     }
 }

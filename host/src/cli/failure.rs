@@ -26,9 +26,12 @@ impl Failure {
     }
 
     /// Serving did not work, and why. Components are a matter of configuration, although only loading them shows what is
-    /// wrong with them.
+    /// wrong with them; so are secrets that are kept elsewhere.
     pub(super) fn of_serving(error: anyhow::Error) -> Self {
-        let refused = error.chain().any(|cause| cause.is::<LoadError>() || cause.is::<CatalogueError>());
+        let refuses = |cause: &(dyn std::error::Error + 'static)| {
+            cause.is::<LoadError>() || cause.is::<CatalogueError>() || cause.is::<ConfigError>()
+        };
+        let refused = error.chain().any(refuses);
         if refused { Self::Refused(error) } else { Self::Failed(error) }
     }
 

@@ -19,13 +19,14 @@ pub const TEMPLATE: &str = include_str!("../../../config/callfs.toml");
 /// The name of the layer that it is.
 pub const BUILT_IN: &str = "built-in default";
 
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
     "server",
     "rate_limits",
     "metrics",
     "node",
     "metadata",
     "locks",
+    "links",
     "log",
     "plugins",
     "filesystem",
@@ -81,7 +82,20 @@ pub(super) fn merge(options: &LoadOptions) -> Result<(Figment, Vec<PathBuf>), Co
     if let Some(folder) = &options.plugins {
         layers.push(Layer::new("--plugins", "plugins", "dir", text("--plugins", folder)?));
     }
+    only_the_last(&mut layers, "links", "secret");
     Ok((layers.into_iter().fold(Figment::new(), Figment::merge), origins))
+}
+
+/// Tables are merged key by key, and a reference to a secret is a table that must not be: one to a file and one to a
+/// variable make none.
+fn only_the_last(layers: &mut [Layer], section: &str, key: &str) {
+    let says = |layer: &Layer| layer.values.get(section).and_then(Value::as_dict).is_some_and(|s| s.contains_key(key));
+    let last = layers.iter().rposition(says).unwrap_or_default();
+    for layer in &mut layers[..last] {
+        if let Some(Value::Dict(_, section)) = layer.values.get_mut(section) {
+            section.remove(key);
+        }
+    }
 }
 
 /// A path as a value.

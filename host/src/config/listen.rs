@@ -1,7 +1,7 @@
 //! An address to listen on.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -14,6 +14,20 @@ pub enum Listen {
     Tcp(SocketAddr),
     /// Path of the socket.
     Unix(PathBuf),
+}
+
+impl Listen {
+    /// The URL under which this machine reaches it; none for a Unix socket. Nobody can connect to an unspecified address,
+    /// but to this machine.
+    pub fn url(&self) -> Option<String> {
+        let Self::Tcp(mut address) = *self else { return None };
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        Some(format!("http://{address}"))
+    }
 }
 
 const EXPECTED: &str = "an address such as \"127.0.0.1:8443\", \"[::1]:8443\" or \"unix:/run/callfs.sock\"";

@@ -57,6 +57,13 @@ pub(super) fn umask<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
     deserializer.deserialize_any(Octal { largest: 0o777 })
 }
 
+/// A duration as people write it; a day has 24 hours.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let span: jiff::Span = text.parse().ok()?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(duration).ok()
+}
+
 fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -99,13 +106,11 @@ impl<'de> Deserialize<'de> for Span {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as \"500ms\", \"30s\" or \"1m\"")
+                f.write_str("a duration such as \"500ms\", \"30s\" or \"1d\"")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
-                let parsed = text.parse::<jiff::SignedDuration>().ok();
-                let positive = parsed.and_then(|duration| Duration::try_from(duration).ok());
-                positive.map(Span).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+                parse_duration(text).map(Span).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Time)
@@ -163,7 +168,8 @@ mod tests {
         assert_eq!(span("\"500ms\""), Some(Duration::from_millis(500)));
         assert_eq!(span("\"1m\""), Some(Duration::from_secs(60)));
         assert_eq!(span("\"1h 30m\""), Some(Duration::from_secs(5400)));
-        for bad in ["\"\"", "30", "\"30\"", "\"-1s\"", "\"soon\""] {
+        assert_eq!(span("\"30d\""), Some(Duration::from_secs(30 * 86400)));
+        for bad in ["\"\"", "30", "\"30\"", "\"-1s\"", "\"1mo\"", "\"soon\""] {
             assert_eq!(span(bad), None, "{bad}");
         }
     }

@@ -1,4 +1,4 @@
-//! Secrets in the configuration of a component: references that are resolved, and values that are not shown.
+//! Secrets in the configuration: references that are resolved, and values that are not shown.
 //!
 //! Any table that consists of one string under `env` or `file` is a reference. It cannot know which other values a
 //! component takes for secret, so what is shown also masks strings whose key says so.

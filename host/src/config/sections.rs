@@ -18,6 +18,9 @@ pub struct Server {
     /// At least one.
     #[serde(deserialize_with = "listen::several")]
     pub listen: Vec<Listen>,
+    /// Where clients reach this, without a slash at the end; none for the first address that is listened on.
+    #[serde(default, deserialize_with = "external_url")]
+    pub external_url: Option<String>,
     /// The largest body of one upload, in bytes.
     #[serde(deserialize_with = "quantity::size")]
     pub max_upload: u64,
@@ -166,6 +169,18 @@ pub struct Limits {
     /// Instances at the same time.
     #[serde(deserialize_with = "instances")]
     pub instances: u32,
+}
+
+/// A URL that others can be appended to.
+fn external_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    let refused = || D::Error::custom(format!("'{url}' is no URL such as \"https://files.example.org\""));
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or_else(refused)?;
+    let plain = rest.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'@' | b'"' | b'<' | b'>'));
+    if !plain || rest.starts_with(['/', ':']) || rest.is_empty() {
+        return Err(refused());
+    }
+    Ok(Some(url.trim_end_matches('/').to_owned()))
 }
 
 fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

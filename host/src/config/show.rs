@@ -37,10 +37,12 @@ impl Page<'_> {
     fn section(&mut self, header: &str, section: &Dict) {
         let gap = if self.text.is_empty() { "" } else { "\n" };
         let _ = writeln!(self.text, "{gap}{header}");
-        section.iter().for_each(|(key, value)| self.value(&bare(key), value, key == "config"));
+        section
+            .iter()
+            .for_each(|(key, value)| self.value(&bare(key), value, key == "config" || secret::is_secret_name(key)));
     }
 
-    /// A line for each leaf. Only what components are told can hold secrets.
+    /// A line for each leaf. Only what components are told, and what is called one, can hold secrets.
     fn value(&mut self, key: &str, value: &Value, told: bool) {
         match value {
             Value::Empty(..) => {}

@@ -96,6 +96,10 @@ fn the_template_is_what_the_manual_says() {
     assert_eq!(config.node.id, "node-1");
     assert_eq!((config.metadata.store, &*config.metadata.url), (StoreKind::Sqlite, "sqlite:callfs-data/metadata.db"));
     assert_eq!((config.locks.manager, config.locks.wait), (LockKind::Local, Duration::from_secs(30)));
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let secret = LinkSecret::Kept("callfs-data/link.secret".into());
+    let links = Links { secret, grace: Duration::from_secs(600), expiry: days(1), max_expiry: days(30) };
+    assert_eq!((config.links, config.server.external_url), (links, None));
     assert_eq!(config.log, Log { level: "info".into(), format: LogFormat::Text, requests: false });
     assert_eq!((config.plugins.dir, config.plugins.limits), (None, limits));
     assert!(config.plugins.cache_dir.ends_with(".cache/callfs"), "{:?}", config.plugins.cache_dir);
@@ -193,6 +197,12 @@ fn ill_typed_values_are_told_with_what_would_be_right() {
         ("server.listen = []", "server.listen: invalid length 0"),
         ("server.listen = ['127.0.0.1:1', 'x']", "server.listen: 'x' is not an address such as"),
         ("metrics.listen = 'x'", "metrics.listen: expected an address such as"),
+        ("server.external_url = 'files.example.org'", "server.external_url: 'files.example.org' is no URL"),
+        ("server.external_url = 'http://x/?a'", "server.external_url: 'http://x/?a' is no URL"),
+        ("links.grace = '0s'", "links.grace: a duration of 0"),
+        ("links.secret = 7", "links.secret: expected a text, { env"),
+        ("links.secret = { env = 'NO_SUCH' }", "links.secret: the variable NO_SUCH is not set"),
+        ("links.expiry = '31d'", "links.expiry: is longer than links.max_expiry"),
         ("node.id = 'a b'", "node.id: 'a b' is no name for a node"),
         ("log.level = 'inof'", "log.level: 'inof' is no log level"),
         ("log.format = 'xml'", "log.format: unknown value 'xml'; possible values: text, json"),
@@ -312,6 +322,22 @@ config.token = {{ env = "ALICE_KEY" }}
     let error = place.error();
     assert!(error.starts_with("callfs.toml: authenticator[0].config.keys[1].key: cannot read the file "), "{error}");
     place.show();
+}
+
+#[test]
+fn the_secret_of_links_is_never_shown() {
+    let given = |lines: &str| Place::new().with("callfs.toml", &format!("{lines}\n{REST}"));
+    let place = given("links.secret = 'in-the-file'\nserver.external_url = 'https://x.org/fs/'");
+    let config = place.config();
+    assert_eq!(config.links.secret, LinkSecret::Given("in-the-file".into()));
+    assert_eq!(config.server.external_url.as_deref(), Some("https://x.org/fs"));
+    assert!(place.show().contains("secret = \"***\"  # callfs.toml\n"), "{}", place.show());
+    assert!(!format!("{config:?}").contains("in-the-file"));
+    let place = given("links.secret = { env = 'LINKS' }").with_variable("LINKS", "in-a-variable");
+    assert_eq!(place.config().links.secret, LinkSecret::Given("in-a-variable".into()));
+    assert!(place.show().contains("secret = \"***\"  # from the variable LINKS, said by callfs.toml\n"));
+    let place = given("links.secret = { file = 'absent' }");
+    assert_eq!(place.config().links.secret, LinkSecret::Kept("absent".into()), "made at the start");
 }
 
 #[test]

@@ -38,28 +38,27 @@ impl Engine {
     /// Opens what a path names, and answers it with its bytes; a directory has none.
     pub(super) async fn open_object(&self, who: &Identity, path: &FilePath) -> Result<(Target, Option<Source>)> {
         // The quick way for what is there: one read, one question. Whatever is not a file is looked at with care.
-        if let Some((target, source)) = self.open_file(who, path, None, Condition::Always).await? {
+        if let Some((target, source)) = self.open_file(Some(who), path, None, Condition::Always).await? {
             return Ok((target, Some(source)));
         }
         let mut place = self.find(path).await?;
         self.permit(who, &place, Action::Read).await?;
         let Some(target) = place.target.take() else { return Err(place.absence()) };
-        match target.attributes.kind {
-            Kind::Directory => Ok((target, None)),
-            Kind::Special => Err(special(path)),
-            Kind::File => {
-                // It was not there a moment ago, or its storage cannot open it.
-                let (storage, rest) = self.backend(path)?;
-                let read = self.read_visible(path, &*storage, rest, None, Condition::Always).await;
-                let (attributes, source) = read.map_err(|error| about(path, error))?;
-                Ok((self.target(path, attributes, target.record), Some(source)))
-            }
-        }
+        self.open_target(path, target).await
     }
 
     /// Opens a part of a file that was opened before and whose source cannot be sliced: from `range.start` up to but not
     /// including `range.end`, both within its size. [`ErrorKind::Locked`] if the file is not the same any more.
     pub async fn open_part(&self, who: &Identity, whole: &Info, range: Range<u64>) -> Result<Source> {
+        self.open_part_for(Some(who), whole, range).await
+    }
+
+    /// The same of a file that [was opened](Self::open_shared) because it is shared.
+    pub async fn open_shared_part(&self, whole: &Info, range: Range<u64>) -> Result<Source> {
+        self.open_part_for(None, whole, range).await
+    }
+
+    async fn open_part_for(&self, who: Option<&Identity>, whole: &Info, range: Range<u64>) -> Result<Source> {
         let condition = whole.etag.clone().map_or(Condition::Always, |etag| Condition::EtagIn(vec![etag]));
         let range = ByteRange { start: range.start, end: Some(range.end) };
         // Not every storage has etags, and not every component looks at conditions.
@@ -77,10 +76,25 @@ impl Engine {
         Ok(target.info(path))
     }
 
-    /// Opens a file; none if anything about it needs a closer look.
-    async fn open_file(
+    /// Opens what was found at a path, and answers it with its bytes; a directory has none.
+    pub(super) async fn open_target(&self, path: &FilePath, target: Target) -> Result<(Target, Option<Source>)> {
+        match target.attributes.kind {
+            Kind::Directory => Ok((target, None)),
+            Kind::Special => Err(special(path)),
+            Kind::File => {
+                // It was not there a moment ago, or its storage cannot open it.
+                let (storage, rest) = self.backend(path)?;
+                let read = self.read_visible(path, &*storage, rest, None, Condition::Always).await;
+                let (attributes, source) = read.map_err(|error| about(path, error))?;
+                Ok((self.target(path, attributes, target.record), Some(source)))
+            }
+        }
+    }
+
+    /// Opens a file for somebody, or for whoever it is shared with; none if anything about it needs a closer look.
+    pub(super) async fn open_file(
         &self,
-        who: &Identity,
+        who: Option<&Identity>,
         path: &FilePath,
         range: Option<ByteRange>,
         condition: Condition,
@@ -99,9 +113,11 @@ impl Engine {
             Err(_) => return Ok(None),
         };
         let target = self.target(path, attributes, record);
-        let node = Some(target.node.clone());
-        let question = Question { action: Action::Read, path: path.to_string(), target: node, ancestors };
-        self.authorizer.require(who, &[question]).await?;
+        if let Some(who) = who {
+            let node = Some(target.node.clone());
+            let question = Question { action: Action::Read, path: path.to_string(), target: node, ancestors };
+            self.authorizer.require(who, &[question]).await?;
+        }
         Ok(Some((target, source)))
     }
 

@@ -21,7 +21,7 @@ use super::multipart;
 use super::problem::Result;
 use super::range::{ByteRanges, Selection};
 use super::request_id::RequestId;
-use super::state::{App, Info};
+use super::state::{App, Info, Redemption};
 use crate::error::{self, Error, ErrorKind};
 use crate::identity::Identity;
 use crate::source::Source;
@@ -32,10 +32,29 @@ pub(super) struct Wanted {
     if_range: Option<IfRange>,
 }
 
+/// Who reads a file.
+pub(super) enum Reader {
+    /// Somebody who was recognised, and who may.
+    Caller(Arc<Identity>),
+    /// Whoever has a link; what they get is counted.
+    Link(Arc<Redemption>),
+}
+
 impl Wanted {
     /// Reads the headers.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         Self { ranges: ByteRanges::of(headers), if_range: IfRange::of(headers) }
+    }
+
+    /// The parts of a file to send, none for the whole.
+    pub(super) fn parts(&self, info: &Info, source: &Source) -> error::Result<Vec<Range<u64>>> {
+        // Several parts must be of one version, and without an etag nobody can tell when the storage is asked again.
+        let can_send = |ranges: &[Range<u64>]| ranges.len() == 1 || source.is_seekable() || info.etag.is_some();
+        match self.select(info, SystemTime::now()) {
+            Selection::Nothing => Err(unsatisfiable(info)),
+            Selection::Parts(ranges) if can_send(&ranges) => Ok(ranges),
+            Selection::Parts(_) | Selection::Whole => Ok(Vec::new()),
+        }
     }
 
     fn select(&self, info: &Info, now: SystemTime) -> Selection {
@@ -47,30 +66,30 @@ impl Wanted {
 /// A file as it was opened, for somebody.
 pub(super) struct Content {
     pub(super) app: Arc<App>,
-    pub(super) who: Arc<Identity>,
+    pub(super) reader: Reader,
     pub(super) info: Info,
     pub(super) source: Source,
 }
 
 impl Content {
-    /// Puts what is wanted into a response that has the headers of the whole file.
-    pub(super) async fn send(self, wanted: &Wanted, mut response: Response, id: RequestId) -> Result<Response> {
-        let (limit, info) = (self.app.idle_timeout, &self.info);
-        let body = match wanted.select(info, SystemTime::now()) {
-            Selection::Nothing => return Err(unsatisfiable(info).into()),
-            Selection::Parts(ranges) if self.can_send(&ranges) => {
-                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-                self.parts(ranges, response.headers_mut()).await?
-            }
-            Selection::Parts(_) | Selection::Whole => self.source,
+    /// Puts [parts](Wanted::parts) of it, or the whole, into a response that has the headers of the whole file.
+    pub(super) async fn send(self, parts: Vec<Range<u64>>, mut response: Response, id: RequestId) -> Result<Response> {
+        let limit = self.app.idle_timeout;
+        let body = if parts.is_empty() {
+            self.whole()
+        } else {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            self.parts(parts, response.headers_mut()).await?
         };
         *response.body_mut() = Body::new(Download::new(body, limit, id));
         Ok(response)
     }
 
-    /// Several parts must be of one version, and without an etag nobody can tell when the storage is asked again.
-    fn can_send(&self, ranges: &[Range<u64>]) -> bool {
-        ranges.len() == 1 || self.source.is_seekable() || self.info.etag.is_some()
+    fn whole(self) -> Source {
+        match self.reader {
+            Reader::Caller(_) => self.source,
+            Reader::Link(redemption) => redemption.carry(self.source, 0),
+        }
     }
 
     async fn parts(self, mut ranges: Vec<Range<u64>>, headers: &mut HeaderMap) -> Result<Source> {
@@ -86,8 +105,16 @@ impl Content {
 
     /// A stream is let go of, because whoever makes it may have to end before anything else can be opened.
     fn into_parts(self) -> Parts {
-        let Self { app, who, info, source } = self;
-        if source.is_seekable() { Parts::Sliced(source) } else { Parts::Opened { app, who, info } }
+        let Self { app, reader, info, source } = self;
+        let (who, redemption) = match reader {
+            Reader::Caller(who) => (Some(who), None),
+            Reader::Link(redemption) => (None, Some(redemption)),
+        };
+        let parts = if source.is_seekable() { Parts::Sliced(source) } else { Parts::Opened { app, who, info } };
+        match redemption {
+            Some(redemption) => Parts::Counted(Box::new(parts), redemption),
+            None => parts,
+        }
     }
 }
 
@@ -96,7 +123,9 @@ pub(super) enum Parts {
     /// Of the file that is open.
     Sliced(Source),
     /// Each opened when it is its turn.
-    Opened { app: Arc<App>, who: Arc<Identity>, info: Info },
+    Opened { app: Arc<App>, who: Option<Arc<Identity>>, info: Info },
+    /// Any of these, counted.
+    Counted(Box<Parts>, Arc<Redemption>),
 }
 
 impl Parts {
@@ -109,7 +138,17 @@ impl Parts {
             }
             Self::Opened { app, who, info } => {
                 let (app, who, info) = (app.clone(), who.clone(), info.clone());
-                async move { app.engine.open_part(&who, &info, range).await }.boxed()
+                let open = async move {
+                    match who {
+                        Some(who) => app.engine.open_part(&who, &info, range).await,
+                        None => app.engine.open_shared_part(&info, range).await,
+                    }
+                };
+                open.boxed()
+            }
+            Self::Counted(parts, redemption) => {
+                let (part, redemption, start) = (parts.open(range.clone()), redemption.clone(), range.start);
+                async move { Ok(redemption.carry(part.await?, start)) }.boxed()
             }
         }
     }

@@ -81,6 +81,8 @@ fn route(path: &str) -> &'static str {
     match (segments.next(), segments.next()) {
         (Some("v1"), Some("files")) => "files",
         (Some("v1"), Some("directories")) => "directories",
+        (Some("v1"), Some("links")) => "links",
+        (Some("download"), Some(_)) => "download",
         (Some("health"), _) => "health",
         (Some("metrics"), None) => "metrics",
         _ => "other",

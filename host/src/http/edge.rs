@@ -26,6 +26,7 @@ use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::{self, RequestId, X_REQUEST_ID};
 use super::security;
+use super::shown;
 use super::state::Metrics;
 use crate::error::Error;
 
@@ -63,6 +64,7 @@ impl Edge {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         request.extensions_mut().insert(id.clone());
         let counted = Counted::start(self.metrics.clone(), &method, uri.path());
+        let path = shown::path(uri.path());
 
         // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it, there is none.
         let span = tracing::info_span!("request", request_id = id.as_str(), trace_id = trace_id.as_deref());
@@ -93,12 +95,12 @@ impl Edge {
         if self.log_requests {
             let (request_id, trace_id, status) = (id.as_str(), trace_id.as_deref(), response.status().as_u16());
             let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-            tracing::info!(target: "callfs::requests", request_id, trace_id, %method, path = uri.path(), status, milliseconds, "request");
+            tracing::info!(target: "callfs::requests", request_id, trace_id, %method, path = &*path, status, milliseconds, "request");
         }
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            log(&problem, &id, trace_id.as_deref(), &method, uri.path());
+            log(&problem, &id, trace_id.as_deref(), &method, &path);
             let allow = response.headers_mut().remove(ALLOW);
-            response = problem.render(&method, uri.path(), id.as_str(), allow);
+            response = problem.render(&method, &path, id.as_str(), allow);
         }
         if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             // The router adds the length of the empty body, which is not what the header would mean here.

@@ -61,8 +61,18 @@ pub(super) fn response(body: Body) -> Response {
 
 /// All that is known about a file or directory, but for the length of its content.
 pub(super) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
+    add_content(headers, info);
+    add_attributes(headers, info, app);
+}
+
+/// What anybody who gets the content may know.
+pub(super) fn add_content(headers: &mut HeaderMap, info: &Info) {
     add_validators(headers, info);
     headers.insert(CONTENT_TYPE, content_type(info));
+}
+
+/// What CallFS knows besides.
+pub(super) fn add_attributes(headers: &mut HeaderMap, info: &Info, app: &App) {
     headers.insert(X_TYPE, HeaderValue::from_static(kind(info.kind)));
     headers.insert(X_SIZE, HeaderValue::from(info.size));
     headers.insert(X_MODE, text(&mode(info.mode)));

@@ -57,6 +57,12 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED", error)
     }
 
+    /// A failure under another status than is usual for its kind.
+    pub(super) fn at(status: StatusCode, error: Error) -> Self {
+        let (_, code) = status_and_code(error.kind());
+        Self::new(status, code, error)
+    }
+
     /// A failure with further members in its document.
     pub(super) fn with_members(error: Error, members: serde_json::Map<String, serde_json::Value>) -> Self {
         let (status, code) = status_and_code(error.kind());
@@ -180,6 +186,7 @@ fn status_and_code(kind: ErrorKind) -> (StatusCode, &'static str) {
         // Not 405, whose Allow header would have to differ by mount and by right; not 501, which is about the whole
         // server and counts as its failure. The request is understood and this storage cannot carry it out: 422.
         ErrorKind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "UNSUPPORTED"),
+        ErrorKind::Gone => (StatusCode::GONE, "GONE"),
         ErrorKind::Locked => (StatusCode::LOCKED, "LOCKED"),
         ErrorKind::InsufficientStorage => (StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE"),
         // The client cut its own body short; if it can still read the answer, it is the one who can act on it.
@@ -239,6 +246,7 @@ mod tests {
             (ErrorKind::DigestMismatch, 400, "DIGEST_MISMATCH"),
             (ErrorKind::BadRequest, 400, "BAD_REQUEST"),
             (ErrorKind::Unsupported, 422, "UNSUPPORTED"),
+            (ErrorKind::Gone, 410, "GONE"),
             (ErrorKind::Locked, 423, "LOCKED"),
             (ErrorKind::InsufficientStorage, 507, "INSUFFICIENT_STORAGE"),
             (ErrorKind::Interrupted, 400, "BAD_REQUEST"),

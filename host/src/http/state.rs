@@ -15,18 +15,23 @@ pub(super) use crate::engine::{
     Opened, Outcome, Precondition, PutOptions, RenameOptions, Stored, Walk,
 };
 pub(super) use crate::identity::Authentication;
+pub(super) use crate::links::{Link, LinkId, Links, MAX_USES, Redemption, Terms, Version};
 pub(super) use crate::telemetry::Metrics;
 
 /// The parts behind the routes.
 pub struct App {
     /// The filesystem.
     pub engine: Arc<Engine>,
+    /// Files for whoever has a token.
+    pub links: Arc<Links>,
     /// Who a caller is.
     pub authentication: Authentication,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Name of this node, in `X-CallFS-Instance-ID`.
     pub instance_id: HeaderValue,
+    /// Where clients reach this, without a slash at the end.
+    pub external_url: String,
     /// How long a body may make no progress, in either direction.
     pub idle_timeout: Duration,
     /// Once it has begun, the service is no longer ready.

@@ -6,6 +6,7 @@
 
 mod changes;
 mod failure;
+mod links;
 mod place;
 mod row;
 mod writer;
@@ -20,8 +21,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::failure::{closed, failed};
+use self::links::LinkChange;
 use self::row::{IntentRow, Row};
-use self::writer::{Batch, Writer};
+use self::writer::{Batch, Step, Writer};
 use super::{Change, Intent, IntentId, Metadata, Record};
 use crate::error::{Error, Result};
 use crate::path::FilePath;
@@ -68,6 +70,18 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    async fn change_link(&self, change: LinkChange) -> Result<()> {
+        self.commit(Step::Link(change)).await
+    }
+
+    async fn commit(&self, step: Step) -> Result<()> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.send(Batch { step, answer }).await.map_err(|_| closed())?;
+        outcome.await.map_err(|_| Error::internal("the writer of the metadata store ended before it answered"))?
+    }
+}
+
 #[async_trait]
 impl Metadata for Sqlite {
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
@@ -95,9 +109,7 @@ impl Metadata for Sqlite {
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(Change::check)?;
-        let (answer, outcome) = oneshot::channel();
-        self.queue.send(Batch { changes, answer }).await.map_err(|_| closed())?;
-        outcome.await.map_err(|_| Error::internal("the writer of the metadata store ended before it answered"))?
+        self.commit(Step::Records(changes)).await
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {

@@ -1,16 +1,18 @@
 //! What every store has to do, whatever it is made of. A store implements [`Place`] in its tests and names it to
 //! `metadata_suite!`, which makes a test of each behaviour.
 
+mod links;
 mod moves;
 mod promises;
 mod records;
 
 use std::path::PathBuf;
 
+pub(crate) use self::links::*;
 pub(crate) use self::moves::*;
 pub(crate) use self::promises::*;
 pub(crate) use self::records::*;
-use super::{Change, Metadata, Record, Sqlite};
+use super::{Change, LinkStore, Metadata, Record, Sqlite};
 use crate::error::ErrorKind;
 use crate::path::FilePath;
 
@@ -56,6 +58,20 @@ macro_rules! metadata_suite {
 }
 pub(crate) use metadata_suite;
 
+/// The same of a store that keeps links as well.
+macro_rules! link_suite {
+    ($place:ty) => {
+        $crate::metadata::suite::metadata_suite!($place:
+            gives_back_links_as_they_were
+            replaces_a_link_once_per_revision
+            lists_links_in_the_order_of_their_making
+            sweeps_links_that_are_over
+            links_stay_when_their_files_move
+        );
+    };
+}
+pub(crate) use link_suite;
+
 /// A folder of its own for each test.
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -93,7 +109,7 @@ fn rename(from: &str, to: &str) -> Change {
     Change::Rename { from: path(from), to: path(to) }
 }
 
-async fn filled(place: &impl Place, paths: &[&str]) -> impl Metadata + 'static {
+async fn filled<P: Place>(place: &P, paths: &[&str]) -> P::Store {
     let store = place.open().await;
     store.apply(paths.iter().map(|text| put(text)).collect()).await.expect("put");
     store

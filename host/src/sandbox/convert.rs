@@ -42,7 +42,7 @@ pub(super) fn error_in(error: wit::Error, plugin: &str) -> Error {
 pub(super) fn error_out(error: &Error) -> wit::Error {
     let message = || error.message().to_owned();
     match error.kind() {
-        ErrorKind::NotFound => wit::Error::NotFound,
+        ErrorKind::NotFound | ErrorKind::Gone => wit::Error::NotFound,
         ErrorKind::AlreadyExists => wit::Error::AlreadyExists,
         ErrorKind::NotADirectory => wit::Error::NotADirectory,
         ErrorKind::IsADirectory => wit::Error::IsADirectory,

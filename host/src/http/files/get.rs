@@ -7,22 +7,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::header::{ACCEPT, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue, VARY};
+use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderValue, VARY};
 use http::{StatusCode, Uri};
 
 use crate::error::{Error, ErrorKind};
 use crate::http::accept::Shape;
 use crate::http::caller::Caller;
-use crate::http::content::{Content, Wanted};
-use crate::http::digest;
+use crate::http::content::{Content, Reader, Wanted};
 use crate::http::directories::{self, Page};
 use crate::http::precondition::Preconditions;
 use crate::http::problem::Result;
 use crate::http::query::Query;
 use crate::http::request_id::RequestId;
-use crate::http::state::{App, Info, Opened, Outcome, Precondition};
+use crate::http::state::{App, Info, Opened, Precondition};
 use crate::http::target::Target;
-use crate::http::{disposition, entry};
+use crate::http::{disposition, entry, representation};
 use crate::storage::Kind;
 
 const DOWNLOAD: &str = "download";
@@ -46,7 +45,8 @@ pub(super) async fn get(
                 return Ok(response);
             }
             // A range counts only where the answer would have been 200 without it (RFC 9110 section 13.2.2).
-            Content { app, who, info, source }.send(&Wanted::of(&headers), response, request_id).await
+            let parts = Wanted::of(&headers).parts(&info, &source)?;
+            Content { app, reader: Reader::Caller(who), info, source }.send(parts, response, request_id).await
         }
         Opened::Directory(info) => {
             let shape = directories::shape(&headers);
@@ -54,7 +54,7 @@ pub(super) async fn get(
             if let Some(elsewhere) = directories::redirect(&uri, shape) {
                 return Ok(elsewhere);
             }
-            let mut response = match judge(&of_entries(&info), &precondition)? {
+            let mut response = match representation::judge(&of_entries(&info), &precondition)? {
                 Some(not_modified) => not_modified,
                 None if shape == Shape::Html => directories::index(&app, &who, target.path, page, request_id).await?,
                 None => directories::array(&app, &who, &target.path, page).await?,
@@ -90,7 +90,7 @@ pub(super) async fn head(
     }
     // A body of unknown length, so that the router does not say that the listing has none.
     let unknown = || Body::from_stream(stream::empty::<Result<&'static str, Error>>());
-    let not_modified = judge(&of_entries(&info), &precondition)?;
+    let not_modified = representation::judge(&of_entries(&info), &precondition)?;
     let mut response = not_modified.unwrap_or_else(|| entry::response(unknown()));
     describe(&mut response, &info, &app, shape);
     Ok(response)
@@ -111,35 +111,15 @@ fn file(
     }
     query.refuse(&Page::PARAMETERS, "is for directories, and this is a file")?;
     let download = query.flag(DOWNLOAD)?;
-    if let Some(response) = judge(info, precondition)? {
-        return Ok(response);
-    }
-    let mut response = entry::response(Body::empty());
-    let headers = response.headers_mut();
-    entry::add_headers(headers, info, app);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    digest::add(headers, info, request);
-    if download {
-        headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
+    let mut response = representation::head(info, precondition, request)?;
+    if response.status() == StatusCode::OK {
+        let headers = response.headers_mut();
+        entry::add_attributes(headers, info, app);
+        if download {
+            headers.insert(CONTENT_DISPOSITION, disposition::attachment(target.path.name()));
+        }
     }
     Ok(response)
-}
-
-/// 304 if the client has it already; nothing if the request is to go on.
-fn judge(info: &Info, precondition: &Precondition) -> Result<Option<Response>> {
-    match precondition.evaluate(Some(info), true) {
-        Outcome::Proceed => Ok(None),
-        Outcome::NotModified => {
-            let mut response = entry::response(Body::empty());
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            entry::add_validators(response.headers_mut(), info);
-            Ok(Some(response))
-        }
-        Outcome::Failed => {
-            let message = format!("'{}' is not in the state that the request names", info.path);
-            Err(Error::new(ErrorKind::PreconditionFailed, message).into())
-        }
-    }
 }
 
 /// What validates the listing of a directory: not its date, which stays when a file in it changes.

@@ -9,20 +9,18 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
-use http::header::{CONTENT_LOCATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde_json::json;
+use http::header::{CONTENT_LOCATION, HeaderMap, HeaderValue};
 
 use self::document::{Node, Wanted};
-
 use crate::error::{Error, ErrorKind};
-use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::entry::{self, Entry};
 use crate::http::precondition::Preconditions;
-use crate::http::problem::{Problem, Result};
+use crate::http::problem::Result;
 use crate::http::query::Query;
 use crate::http::state::{App, AttributeChange, Precondition, RenameOptions};
 use crate::http::target::{FILES, Target, url};
+use crate::http::{body, json};
 use crate::identity::Identity;
 use crate::path::FilePath;
 use crate::storage::Kind;
@@ -41,7 +39,7 @@ pub(super) async fn patch(
     body: Body,
 ) -> Result<Response> {
     Query::none(&uri)?;
-    check_media_type(&headers)?;
+    json::check_media_type(&headers, "PATCH")?;
     let wanted = wanted(&app, &target.path, &body::collect(body, MAX_DOCUMENT).await?)?;
     if target.trailing_slash && app.engine.stat(&who, &target.path).await?.kind != Kind::Directory {
         let message = format!("'{}' is a file; give its path without the slash at the end", target.path);
@@ -51,7 +49,7 @@ pub(super) async fn patch(
         Wanted::Rename { destination, overwrite, create_parents } => {
             let options = RenameOptions { destination, overwrite, create_parents, precondition };
             let path = app.engine.rename(&who, &target.path, options).await?;
-            let mut response = Json(json!({ "path": path })).into_response();
+            let mut response = Json(serde_json::json!({ "path": path })).into_response();
             if let Ok(location) = HeaderValue::try_from(url(FILES, &path)) {
                 response.headers_mut().insert(CONTENT_LOCATION, location);
             }
@@ -77,16 +75,4 @@ async fn change_attributes(
     let mut response = Json(Entry::from(&info)).into_response();
     entry::add_validators(response.headers_mut(), &info);
     Ok(response)
-}
-
-/// JSON, or nothing said about it.
-fn check_media_type(headers: &HeaderMap) -> Result<()> {
-    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    // The second is what RFC 7396 calls a document like ours, the third what curl says of any body.
-    const JSON: [&str; 3] = ["application/json", "application/merge-patch+json", "application/x-www-form-urlencoded"];
-    if JSON.contains(&essence.as_str()) {
-        return Ok(());
-    }
-    Err(Problem::bad_request("PATCH takes JSON; send 'Content-Type: application/json'"))
 }

@@ -67,7 +67,7 @@ impl IntentRow {
     }
 }
 
-fn path(bytes: Vec<u8>) -> Result<FilePath> {
+pub(super) fn path(bytes: Vec<u8>) -> Result<FilePath> {
     let text = String::from_utf8(bytes).map_err(Error::internal)?;
     FilePath::parse(&text).map_err(|cause| damaged(&format!("{text:?} is not a path: {cause}")))
 }

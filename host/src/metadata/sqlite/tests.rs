@@ -1,7 +1,7 @@
 use sqlx::Connection;
 
 use super::*;
-use crate::metadata::suite::{Folder, Place, metadata_suite, path, record};
+use crate::metadata::suite::{Folder, Place, link_suite, metadata_suite, path, record};
 
 impl Place for Folder {
     type Store = Sqlite;
@@ -16,6 +16,7 @@ impl Place for Folder {
 }
 
 metadata_suite!(Folder);
+link_suite!(Folder);
 
 async fn connect(folder: &Folder) -> sqlx::SqliteConnection {
     sqlx::SqliteConnection::connect(&folder.url()).await.expect("opened")
@@ -53,6 +54,19 @@ async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
     let content = found.content.as_ref().expect("of a file");
     assert_eq!((content.etag.as_deref(), content.content_type.as_deref()), (Some("v1"), Some("text/x-a")));
     assert_eq!((found.owner.as_str(), content.modified), ("alice", None));
+}
+
+#[tokio::test]
+async fn an_index_without_links_gets_them() {
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    let mut connection = connect(&folder).await;
+    for statement in ["DROP TABLE links", "DELETE FROM _sqlx_migrations WHERE version = 3"] {
+        sqlx::query(statement).execute(&mut connection).await.expect("as it was before");
+    }
+    connection.close().await.expect("closed");
+    let store = folder.sqlite().await;
+    assert_eq!(crate::metadata::LinkStore::list(&store, None, None, 1).await.expect("listed"), []);
 }
 
 #[tokio::test]

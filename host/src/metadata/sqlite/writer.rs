@@ -8,8 +8,9 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::changes::{Failure, carry_out};
+use super::changes::{self, Failure};
 use super::failure::failed;
+use super::links::{self, LinkChange};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::Change;
 
@@ -18,9 +19,17 @@ const GROUP: usize = 256;
 /// Batches that wait before callers have to.
 const QUEUE: usize = 1024;
 
-/// Changes that belong together, and who waits for them.
+/// What is carried out as a whole or not at all.
+pub(super) enum Step {
+    /// Changes of the records, in order.
+    Records(Vec<Change>),
+    /// A change of the links.
+    Link(LinkChange),
+}
+
+/// A step, and who waits for it.
 pub(super) struct Batch {
-    pub(super) changes: Vec<Change>,
+    pub(super) step: Step,
     pub(super) answer: oneshot::Sender<Result<()>>,
 }
 
@@ -116,7 +125,11 @@ async fn transact(connection: &mut SqliteConnection, group: &[Batch]) -> Result<
     let mut outcomes = Vec::with_capacity(group.len());
     for batch in group {
         let mut savepoint = transaction.begin().await?;
-        outcomes.push(match carry_out(&mut savepoint, &batch.changes, &mut revision).await {
+        let carried_out = match &batch.step {
+            Step::Records(changes) => changes::carry_out(&mut savepoint, changes, &mut revision).await,
+            Step::Link(change) => links::carry_out(&mut savepoint, change).await,
+        };
+        outcomes.push(match carried_out {
             Ok(()) => {
                 savepoint.commit().await?;
                 Ok(())

@@ -1,0 +1,121 @@
+//! `/v1/links`: making links to files, and looking after one's own.
+//!
+//! Administrators look after everybody's. A token is told to the maker of a link when it is made, and to nobody after that.
+
+mod generate;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{HeaderValue, LINK};
+use http::{StatusCode, Uri};
+use serde::Serialize;
+
+use super::caller::Caller;
+use super::entry::rfc3339;
+use super::problem::{Problem, Result};
+use super::query::Query;
+use super::state::{App, Link, LinkId};
+use crate::error::{Error, ErrorKind};
+use crate::identity::Identity;
+use crate::path::FilePath;
+
+pub(super) use generate::generate;
+
+const LINKS: &str = "/v1/links";
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1_000;
+
+/// A link, but for its token.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: String,
+    path: &'a FilePath,
+    filename: Option<&'a str>,
+    maker: &'a str,
+    created: Option<String>,
+    expires: Option<String>,
+    max_downloads: u32,
+    downloads: u32,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    items: Vec<Entry<'a>>,
+    next: Option<String>,
+}
+
+impl<'a> From<&'a Link> for Entry<'a> {
+    fn from(link: &'a Link) -> Self {
+        Self {
+            id: hex::encode(link.id),
+            path: &link.path,
+            filename: link.filename.as_deref(),
+            maker: &link.maker,
+            created: time(link.created),
+            expires: time(link.expires),
+            max_downloads: link.max_uses,
+            downloads: link.spent,
+        }
+    }
+}
+
+/// `GET /v1/links`
+pub(super) async fn list(Caller(who): Caller, State(app): State<Arc<App>>, uri: Uri) -> Result<Response> {
+    let query = Query::of(&uri, &["all", "limit", "after"])?;
+    let all = query.flag("all")?;
+    if all && !who.admin {
+        let message = "only administrators may see the links of everybody; leave 'all' out to see yours";
+        return Err(Error::new(ErrorKind::PermissionDenied, message).into());
+    }
+    let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let refused = || Problem::bad_request("the query parameter 'after' is no cursor of this list; take it from 'next'");
+    let after = query.text("after").map(|text| parse(text).ok_or_else(refused)).transpose()?;
+    let maker = (!all).then_some(who.subject.as_str());
+    // One more than is shown, to know whether there is a next page.
+    let mut found = app.links.list(maker, after.as_ref(), limit as u32 + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|link| hex::encode(link.id));
+    let items = found.iter().map(Entry::from).collect();
+    let mut response = Json(Document { items, next: next.clone() }).into_response();
+    if let Some(next) = next {
+        let all = if all { "all=true&" } else { "" };
+        let link = format!("<{LINKS}?{all}limit={limit}&after={next}>; rel=\"next\"");
+        response.headers_mut().insert(LINK, HeaderValue::try_from(link).map_err(Error::internal)?);
+    }
+    Ok(response)
+}
+
+/// `GET /v1/links/{id}`
+pub(super) async fn get(Caller(who): Caller, State(app): State<Arc<App>>, uri: Uri) -> Result<Response> {
+    Query::none(&uri)?;
+    Ok(Json(Entry::from(&find(&app, &who, &uri).await?)).into_response())
+}
+
+/// `DELETE /v1/links/{id}`
+pub(super) async fn revoke(Caller(who): Caller, State(app): State<Arc<App>>, uri: Uri) -> Result<StatusCode> {
+    Query::none(&uri)?;
+    let link = find(&app, &who, &uri).await?;
+    app.links.revoke(&link.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The link that a URL names, if the caller may look after it.
+async fn find(app: &App, who: &Identity, uri: &Uri) -> Result<Link> {
+    let id = uri.path().strip_prefix(LINKS).and_then(|rest| rest.strip_prefix('/')).and_then(parse);
+    let unknown = || Error::new(ErrorKind::NotFound, "this is no id of a link; GET /v1/links lists yours");
+    let maker = (!who.admin).then_some(who.subject.as_str());
+    Ok(app.links.get(&id.ok_or_else(unknown)?, maker).await?)
+}
+
+fn parse(text: &str) -> Option<LinkId> {
+    hex::decode(text).ok()?.try_into().ok()
+}
+
+/// Milliseconds since 1970 as JSON has times.
+fn time(milliseconds: i64) -> Option<String> {
+    rfc3339(milliseconds.checked_mul(1_000_000)?)
+}

@@ -4,6 +4,7 @@
 mod harness;
 
 mod auth;
+mod copies;
 mod digests;
 mod directories;
 mod errors;
@@ -11,12 +12,15 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod moves;
+mod mtime;
 mod permissions;
 mod ranges;
 mod system;
 
 mod concurrency;
 mod crash;
+mod crash_moves;
 mod isolation;
 mod local_folder;
 mod memory;

@@ -68,7 +68,7 @@ pub trait Directories: Storage {
 
 /// An object, or a directory with everything below it, moves in one step (WIT `storage-rename`).
 ///
-/// Leave it out if the storage cannot: moves within its mount are then refused.
+/// Leave it out if the storage cannot: CallFS then moves what is in its mount object by object, where nobody sees it.
 pub trait Rename: Storage {
     /// Moves `from` to `to`; the condition is about `to`, and with [`Condition::Absent`] nothing is ever replaced.
     fn rename(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<()>>;

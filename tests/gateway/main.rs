@@ -5,6 +5,7 @@ mod harness;
 
 mod auth;
 mod conditions;
+mod copies;
 mod cors;
 mod digests;
 mod directories;
@@ -15,6 +16,8 @@ mod files_get;
 mod files_patch;
 mod files_put;
 mod links;
+mod moves;
+mod mtime;
 mod parity;
 mod permissions;
 mod ranges;
@@ -22,6 +25,7 @@ mod system;
 
 mod concurrency;
 mod crash;
+mod crash_moves;
 mod isolation;
 mod local_folder;
 mod memory;

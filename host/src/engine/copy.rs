@@ -15,7 +15,7 @@ use super::put::{Put, Twin, Upload, stage};
 use super::transfer::content_type;
 use super::{Engine, Precondition, PutOptions, Stored};
 use crate::error::{Error, ErrorKind, Result};
-use crate::identity::{Action, Identity, Question};
+use crate::identity::{Action, Identity};
 use crate::metadata::Change;
 use crate::path::FilePath;
 use crate::storage::{Condition, Kind, Storage, Written};
@@ -132,9 +132,8 @@ impl Engine {
                 return told(refuse(ErrorKind::NotADirectory, path, what)).await;
             }
             Some(target) => {
-                let ancestors = to.ancestors.iter().chain([&target.node]).cloned().collect();
-                let question = Question { action: Action::Create, path: path.to_string(), target: None, ancestors };
-                self.authorizer.require(who, &[question]).await?;
+                let questions = [Action::Write, Action::Traverse].map(|action| to.question(action, target));
+                self.authorizer.require(who, &questions).await?;
                 if self.mounts.any_within(path) {
                     return Err(mounted(path, "replaced"));
                 }

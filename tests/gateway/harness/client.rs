@@ -58,6 +58,11 @@ impl Client {
         self.call("POST", &format!("{}/", files(path)))
     }
 
+    /// POST or PUT of a copy.
+    pub(crate) fn copy(&self, method: &str, from: &str, to: &str) -> Call {
+        self.call(method, &format!("{}?from={}", files(to), encode(from)))
+    }
+
     /// PATCH with a JSON document.
     pub(crate) fn patch(&self, path: &str, changes: &Value) -> Call {
         let json = self.call("PATCH", &files(path)).header("content-type", "application/json");

@@ -101,6 +101,14 @@ impl Setup {
         self
     }
 
+    /// `flat` at `/flat`, keeping its objects in `$DIR/second`, beside `localfs` at `/`.
+    pub(crate) fn flat() -> Self {
+        Self::default()
+            .plugin("flat", callfs_test_components::FLAT)
+            .mount(Mount::folder("/", "files"))
+            .mount(Mount::new("/flat", "flat").granting("second"))
+    }
+
     /// A line of the `[server]` section.
     pub(crate) fn server(mut self, line: &str) -> Self {
         self.server.push_str(line);

@@ -19,6 +19,7 @@ mod system;
 
 mod concurrency;
 mod crash;
+mod crowds;
 mod isolation;
 mod local_folder;
 mod memory;

@@ -16,6 +16,7 @@ mod parity;
 mod permissions;
 mod ranges;
 mod system;
+mod upload_failures;
 
 mod concurrency;
 mod crash;

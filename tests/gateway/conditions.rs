@@ -89,7 +89,7 @@ async fn state(alice: &Client, path: &str) -> (u16, String, String, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn reads() {
+async fn defect_13_reads() {
     let gateway = Gateway::start().await;
     let (alice, etag) = old_file(&gateway, "/a").await;
     let whole = alice.get("/a").await.is(200);
@@ -121,7 +121,7 @@ fn is_not_modified(reply: &Reply, whole: &Reply) {
 }
 
 #[tokio::test]
-async fn writes_of_what_is_there() {
+async fn defect_13_writes_of_what_is_there() {
     let gateway = Gateway::start().await;
     for (number, (rule, headers, read, carried_out)) in OF_A_FILE.into_iter().enumerate() {
         for what in ["put", "post", "chmod", "rename", "delete"] {

@@ -30,6 +30,37 @@ async fn what_comes_after_a_file_inherits_nothing_from_it() {
 }
 
 #[tokio::test]
+async fn defect_8_what_was_deleted_is_gone_at_once_and_its_name_is_free() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    for round in 0..20 {
+        let body = format!("round {round}");
+        // Whatever remembers names and records has seen this one in every state.
+        alice.get("/docs/a").await.problem(404, "FILE_NOT_FOUND");
+        alice.post("/docs/a", body.clone()).await.is(201);
+        alice.post("/docs/a", "x").await.problem(409, "FILE_ALREADY_EXISTS");
+        assert_eq!(gateway.bob().get("/docs/a").await.is(200).text(), body);
+        assert_eq!(alice.list("/docs", "").await.is(200).entries("name"), ["a"]);
+        match round % 3 {
+            0 => alice.delete("/docs/a").await.is(204),
+            1 => delete_tree(&alice, "/docs").await.is(204),
+            // Another program, which tells nobody.
+            _ => {
+                std::fs::remove_file(gateway.path("files/docs/a")).expect("it was there");
+                alice.head("/docs/a").await.is(404)
+            }
+        };
+        alice.head("/docs/a").await.is(404);
+        gateway.bob().get("/docs/a").await.problem(404, "FILE_NOT_FOUND");
+        alice.delete("/docs/a").await.problem(404, "FILE_NOT_FOUND");
+        alice.patch("/docs/a", &json!({"name": "b"})).await.problem(404, "FILE_NOT_FOUND");
+        if round % 3 != 1 {
+            assert_eq!(alice.list("/docs", "").await.is(200).entries("name"), [] as [&str; 0]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn defect_11_a_directory_that_is_not_empty_is_refused_and_says_so() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();

@@ -85,7 +85,7 @@ async fn put_into_a_directory_takes_the_name_from_content_disposition() {
 }
 
 #[tokio::test]
-async fn a_chunked_upload_is_invisible_until_it_is_complete() {
+async fn defect_13_a_chunked_upload_is_invisible_until_it_is_complete() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
     let mut upload = gateway.raw().await;

@@ -22,10 +22,12 @@ mod parity;
 mod permissions;
 mod ranges;
 mod system;
+mod upload_failures;
 
 mod concurrency;
 mod crash;
 mod crash_moves;
+mod crowds;
 mod isolation;
 mod local_folder;
 mod memory;

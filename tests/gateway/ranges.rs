@@ -42,7 +42,7 @@ fn parts(reply: &Reply, kind: &str, size: usize) -> Vec<(usize, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn one_range_is_a_206_with_everything_a_200_has() {
+async fn defect_13_one_range_is_a_206_with_everything_a_200_has() {
     let gateway = Gateway::start().await;
     let (alice, content) = file(&gateway, SIZE).await;
     let whole = alice.get("/a.bin").await.is(200);

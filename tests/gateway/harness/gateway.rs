@@ -30,7 +30,22 @@ impl Gateway {
     /// The gateway of a prepared folder, with further arguments.
     #[track_caller]
     pub(crate) fn start_in(dir: TempDir, arguments: &[&str]) -> Self {
-        let mut process = Process::start(command(dir.path()).arg("serve").args(config_of(dir.path())).args(arguments));
+        let program = command(dir.path());
+        Self::run(dir, program, arguments)
+    }
+
+    /// The gateway of a prepared folder, started by another program: one that runs the command at its end.
+    #[track_caller]
+    pub(crate) fn start_under(dir: TempDir, launcher: &[&str]) -> Self {
+        let (name, arguments) = launcher.split_first().expect("a program");
+        let mut program = deaf(Command::new(name), dir.path());
+        program.args(arguments).arg(BINARY);
+        Self::run(dir, program, &[])
+    }
+
+    #[track_caller]
+    fn run(dir: TempDir, mut program: Command, arguments: &[&str]) -> Self {
+        let mut process = Process::start(program.arg("serve").args(config_of(dir.path())).args(arguments));
         let base = process.listens();
         let metrics = process.metrics();
         Self { process, base, metrics, dir }
@@ -159,7 +174,10 @@ impl Gateway {
 /// The binary, deaf to the configuration and the environment of whoever runs the tests. Compiled components are shared
 /// between all tests, because compiling them is most of a start.
 pub(crate) fn command(dir: &Path) -> Command {
-    let mut command = Command::new(BINARY);
+    deaf(Command::new(BINARY), dir)
+}
+
+fn deaf(mut command: Command, dir: &Path) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLFS_")) {
         command.env_remove(name);
     }

@@ -42,7 +42,7 @@ pub(super) fn format(directory: &FilePath) -> Format {
         page.extend(row(info).into_bytes());
         Ok(())
     };
-    Format { before: before.into_bytes(), entry: Box::new(entry), after: b"</table>\n</body>\n</html>\n" }
+    Format { before: before.into_bytes(), entry, after: b"</table>\n</body>\n</html>\n" }
 }
 
 fn row(info: &Info) -> String {

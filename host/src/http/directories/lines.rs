@@ -3,13 +3,14 @@
 use super::stream::Format;
 use crate::error::Error;
 use crate::http::entry::Entry;
+use crate::http::state::Info;
 
 /// Nothing but the lines.
 pub(super) fn format() -> Format {
-    let entry = |info: &_, line: &mut Vec<u8>| {
+    let entry = |info: &Info, line: &mut Vec<u8>| {
         serde_json::to_writer(&mut *line, &Entry::from(info)).map_err(Error::internal)?;
         line.push(b'\n');
         Ok(())
     };
-    Format { before: Vec::new(), entry: Box::new(entry), after: b"" }
+    Format { before: Vec::new(), entry, after: b"" }
 }

@@ -24,14 +24,14 @@ pub(super) struct Format {
     /// What comes before the first entry.
     pub(super) before: Vec<u8>,
     /// One entry, added to what is there.
-    pub(super) entry: Box<dyn Fn(&Info, &mut Vec<u8>) -> Result<()> + Send>,
+    pub(super) entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
     /// What comes after the last entry; whoever reads it has all of them.
     pub(super) after: &'static [u8],
 }
 
 /// A listing under way.
 struct Stream {
-    entry: Box<dyn Fn(&Info, &mut Vec<u8>) -> Result<()> + Send>,
+    entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
     walk: Walk,
     /// What was found before there was a response.
     first: Option<Info>,

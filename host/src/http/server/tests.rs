@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -43,21 +44,29 @@ fn router() -> Router {
         )
         .route("/fails", get(async || broken(false)))
         .route("/stalls", get(async || broken(true)))
-        .route(
-            "/slow",
-            get(async || {
-                tokio::time::sleep(Duration::from_millis(150)).await;
-                "done"
-            }),
-        )
+}
+
+/// `/slow`, which says that it has begun and is done once it is told so.
+fn slow() -> (Router, Arc<Semaphore>, Arc<Semaphore>) {
+    let (begun, done) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (says, told) = (begun.clone(), done.clone());
+    let handler = async move || {
+        says.add_permits(1);
+        told.acquire().await.map_or("never", |_| "done")
+    };
+    (router().route("/slow", get(handler)), begun, done)
 }
 
 async fn start(idle: u64, drain: u64) -> (SocketAddr, Shutdown, JoinHandle<()>) {
+    start_with(router(), idle, drain).await
+}
+
+async fn start_with(router: Router, idle: u64, drain: u64) -> (SocketAddr, Shutdown, JoinHandle<()>) {
     let listener = Listener::tcp("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
     let address = listener.local_addr().expect("TCP");
     let limits = Limits { idle_timeout: Duration::from_millis(idle), drain_timeout: Duration::from_millis(drain) };
     let shutdown = Shutdown::new();
-    let edge = Edge::new(router(), Metrics::new().expect("no name twice"), false);
+    let edge = Edge::new(router, Metrics::new().expect("no name twice"), false);
     let serving = serve(vec![listener], edge, shutdown.clone(), limits);
     (address, shutdown, tokio::spawn(serving))
 }
@@ -165,18 +174,21 @@ async fn a_body_that_stops_coming_is_given_up() {
 
 #[tokio::test]
 async fn what_is_under_way_finishes_and_nothing_new_begins() {
-    let (address, shutdown, served) = start(1000, 5000).await;
+    let (router, begun, done) = slow();
+    let (address, shutdown, served) = start_with(router, 1000, 5000).await;
     let mut idle = connect(address).await;
     idle.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
     until(&mut idle, "hello").await;
     let silent = connect(address).await;
     let mut busy = connect(address).await;
     busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\nGET /hello HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(begun.acquire().await.expect("open"));
     shutdown.begin();
+    // Whoever is idle is let go while others are still busy.
+    assert_eq!(rest(&mut idle).await.0, "");
+    done.add_permits(1);
     let (answer, _) = rest(&mut busy).await;
     assert!(answer.ends_with("done"), "{answer}");
-    assert_eq!(rest(&mut idle).await.0, "");
     tokio::time::timeout(Duration::from_secs(2), served).await.expect("in time").expect("no panic");
     assert!(TcpStream::connect(address).await.is_err());
     drop(silent);
@@ -184,10 +196,12 @@ async fn what_is_under_way_finishes_and_nothing_new_begins() {
 
 #[tokio::test]
 async fn what_does_not_finish_is_cut() {
-    let (address, shutdown, served) = start(60_000, 50).await;
+    let (router, begun, _never) = slow();
+    let (address, shutdown, served) = start_with(router, 60_000, 50).await;
     let mut stream = connect(address).await;
-    stream.write_all(b"PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n").await.expect("sent");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    drop(begun.acquire().await.expect("open"));
     shutdown.begin();
     tokio::time::timeout(Duration::from_secs(2), served).await.expect("in time").expect("no panic");
+    assert_eq!(rest(&mut stream).await.0, "");
 }

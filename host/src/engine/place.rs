@@ -44,8 +44,7 @@ struct Seen {
 impl Engine {
     /// Looks at a path with everything on the way to it, each as it is now.
     pub(super) async fn find(&self, path: &FilePath) -> Result<Place> {
-        let record = self.metadata.get(path).await?;
-        let seen = self.look(path, record.as_deref()).await?;
+        let (seen, record) = self.look_with_record(path).await?;
         let mut directories = path.ancestors();
         let (mut missing, mut obstacle, mut bare) = (Vec::new(), None, false);
         while let (None, Some(last)) = (&seen, directories.last()) {
@@ -95,9 +94,23 @@ impl Engine {
         if record.is_some() || path.is_root() {
             return Ok(Some(self.node(path, Kind::Directory, record.as_deref(), None)));
         }
-        let seen = self.look(path, None).await?;
+        let (seen, record) = self.look_with_record(path).await?;
         let directory = seen.filter(|seen| seen.attributes.kind == Kind::Directory);
-        Ok(directory.map(|seen| self.node(path, Kind::Directory, None, seen.attributes.mode)))
+        Ok(directory.map(|seen| self.target(path, seen.attributes, record).node))
+    }
+
+    /// What exists at a path, and the record that belongs to it: an object that was made or changed hands while it was
+    /// looked at is looked at again, or it would be judged by the record of something else.
+    async fn look_with_record(&self, path: &FilePath) -> Result<(Option<Seen>, Option<Arc<Record>>)> {
+        let mut before = self.metadata.get(path).await?;
+        loop {
+            let seen = self.look(path, before.as_deref()).await?;
+            let record = self.metadata.get(path).await?;
+            if gives_the_same_rights(before.as_deref(), record.as_deref()) {
+                return Ok((seen, record));
+            }
+            before = record;
+        }
     }
 
     /// What exists at a path, whoever makes it exist.
@@ -227,6 +240,19 @@ impl Target {
             content_type: content_type.filter(|_| is_file),
             sha256: content.sha256,
         }
+    }
+}
+
+/// Whether who may do what is the same by two records of one path.
+pub(super) fn gives_the_same_rights(one: Option<&Record>, other: Option<&Record>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let is_directory = |record: &Record| record.content.is_none();
+            (&one.owner, &one.group, one.mode, is_directory(one))
+                == (&other.owner, &other.group, other.mode, is_directory(other))
+        }
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::failure::{about, raced, refuse, special};
-use super::place::Target;
+use super::place::{Target, gives_the_same_rights};
 use super::{Engine, Info};
 use crate::error::{ErrorKind, Result};
 use crate::identity::{Action, Identity, Question};
@@ -86,7 +86,11 @@ impl Engine {
                 let (storage, rest) = self.backend(path)?;
                 let read = self.read_visible(path, &*storage, rest, None, Condition::Always).await;
                 let (attributes, source) = read.map_err(|error| about(path, error))?;
-                Ok((self.target(path, attributes, target.record), Some(source)))
+                let record = self.metadata.get(path).await?;
+                match gives_the_same_rights(target.record.as_deref(), record.as_deref()) {
+                    true => Ok((self.target(path, attributes, record), Some(source))),
+                    false => Err(raced(path)),
+                }
             }
         }
     }
@@ -104,13 +108,22 @@ impl Engine {
             return Ok(None);
         }
         let Some(ancestors) = self.way_to(path).await? else { return Ok(None) };
-        let record = self.metadata.get(path).await?;
-        let (attributes, source) = match self.read_visible(path, &*mount.storage, rest, range, condition).await {
-            Ok(opened) => opened,
-            // A backend that is down is down for the closer look as well.
-            Err(error) if error.kind().is_retryable() => return Err(error),
-            Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
-            Err(_) => return Ok(None),
+        let mut before = self.metadata.get(path).await?;
+        let (attributes, source, record) = loop {
+            let read = self.read_visible(path, &*mount.storage, rest, range, condition.clone()).await;
+            let record = self.metadata.get(path).await?;
+            if !gives_the_same_rights(before.as_deref(), record.as_deref()) {
+                // It would be judged by the record of something else.
+                before = record;
+                continue;
+            }
+            match read {
+                Ok((attributes, source)) => break (attributes, source, record),
+                // A backend that is down is down for the closer look as well.
+                Err(error) if error.kind().is_retryable() => return Err(error),
+                Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                Err(_) => return Ok(None),
+            }
         };
         let target = self.target(path, attributes, record);
         if let Some(who) = who {

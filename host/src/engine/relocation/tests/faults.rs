@@ -86,6 +86,32 @@ async fn what_nobody_knows_to_have_happened_is_decided_by_the_index() {
 }
 
 #[tokio::test]
+async fn a_crash_while_it_is_undecided_loses_nothing() {
+    for which in 0..KINDS {
+        for step in 1.. {
+            let mut done = false;
+            for crash in 1..9 {
+                let mut scene = nth(which, false).await;
+                scene.world.steps.fail(Some(Fault::UnansweredForAWhile(step)));
+                let _ = scene.relocate(&alice()).await;
+                done = scene.world.steps.taken() < step;
+                scene.world.steps.fail(Some(Fault::From(crash)));
+                for left in scene.world.engine.discards.left() {
+                    let _ = scene.world.engine.clear_left(&left.path).await;
+                }
+                scene.world = scene.world.restarted();
+                scene.world.engine.recover().await.expect("recovered");
+                scene.where_it_is().await;
+                scene.assert_clean();
+            }
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_crash_of_a_move_over_a_file_loses_neither() {
     for fault in [Fault::From as fn(usize) -> Fault, Fault::UnansweredFrom] {
         for which in 0..KINDS {

@@ -36,6 +36,8 @@ pub(in super::super) enum Fault {
     Unanswered(usize),
     /// The same, and every later step fails.
     UnansweredFrom(usize),
+    /// The same, and the next two steps fail; then all is well.
+    UnansweredForAWhile(usize),
 }
 
 /// What a step is told.
@@ -72,7 +74,10 @@ impl Steps {
             Some(Fault::Once(at)) if step == at => failed(),
             Some(Fault::From(at)) if step >= at => failed(),
             Some(Fault::UnansweredFrom(at)) if step > at => failed(),
-            Some(Fault::Unanswered(at) | Fault::UnansweredFrom(at)) if step == at => Ok(Verdict::Unanswered),
+            Some(Fault::UnansweredForAWhile(at)) if step == at + 1 || step == at + 2 => failed(),
+            Some(Fault::Unanswered(at) | Fault::UnansweredFrom(at) | Fault::UnansweredForAWhile(at)) if step == at => {
+                Ok(Verdict::Unanswered)
+            }
             _ => Ok(Verdict::Go),
         }
     }

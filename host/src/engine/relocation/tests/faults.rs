@@ -55,6 +55,63 @@ async fn defect_4_a_crash_at_any_step_leaves_it_at_one_path_whole() {
 }
 
 #[tokio::test]
+async fn what_nobody_knows_to_have_happened_is_decided_by_the_index() {
+    for tree in [false, true] {
+        for which in 0..KINDS {
+            let mut undecided = 0;
+            for step in 1.. {
+                let scene = nth(which, tree).await;
+                scene.world.steps.fail(Some(Fault::UnansweredForAWhile(step)));
+                let moved = scene.relocate(&alice()).await;
+                let done = scene.world.steps.taken() < step;
+                scene.world.steps.fail(None);
+                let hidden = scene.world.engine.discards.view();
+                undecided += usize::from(hidden.hides(&path(scene.from)) && hidden.hides(&path(scene.to)));
+                // As the background does it: one discard after the other, and again what that brought to light.
+                for _ in 0..2 {
+                    for left in scene.world.engine.discards.left() {
+                        scene.world.engine.clear_left(&left.path).await.expect("cleared");
+                    }
+                }
+                let at = scene.where_it_is().await;
+                assert!(at == scene.to || moved.is_err(), "step {step}");
+                scene.assert_clean();
+                if done {
+                    break;
+                }
+            }
+            assert!(undecided > 0, "there is a step after which nobody knows");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_it_is_undecided_loses_nothing() {
+    for which in 0..KINDS {
+        for step in 1.. {
+            let mut done = false;
+            for crash in 1..9 {
+                let mut scene = nth(which, false).await;
+                scene.world.steps.fail(Some(Fault::UnansweredForAWhile(step)));
+                let _ = scene.relocate(&alice()).await;
+                done = scene.world.steps.taken() < step;
+                scene.world.steps.fail(Some(Fault::From(crash)));
+                for left in scene.world.engine.discards.left() {
+                    let _ = scene.world.engine.clear_left(&left.path).await;
+                }
+                scene.world = scene.world.restarted();
+                scene.world.engine.recover().await.expect("recovered");
+                scene.where_it_is().await;
+                scene.assert_clean();
+            }
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_crash_of_a_move_over_a_file_loses_neither() {
     for fault in [Fault::From as fn(usize) -> Fault, Fault::UnansweredFrom] {
         for which in 0..KINDS {

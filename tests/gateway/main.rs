@@ -12,6 +12,7 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod openapi;
 mod permissions;
 mod ranges;
 mod system;

@@ -83,6 +83,7 @@ fn route(path: &str) -> &'static str {
         (Some("v1"), Some("directories")) => "directories",
         (Some("health"), _) => "health",
         (Some("metrics"), None) => "metrics",
+        (Some("openapi.json"), None) => "openapi",
         _ => "other",
     }
 }

@@ -2,6 +2,7 @@
 //! directory.
 
 mod lines;
+pub(super) mod openapi;
 mod page;
 mod wanted;
 
@@ -13,6 +14,7 @@ use axum::{Extension, Json};
 use http::Uri;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::accept::Shape;
 use super::caller::Caller;
@@ -37,15 +39,24 @@ const KNOWN: [&str; 7] = [
     Page::PARAMETERS[1],
 ];
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// A page of a listing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Listing)]
+pub(super) struct Document<'a> {
+    /// Of the directory.
+    #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
     #[serde(rename = "type")]
+    #[schema(pattern = "^directory$")]
     kind: &'static str,
     recursive: bool,
+    #[schema(required)]
     max_depth: Option<usize>,
+    /// How many entries this page has.
     count: usize,
     items: Vec<Entry<'a>>,
+    /// The cursor of the next page, if there is one.
+    #[schema(value_type = Option<String>, required)]
     next: Option<&'a FilePath>,
 }
 

@@ -2,6 +2,7 @@
 
 mod delete;
 mod get;
+pub(super) mod openapi;
 mod patch;
 mod post;
 mod put;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use axum::routing::MethodRouter;
 
 use super::state::App;
+
+pub(super) use patch::{Change, Moved};
 
 /// One line a method.
 pub(super) fn routes() -> MethodRouter<Arc<App>> {

@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 use http::header::{CONTENT_LOCATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::error::{Error, ErrorKind};
 use crate::http::body;
@@ -28,16 +28,33 @@ use crate::storage::Kind;
 const MAX_DOCUMENT: usize = 64 << 10;
 
 /// What the body may say. A field that is `null` is one that is absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Document {
+pub(in crate::http) struct Change {
+    /// Another name in the same directory.
+    #[schema(pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
     name: Option<String>,
+    /// Another path.
+    #[schema(pattern = "^/")]
     destination: Option<String>,
+    /// With `name` or `destination`: whether a file that is there may be replaced.
     overwrite: Option<bool>,
+    /// With `name` or `destination`: whether missing directories on the way are made.
     create_parents: Option<bool>,
+    /// POSIX permission bits in octal.
+    #[schema(pattern = "^0?[0-7]{3,4}$")]
     mode: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
     owner: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
     group: Option<String>,
+}
+
+/// Where something is after a move.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Moved {
+    #[schema(value_type = String, pattern = "^/")]
+    path: FilePath,
 }
 
 /// What it asks for.
@@ -68,8 +85,9 @@ pub(super) async fn patch(
         Wanted::Rename { destination, overwrite, create_parents } => {
             let options = RenameOptions { destination, overwrite, create_parents, precondition };
             let path = app.engine.rename(&who, &target.path, options).await?;
-            let mut response = Json(json!({ "path": path })).into_response();
-            if let Ok(location) = HeaderValue::try_from(url(FILES, &path)) {
+            let location = HeaderValue::try_from(url(FILES, &path));
+            let mut response = Json(Moved { path }).into_response();
+            if let Ok(location) = location {
                 response.headers_mut().insert(CONTENT_LOCATION, location);
             }
             Ok(response)
@@ -91,7 +109,7 @@ async fn change_attributes(
     Ok(response)
 }
 
-impl Document {
+impl Change {
     fn wanted(self, path: &FilePath) -> Result<Wanted> {
         let changes = [("mode", self.mode.is_some()), ("owner", self.owner.is_some()), ("group", self.group.is_some())];
         let details = [("overwrite", self.overwrite.is_some()), ("create_parents", self.create_parents.is_some())];
@@ -128,7 +146,11 @@ impl Document {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Document> {
+fn parse(bytes: &[u8]) -> Result<Change> {
+    // Fields could be given by their order alone, as an array, and nobody could read what was meant.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("the body is not what PATCH takes: give a JSON object"));
+    }
     serde_json::from_slice(bytes)
         .map_err(|error| Problem::bad_request(format!("the body is not what PATCH takes: {error}")))
 }

@@ -55,7 +55,7 @@ fn list(id: &str, named: bool) -> Operation {
         plain("Accept", "`application/x-ndjson` for a stream of lines."),
     ];
     Operation::new("directories", id, "The entries of a directory, in pages or as a stream")
-        .parameters(named.then(path).into_iter().chain(own))
+        .parameters(named.then(|| path("docs")).into_iter().chain(own))
         .answers(200, "A page, or all of it.", &[LINK, VARY], vec![Body::json("Listing", example), lines])
         .problems(&PROBLEMS)
 }

@@ -42,7 +42,7 @@ impl Place {
     }
 
     fn parameters(self, more: Vec<Parameter>) -> Vec<Parameter> {
-        (self == Self::Below).then(path).into_iter().chain(more).collect()
+        (self == Self::Below).then(|| path("docs/report.pdf")).into_iter().chain(more).collect()
     }
 }
 

@@ -231,6 +231,7 @@ mod tests {
         let refused = |json: &str| wanted(json).map(|_| ()).expect_err(json).error().message().to_owned();
         let table = [
             ("{}", "the body asks for nothing"),
+            (r#"["b", null, null, null, null, null, null]"#, "give a JSON object"),
             (r#"{"name": "b", "destination": "/c"}"#, "not both"),
             (r#"{"name": "b", "mode": "0644"}"#, "send two requests"),
             (r#"{"mode": "0644", "overwrite": true}"#, "goes with"),

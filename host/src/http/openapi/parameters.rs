@@ -15,12 +15,12 @@ const PATH: &str = concat!(
 const ETAGS: &str =
     r#"^([ \t]*\*[ \t]*|[ \t,]*(W/)?"[^\x00-\x20"\x7f]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7f]*")*[ \t,]*)$"#;
 
-pub(in crate::http) fn path() -> Parameter {
+pub(in crate::http) fn path(example: &str) -> Parameter {
     let schema = text().pattern(Some(PATH)).min_length(Some(1)).max_length(Some(4096));
     let description = "Percent-encoded once; slashes separate names, encoded or not. At most 255 bytes each and 4,096 in \
                        all. A slash at the end says that a directory is meant.";
     let path = ParameterBuilder::new().name("path").parameter_in(ParameterIn::Path).required(Required::True);
-    path.description(Some(description)).schema(Some(schema)).example(Some("docs/report.pdf".into())).build()
+    path.description(Some(description)).schema(Some(schema)).example(Some(example.into())).build()
 }
 
 /// True if it is given without a value.

@@ -8,17 +8,23 @@ CARGO ?= cargo
 RUSTUP ?= rustup
 TARGET := wasm32-wasip2
 ARGS ?=
+BINARY = $$($(CARGO) metadata --no-deps --locked --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/callfs
 
-.PHONY: help serve test lint bench target components
+.PHONY: help serve test lint schemathesis bench target components
 
 help: ## Print this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 serve: target ## Build and start the gateway; ARGS="..." are its arguments
 	$(CARGO) run --release --locked -- serve $(ARGS)
 
 test: lint ## Formatting, lints, and every test
 	$(CARGO) test --release --workspace --locked
+	@$(MAKE) --no-print-directory schemathesis
+
+schemathesis: target ## Hold the gateway to its OpenAPI document; needs python3 with venv, or uv
+	$(CARGO) build --release --locked
+	tests/schemathesis/run "$(BINARY)"
 
 lint: target components ## Formatting and lints alone
 	$(CARGO) fmt --all --check
@@ -26,7 +32,7 @@ lint: target components ## Formatting and lints alone
 
 bench: target ## Compare with nginx, as ratios; needs nginx and wrk
 	$(CARGO) build --release --locked
-	tests/bench/run "$$($(CARGO) metadata --no-deps --locked --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/callfs"
+	tests/bench/run "$(BINARY)"
 
 # Components are compiled for a target of their own, which rustup adds in seconds. Without rustup, whoever installed the
 # toolchain installs the target.

@@ -25,6 +25,7 @@ mod json;
 mod links;
 mod metrics;
 mod multipart;
+mod openapi;
 mod precondition;
 mod problem;
 mod query;
@@ -41,7 +42,7 @@ mod target;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
 use crate::telemetry::Metrics;
@@ -58,22 +59,39 @@ pub use state::App;
 pub fn service(app: Arc<App>) -> Edge {
     let (metrics, log_requests) = (app.metrics.clone(), app.log_requests);
     let (rate_limits, cors) = (app.rate_limits.clone(), app.cors.clone());
-    let router = Router::new()
-        .route("/v1/files", files::routes())
-        .route("/v1/files/", files::routes())
-        .route("/v1/files/{*path}", files::routes())
-        .route("/v1/directories", get(directories::get))
-        .route("/v1/directories/", get(directories::get))
-        .route("/v1/directories/{*path}", get(directories::get))
-        .route("/v1/links", get(links::list))
-        .route("/v1/links/generate", post(links::generate))
-        .route("/v1/links/{id}", get(links::get).delete(links::revoke))
-        .route("/download/{token}", get(download::get).head(download::head))
-        .route("/health", get(health::live))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(metrics::with_key));
+    let router = routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.methods));
     Edge::new(with_fallbacks(router).with_state(app), metrics, log_requests).limited(rate_limits).open_to(cors)
+}
+
+/// A route.
+struct Route {
+    path: &'static str,
+    /// The path that stands for it in the OpenAPI document.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test compares the document with the routes"))]
+    documented: &'static str,
+    methods: MethodRouter<Arc<App>>,
+}
+
+/// One line a route.
+fn routes() -> Vec<Route> {
+    let route = |path, documented, methods| Route { path, documented, methods };
+    vec![
+        route("/v1/files", "/v1/files/", files::routes()),
+        route("/v1/files/", "/v1/files/", files::routes()),
+        route("/v1/files/{*path}", "/v1/files/{path}", files::routes()),
+        route("/v1/directories", "/v1/directories/", get(directories::get)),
+        route("/v1/directories/", "/v1/directories/", get(directories::get)),
+        route("/v1/directories/{*path}", "/v1/directories/{path}", get(directories::get)),
+        route("/v1/links", "/v1/links", get(links::list)),
+        route("/v1/links/generate", "/v1/links/generate", post(links::generate)),
+        route("/v1/links/{id}", "/v1/links/{id}", get(links::get).delete(links::revoke)),
+        route("/download/{token}", "/download/{token}", get(download::get).head(download::head)),
+        route("/health", "/health", get(health::live)),
+        route("/health/live", "/health/live", get(health::live)),
+        route("/health/ready", "/health/ready", get(health::ready)),
+        route("/metrics", "/metrics", get(metrics::with_key)),
+        route("/openapi.json", "/openapi.json", get(openapi::get)),
+    ]
 }
 
 /// What the listener for metrics serves, to anyone who reaches it.

@@ -40,6 +40,20 @@ async fn post_with_a_slash_at_the_end_makes_a_directory() {
 }
 
 #[tokio::test]
+async fn preconditions_of_directories() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.make("/d").header("if-match", "*").await.problem(412, "PRECONDITION_FAILED");
+    assert!(gateway.everything_in("files").is_empty());
+    alice.make("/d").header("if-none-match", "*").await.is(201);
+    alice.make("/d").header("if-none-match", "*").await.problem(412, "PRECONDITION_FAILED");
+    alice.make("/d").header("if-match", "*").await.is(200);
+    alice.make("/d").header("if-match", "\"another\"").await.problem(412, "PRECONDITION_FAILED");
+    alice.make("/e").header("if-match", "unquoted").await.problem(400, "BAD_REQUEST");
+    assert_eq!(gateway.everything_in("files"), ["d"]);
+}
+
+#[tokio::test]
 async fn put_creates_and_replaces() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();

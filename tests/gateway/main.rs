@@ -18,6 +18,7 @@ mod files_put;
 mod links;
 mod moves;
 mod mtime;
+mod openapi;
 mod parity;
 mod permissions;
 mod ranges;

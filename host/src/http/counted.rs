@@ -85,6 +85,7 @@ fn route(path: &str) -> &'static str {
         (Some("download"), Some(_)) => "download",
         (Some("health"), _) => "health",
         (Some("metrics"), None) => "metrics",
+        (Some("openapi.json"), None) => "openapi",
         _ => "other",
     }
 }

@@ -3,6 +3,7 @@
 
 mod html;
 mod lines;
+pub(super) mod openapi;
 mod page;
 mod stream;
 mod wanted;
@@ -16,6 +17,7 @@ use axum::{Extension, Json};
 use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY};
 use http::{StatusCode, Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::accept::Shape;
 use super::caller::Caller;
@@ -40,15 +42,24 @@ const KNOWN: [&str; 7] = [
     Page::PARAMETERS[1],
 ];
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// A page of a listing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Listing)]
+pub(super) struct Document<'a> {
+    /// Of the directory.
+    #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
     #[serde(rename = "type")]
+    #[schema(pattern = "^directory$")]
     kind: &'static str,
     recursive: bool,
+    #[schema(required)]
     max_depth: Option<usize>,
+    /// How many entries this page has.
     count: usize,
     items: Vec<Entry<'a>>,
+    /// The cursor of the next page, if there is one.
+    #[schema(value_type = Option<String>, required)]
     next: Option<&'a FilePath>,
 }
 

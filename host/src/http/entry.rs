@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::state::{App, Info};
 use crate::storage::Kind;
@@ -22,17 +23,28 @@ const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
 const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
 
 /// An entry of a listing.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Entry<'a> {
+    /// Empty for the root.
     name: &'a str,
+    /// From the root.
+    #[schema(pattern = "^/")]
     path: &'a str,
     #[serde(rename = "type")]
+    #[schema(pattern = "^(file|directory|special)$")]
     kind: &'static str,
+    /// In bytes.
     size: u64,
+    /// POSIX permission bits in octal.
+    #[schema(pattern = "^[0-7]{4,5}$")]
     mode: String,
     owner: &'a str,
     group: &'a str,
+    /// When it was last changed.
+    #[schema(format = DateTime, required)]
     mtime: Option<String>,
+    /// As in `ETag`, without the quotes.
+    #[schema(required)]
     etag: Option<&'a str>,
 }
 

@@ -3,6 +3,7 @@
 mod copy;
 mod delete;
 mod get;
+pub(super) mod openapi;
 mod patch;
 mod post;
 mod put;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use axum::routing::MethodRouter;
 
 use super::state::App;
+
+pub(super) use patch::{Change, Moved};
 
 /// One line a method.
 pub(super) fn routes() -> MethodRouter<Arc<App>> {

@@ -6,22 +6,34 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::problem::{Problem, Result};
 use super::state::App;
 use crate::error::{Error, ErrorKind};
 
 /// The answer of a service that is well.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Health {
+    #[schema(pattern = "^ok$")]
     status: &'static str,
 }
 
 /// A part of the service and how it is.
-#[derive(Serialize)]
-struct Part {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Part {
+    /// Which part.
     name: String,
+    #[schema(pattern = "^(ok|failed)$")]
     status: &'static str,
+}
+
+/// The answer of a service that can serve.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    #[schema(pattern = "^ok$")]
+    status: &'static str,
+    parts: Vec<Part>,
 }
 
 /// Whether a request asks for it. Whoever watches the service is never refused for asking often.
@@ -35,7 +47,7 @@ pub(super) async fn live() -> Json<Health> {
 }
 
 /// `GET /health/ready`
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value>> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>> {
     if app.shutdown.has_begun() {
         return Err(Error::new(ErrorKind::NotReady, "the service is shutting down").into());
     }
@@ -50,7 +62,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json
         parts.push(Part { name, status });
     }
     if failed.is_empty() {
-        return Ok(Json(json!({ "status": "ok", "parts": parts })));
+        return Ok(Json(Readiness { status: "ok", parts }));
     }
     let error = Error::new(ErrorKind::NotReady, format!("not ready: {}", failed.join(", ")));
     let members = serde_json::Map::from_iter([("parts".to_owned(), json!(parts))]);

@@ -3,6 +3,7 @@
 //! Administrators look after everybody's. A token is told to the maker of a link when it is made, and to nobody after that.
 
 mod generate;
+pub(super) mod openapi;
 
 use std::sync::Arc;
 
@@ -12,43 +13,57 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HeaderValue, LINK};
 use http::{StatusCode, Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::entry::rfc3339;
 use super::problem::{Problem, Result};
 use super::query::Query;
-use super::state::{App, Link, LinkId};
+use super::state::{App, Link as Record, LinkId};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::path::FilePath;
 
-pub(super) use generate::generate;
+pub(super) use generate::{IssuedLink, NewLink, generate};
 
 const LINKS: &str = "/v1/links";
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
 
 /// A link, but for its token.
-#[derive(Serialize)]
-struct Entry<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Link<'a> {
+    #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
+    /// The file that it shares.
+    #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
+    /// The name to save it under, if it is not the file's own.
+    #[schema(required)]
     filename: Option<&'a str>,
+    /// Who made it.
     maker: &'a str,
+    #[schema(format = DateTime, required)]
     created: Option<String>,
+    #[schema(format = DateTime, required)]
     expires: Option<String>,
+    /// How often the file can be had with it.
     max_downloads: u32,
+    /// How often it was.
     downloads: u32,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    items: Vec<Entry<'a>>,
+/// A page of links.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Links<'a> {
+    items: Vec<Link<'a>>,
+    /// The cursor of the next page, if there is one.
+    #[schema(required)]
     next: Option<String>,
 }
 
-impl<'a> From<&'a Link> for Entry<'a> {
-    fn from(link: &'a Link) -> Self {
+impl<'a> From<&'a Record> for Link<'a> {
+    fn from(link: &'a Record) -> Self {
         Self {
             id: hex::encode(link.id),
             path: &link.path,
@@ -79,8 +94,8 @@ pub(super) async fn list(Caller(who): Caller, State(app): State<Arc<App>>, uri: 
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|link| hex::encode(link.id));
-    let items = found.iter().map(Entry::from).collect();
-    let mut response = Json(Document { items, next: next.clone() }).into_response();
+    let items = found.iter().map(Link::from).collect();
+    let mut response = Json(Links { items, next: next.clone() }).into_response();
     if let Some(next) = next {
         let all = if all { "all=true&" } else { "" };
         let link = format!("<{LINKS}?{all}limit={limit}&after={next}>; rel=\"next\"");
@@ -92,7 +107,7 @@ pub(super) async fn list(Caller(who): Caller, State(app): State<Arc<App>>, uri: 
 /// `GET /v1/links/{id}`
 pub(super) async fn get(Caller(who): Caller, State(app): State<Arc<App>>, uri: Uri) -> Result<Response> {
     Query::none(&uri)?;
-    Ok(Json(Entry::from(&find(&app, &who, &uri).await?)).into_response())
+    Ok(Json(Link::from(&find(&app, &who, &uri).await?)).into_response())
 }
 
 /// `DELETE /v1/links/{id}`
@@ -104,7 +119,7 @@ pub(super) async fn revoke(Caller(who): Caller, State(app): State<Arc<App>>, uri
 }
 
 /// The link that a URL names, if the caller may look after it.
-async fn find(app: &App, who: &Identity, uri: &Uri) -> Result<Link> {
+async fn find(app: &App, who: &Identity, uri: &Uri) -> Result<Record> {
     let id = uri.path().strip_prefix(LINKS).and_then(|rest| rest.strip_prefix('/')).and_then(parse);
     let unknown = || Error::new(ErrorKind::NotFound, "this is no id of a link; GET /v1/links lists yours");
     let maker = (!who.admin).then_some(who.subject.as_str());

@@ -15,9 +15,39 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Error, ErrorKind};
 use crate::path::PathError;
+
+const NOT_FOUND: &str = "NOT_FOUND";
+const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+const RATE_LIMIT_EXCEEDED: &str = "RATE_LIMIT_EXCEEDED";
+
+/// Every kind of failure, for the document of what can happen.
+const KINDS: [ErrorKind; 21] = [
+    ErrorKind::BadRequest,
+    ErrorKind::NotFound,
+    ErrorKind::AlreadyExists,
+    ErrorKind::NotADirectory,
+    ErrorKind::IsADirectory,
+    ErrorKind::DirectoryNotEmpty,
+    ErrorKind::Unauthenticated,
+    ErrorKind::PermissionDenied,
+    ErrorKind::PreconditionFailed,
+    ErrorKind::RangeNotSatisfiable { size: 0 },
+    ErrorKind::PayloadTooLarge,
+    ErrorKind::DigestMismatch,
+    ErrorKind::Unsupported,
+    ErrorKind::Locked,
+    ErrorKind::InsufficientStorage,
+    ErrorKind::Interrupted,
+    ErrorKind::BackendUnavailable,
+    ErrorKind::BackendTimeout,
+    ErrorKind::PluginFailed,
+    ErrorKind::NotReady,
+    ErrorKind::Internal,
+];
 
 /// The result of a handler.
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
@@ -43,18 +73,18 @@ impl Problem {
     /// No resource has this path.
     pub(super) fn no_such_route() -> Self {
         let error = Error::new(ErrorKind::NotFound, "there is nothing under this path; files are under /v1/files/");
-        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", error)
+        Self::new(StatusCode::NOT_FOUND, NOT_FOUND, error)
     }
 
     /// The resource does not know the method; the router adds `Allow`.
     pub(super) fn method_not_allowed(method: &Method) -> Self {
         let message = format!("this resource does not take {method}; the Allow header lists what it takes");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", Error::new(ErrorKind::BadRequest, message))
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, Error::new(ErrorKind::BadRequest, message))
     }
 
     /// The client asked too often; the error says when it may again.
     pub(super) fn rate_limit_exceeded(error: Error) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED", error)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT_EXCEEDED, error)
     }
 
     /// A failure under another status than is usual for its kind.
@@ -200,6 +230,27 @@ fn status_and_code(kind: ErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
+/// The status of every failure.
+pub(super) fn statuses() -> impl Iterator<Item = StatusCode> {
+    KINDS.into_iter().map(|kind| status_and_code(kind).0).chain([StatusCode::TOO_MANY_REQUESTS])
+}
+
+/// Every code that a response of this status can have.
+pub(super) fn codes(status: StatusCode) -> Vec<&'static str> {
+    let of_routes = [
+        (StatusCode::NOT_FOUND, NOT_FOUND),
+        (StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED),
+        (StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT_EXCEEDED),
+    ];
+    let mut codes: Vec<&'static str> = Vec::new();
+    for (_, code) in KINDS.map(status_and_code).into_iter().chain(of_routes).filter(|(other, _)| *other == status) {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
 /// In whole seconds, at least one: a zero would invite a storm.
 fn retry_after(status: StatusCode, wait: Option<Duration>) -> Option<u64> {
     let wait = wait.map(|wait| (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1));
@@ -207,20 +258,31 @@ fn retry_after(status: StatusCode, wait: Option<Duration>) -> Option<u64> {
     wait.or(usual)
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// A failure as the client reads it (RFC 9457). Some codes have further members.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The status of the response.
     status: u16,
+    /// What is wrong with this request.
     detail: &'a str,
+    /// The path of the request.
     instance: &'a str,
+    /// What kind of failure it is; codes never change.
     code: &'static str,
+    /// The same as `detail`.
     message: &'a str,
+    /// As in `X-Request-Id`.
     request_id: &'a str,
+    /// The component that failed, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a str>,
     #[serde(flatten)]
+    #[schema(ignore)]
     members: &'a serde_json::Map<String, serde_json::Value>,
 }
 
@@ -259,6 +321,7 @@ mod tests {
         for (kind, status, code) in table {
             let problem = Problem::from(Error::new(kind, "x"));
             assert_eq!((problem.status().as_u16(), problem.code()), (status, code), "{kind:?}");
+            assert!(codes(problem.status()).contains(&code), "{kind:?} is missing from the list of all kinds");
         }
     }
 

@@ -1,7 +1,7 @@
 //! How often one client may ask: a limit for each address, checked before anything else is, so that guessing keys is
 //! limited too, and one for each identity, checked as soon as there is one.
 //!
-//! A request that was refused by either is not carried out. Where a limit is configured, every response says how much of it is left, in
+//! A request that either refuses is not carried out. Where a limit is configured, every response says how much is left, in
 //! the `RateLimit` and `RateLimit-Policy` fields of draft-ietf-httpapi-ratelimit-headers. A process that connects over a
 //! Unix socket has no address: the permissions of the socket's file say who that is, and no limit by address holds.
 

@@ -10,7 +10,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 use http::header::{CONTENT_LOCATION, HeaderMap, HeaderValue};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+pub(in crate::http) use self::document::Change;
 use self::document::{Node, Wanted};
 use crate::error::{Error, ErrorKind};
 use crate::http::caller::Caller;
@@ -27,6 +30,13 @@ use crate::storage::Kind;
 
 /// Far more than a path and a few names take.
 const MAX_DOCUMENT: usize = 64 << 10;
+
+/// Where something is after a move.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Moved {
+    #[schema(value_type = String, pattern = "^/")]
+    path: FilePath,
+}
 
 /// `PATCH /v1/files/{path}`
 pub(super) async fn patch(
@@ -49,8 +59,9 @@ pub(super) async fn patch(
         Wanted::Rename { destination, overwrite, create_parents } => {
             let options = RenameOptions { destination, overwrite, create_parents, precondition };
             let path = app.engine.rename(&who, &target.path, options).await?;
-            let mut response = Json(serde_json::json!({ "path": path })).into_response();
-            if let Ok(location) = HeaderValue::try_from(url(FILES, &path)) {
+            let location = HeaderValue::try_from(url(FILES, &path));
+            let mut response = Json(Moved { path }).into_response();
+            if let Ok(location) = location {
                 response.headers_mut().insert(CONTENT_LOCATION, location);
             }
             Ok(response)

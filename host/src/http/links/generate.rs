@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION};
 use http::{StatusCode, Uri};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{LINKS, time};
 use crate::error::ErrorKind;
@@ -27,12 +27,40 @@ const MAX_DOCUMENT: usize = 64 << 10;
 const KNOWN: [&str; 4] = ["path", "expiry_seconds", "max_downloads", "filename"];
 
 /// What the body may say. A field that is `null` is one that is absent.
-#[derive(Debug, Deserialize)]
-struct Document {
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct NewLink {
+    /// The file to share.
+    #[schema(pattern = "^/")]
     path: String,
+    /// For how long; the configuration has a default and a maximum.
+    #[schema(minimum = 1)]
     expiry_seconds: Option<u64>,
+    /// How often the file can be had with it; once unless given.
+    #[schema(minimum = 1, maximum = 10_000)]
     max_downloads: Option<u32>,
+    /// The name to save it under, if it is not to be the file's own.
+    #[schema(min_length = 1, max_length = 255)]
     filename: Option<String>,
+}
+
+/// A link with its token, which is told this once.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct IssuedLink<'a> {
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    id: &'a str,
+    /// Where the file can be had.
+    url: String,
+    /// What is secret of the URL.
+    token: &'a str,
+    /// The file that it shares.
+    #[schema(value_type = String, pattern = "^/")]
+    path: &'a FilePath,
+    #[schema(required)]
+    filename: Option<&'a str>,
+    #[schema(format = DateTime, required)]
+    expires: Option<String>,
+    max_downloads: u32,
 }
 
 /// `POST /v1/links/generate`
@@ -57,16 +85,16 @@ pub(in crate::http) async fn generate(
     };
     let (link, token) = app.links.issue(terms).await?;
     let id = hex::encode(link.id);
-    let document = json!({
-        "id": id,
-        "url": format!("{}{DOWNLOAD}{}", app.external_url, token.reveal()),
-        "token": token.reveal(),
-        "path": link.path,
-        "filename": link.filename,
-        "expires": time(link.expires),
-        "max_downloads": link.max_uses,
-    });
-    let mut response = (StatusCode::CREATED, Json(document)).into_response();
+    let issued = IssuedLink {
+        id: &id,
+        url: format!("{}{DOWNLOAD}{}", app.external_url, token.reveal()),
+        token: token.reveal(),
+        path: &link.path,
+        filename: link.filename.as_deref(),
+        expires: time(link.expires),
+        max_downloads: link.max_uses,
+    };
+    let mut response = (StatusCode::CREATED, Json(issued)).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(location) = HeaderValue::try_from(format!("{LINKS}/{id}")) {
@@ -75,7 +103,7 @@ pub(in crate::http) async fn generate(
     Ok(response)
 }
 
-fn parse(bytes: &[u8]) -> Result<Document> {
+fn parse(bytes: &[u8]) -> Result<NewLink> {
     let refused =
         |error: serde_json::Error| Problem::bad_request(format!("the body is not what makes a link: {error}"));
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(refused)?;
@@ -94,7 +122,7 @@ fn nearest(name: &str) -> String {
     }
 }
 
-impl Document {
+impl NewLink {
     fn terms(self, maker: &str, expiry: Duration, max_expiry: Duration) -> Result<Terms> {
         let path = FilePath::parse(&self.path).map_err(|error| Problem::bad_request(format!("'path': {error}")))?;
         let expiry = self.expiry_seconds.map_or(expiry, Duration::from_secs);

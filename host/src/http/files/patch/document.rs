@@ -2,24 +2,41 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::http::problem::{Problem, Result};
 use crate::http::state::AttributeChange;
 use crate::path::FilePath;
 
 /// What the body may say. A field that is `null` is one that is absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Document {
+pub(in crate::http) struct Change {
+    /// Another name in the same directory.
+    #[schema(pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
     name: Option<String>,
+    /// Another path.
+    #[schema(pattern = "^/")]
     destination: Option<String>,
+    /// With `name` or `destination`: whether a file or an empty directory that is there may be replaced.
     overwrite: Option<bool>,
+    /// With `name` or `destination`: whether missing directories on the way are made.
     create_parents: Option<bool>,
+    /// With `name`: the path of the mount to move to, where it keeps its place. With `destination`: the mount that has
+    /// to be in.
+    #[schema(pattern = "^/")]
     backend: Option<String>,
+    /// With `name` or `destination`: the node to move to, by its id.
     instance: Option<String>,
+    /// POSIX permission bits in octal.
+    #[schema(pattern = "^0?[0-7]{3,4}$")]
     mode: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
     owner: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
     group: Option<String>,
+    /// Of a file: when it was last changed.
+    #[schema(format = DateTime)]
     mtime: Option<String>,
 }
 
@@ -38,7 +55,7 @@ pub(super) struct Node<'a> {
     pub(super) owner: &'a dyn Fn(&FilePath) -> Option<FilePath>,
 }
 
-impl Document {
+impl Change {
     pub(super) fn wanted(self, path: &FilePath, node: &Node<'_>) -> Result<Wanted> {
         let changes = [
             ("mode", self.mode.is_some()),
@@ -98,7 +115,11 @@ impl Document {
 }
 
 /// Reads a document.
-pub(super) fn parse(bytes: &[u8]) -> Result<Document> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Change> {
+    // Fields could be given by their order alone, as an array, and nobody could read what was meant.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("the body is not what PATCH takes: give a JSON object"));
+    }
     serde_json::from_slice(bytes)
         .map_err(|error| Problem::bad_request(format!("the body is not what PATCH takes: {error}")))
 }
@@ -226,6 +247,7 @@ mod tests {
         let refused = |json: &str| wanted(json).map(|_| ()).expect_err(json).error().message().to_owned();
         let table = [
             ("{}", "the body asks for nothing"),
+            (r#"["b", null, null]"#, "give a JSON object"),
             (r#"{"name": "b", "destination": "/c"}"#, "not both"),
             (r#"{"name": "b", "mode": "0644"}"#, "send two requests"),
             (r#"{"mode": "0644", "overwrite": true}"#, "goes with"),

@@ -24,7 +24,7 @@ async fn it_says_of_every_path_just_what_can_be_done_there() {
     assert!(paths.len() > 5, "{paths:?}");
     for (path, item) in paths {
         let documented: BTreeSet<String> = item.as_object().expect("operations").keys().cloned().collect();
-        let refused = gateway.alice().call("TRACE", &&filled(path)).await;
+        let refused = gateway.alice().call("TRACE", &filled(path)).await;
         refused.problem(405, "METHOD_NOT_ALLOWED");
         let allowed = refused.header("allow").split(',').map(|method| method.trim().to_lowercase());
         assert_eq!(allowed.collect::<BTreeSet<_>>(), documented, "{path}");
@@ -37,7 +37,7 @@ async fn it_says_what_needs_a_key() {
     let document = gateway.stranger().call("GET", "/openapi.json").await.is(200).json();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
-            let reply = gateway.stranger().call(&method.to_uppercase(), &&filled(path)).await;
+            let reply = gateway.stranger().call(&method.to_uppercase(), &filled(path)).await;
             let needs_a_key = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
             assert_eq!(reply.status == 401, needs_a_key, "{method} {path}: {}", reply.status);
         }

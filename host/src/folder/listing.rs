@@ -38,19 +38,26 @@ impl Listing {
         limit: usize,
     ) -> Result<Vec<Entry>, Errno> {
         let directory = root.directory(place.as_str())?;
-        let names = self.snapshots.names(directory.as_fd(), now())?;
-        if names.unspeakable > 0 {
-            self.warn(directory.as_fd(), place, &names)?;
-        }
-        let mut entries = Vec::new();
-        for name in names.after(after) {
-            if entries.len() == limit {
+        let (mut entries, mut after) = (Vec::new(), after.map(String::from));
+        while entries.len() < limit {
+            let left = limit - entries.len();
+            let names = self.snapshots.names(directory.as_fd(), now(), after.as_deref(), left)?;
+            if names.unspeakable > 0 {
+                self.warn(directory.as_fd(), place, &names)?;
+            }
+            let mut following = names.after(after.as_deref());
+            let mut last = None;
+            for name in following.by_ref().take(left) {
+                last = Some(name);
+                // What vanished since the names were read is not there.
+                if let Some((attributes, link)) = look(root, directory.as_fd(), place, name)? {
+                    entries.push(Entry { name: name.into(), attributes, link });
+                }
+            }
+            if following.next().is_none() && !names.cut {
                 break;
             }
-            // What vanished since the names were read is not there.
-            if let Some((attributes, link)) = look(root, directory.as_fd(), place, name)? {
-                entries.push(Entry { name: name.into(), attributes, link });
-            }
+            after = last.map(String::from).or(after);
         }
         Ok(entries)
     }

@@ -3,7 +3,8 @@
 //! A large directory is paged through in thousands of calls, each of which would read and sort all of it. What is
 //! remembered is keyed by the times of the directory, which move with every change of its names, and only where they
 //! can be trusted: on filesystems of this machine, and not while the last change is so recent that another one could
-//! get the same time.
+//! get the same time. Where nothing can be remembered, and for a first page, which shall not wait for more than it
+//! needs, all names are read and only those of one page are kept.
 
 use std::mem::size_of;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use rustix::fs::{RawDir, Stat, fstat, fstatfs};
+use rustix::fs::{RawDir, SeekFrom, Stat, fstat, fstatfs, seek};
 use rustix::io::Errno;
 
 use super::attributes::nanoseconds;
@@ -21,10 +22,14 @@ use crate::path::check_name;
 
 /// What is remembered altogether, in bytes.
 const CAPACITY: u64 = 32 << 20;
+/// What is read of a directory at a time, in bytes.
+const BUFFER: usize = 256 << 10;
 /// Directories with fewer names are read again each time.
 const WORTH: usize = 1000;
-/// How far apart two changes of a directory must be to have different times for certain; more than any clock tick.
-const SETTLED: i64 = 2_000_000_000;
+/// How far apart two changes of a directory must be to have different times for certain, in nanoseconds: more than a tick
+/// of the kernel's clock, or of a filesystem that keeps whole seconds.
+const SETTLED: i64 = 50_000_000;
+const SETTLED_IN_SECONDS: i64 = 2_000_000_000;
 /// How long a directory is remembered that nobody asks for.
 const IDLE: Duration = Duration::from_secs(60);
 /// Filesystems that keep the times of a directory themselves, by their magic numbers (`man 2 statfs`): ext, XFS, Btrfs,
@@ -40,6 +45,8 @@ pub(super) struct Names {
     pub(super) unspeakable: usize,
     /// Whether something else lies there that is never listed.
     pub(super) reserved: bool,
+    /// Whether there are more after the last of these.
+    pub(super) cut: bool,
 }
 
 /// Where a name is in the text. Eight bytes, for there may be millions.
@@ -50,19 +57,62 @@ struct Span {
 }
 
 impl Names {
-    /// Reads those of a directory that was just opened.
+    /// All of them.
     pub(super) fn read(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         let mut names = Self::default();
-        let mut buffer = Vec::with_capacity(64 << 10);
-        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            names.add(entry?.file_name().to_bytes())?;
-        }
-        let text = &names.text;
-        names.spans.sort_unstable_by(|a, b| a.of(text).cmp(b.of(text)));
-        // A directory that changes while it is read may give a name twice.
-        names.spans.dedup_by(|a, b| a.of(text) == b.of(text));
+        each(directory, |name| names.add(name))?;
+        names.sort();
         Ok(names)
+    }
+
+    /// The first `most` of those that are greater than `after`, in the memory that so many take.
+    fn first(directory: BorrowedFd<'_>, after: Option<&str>, most: usize) -> Result<Self, Errno> {
+        let mut names = Self::default();
+        // Whatever sorts behind this is not among them.
+        let mut last: Option<Vec<u8>> = None;
+        each(directory, |name| {
+            if after.is_some_and(|after| name <= after.as_bytes()) {
+                return Ok(());
+            }
+            if last.as_deref().is_some_and(|last| name > last) {
+                names.cut = true;
+                return Ok(());
+            }
+            names.add(name)?;
+            if names.spans.len() >= most.saturating_mul(2).max(WORTH) {
+                names.sort();
+                names.keep(most);
+                last = names.spans.last().map(|span| span.of(&names.text).into());
+            }
+            Ok(())
+        })?;
+        names.sort();
+        names.keep(most);
+        Ok(names)
+    }
+
+    fn sort(&mut self) {
+        let text = &self.text;
+        self.spans.sort_unstable_by(|a, b| a.of(text).cmp(b.of(text)));
+        // A directory that changes while it is read may give a name twice.
+        self.spans.dedup_by(|a, b| a.of(text) == b.of(text));
+    }
+
+    /// Forgets all but the first so many.
+    fn keep(&mut self, most: usize) {
+        if self.spans.len() <= most {
+            return;
+        }
+        self.cut = true;
+        self.spans.truncate(most);
+        let mut text = String::with_capacity(self.text.len());
+        for span in &mut self.spans {
+            // No longer than the text before, whose length fits.
+            let start = text.len() as u32;
+            text.push_str(span.of(&self.text));
+            span.start = start;
+        }
+        self.text = text;
     }
 
     fn add(&mut self, name: &[u8]) -> Result<(), Errno> {
@@ -81,7 +131,7 @@ impl Names {
     }
 
     /// Those that are greater than `after`.
-    pub(super) fn after(&self, after: Option<&str>) -> impl Iterator<Item = &str> {
+    pub(super) fn after<'a>(&'a self, after: Option<&str>) -> impl Iterator<Item = &'a str> + use<'a> {
         let first = after.map_or(0, |after| self.spans.partition_point(|span| span.of(&self.text) <= after));
         self.spans[first..].iter().map(|span| span.of(&self.text))
     }
@@ -95,6 +145,17 @@ impl Span {
     fn of(self, text: &str) -> &str {
         &text[self.start as usize..self.start as usize + self.length as usize]
     }
+}
+
+/// Every name in an open directory, from its beginning.
+fn each(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8]) -> Result<(), Errno>) -> Result<(), Errno> {
+    seek(directory, SeekFrom::Start(0))?;
+    let mut buffer = Vec::with_capacity(BUFFER);
+    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        take(entry?.file_name().to_bytes())?;
+    }
+    Ok(())
 }
 
 /// The memory.
@@ -116,15 +177,23 @@ impl Snapshots {
         Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    /// The names in a directory that was just opened, at the time `now`.
-    pub(super) fn names(&self, directory: BorrowedFd<'_>, now: i64) -> Result<Arc<Names>, Errno> {
+    /// Names in an open directory at the time `now`: at least the first `most` of those that are greater than `after`.
+    pub(super) fn names(
+        &self,
+        directory: BorrowedFd<'_>,
+        now: i64,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Arc<Names>, Errno> {
         let before = Key::of(&fstat(directory)?);
         if let Some(names) = self.0.get(&before) {
             return Ok(names);
         }
+        if after.is_none() || !before.is_settled(now) || !keeps_times(directory) {
+            return Names::first(directory, after, most).map(Arc::new);
+        }
         let names = Arc::new(Names::read(directory)?);
-        let settled = now.checked_sub(before.modified.max(before.changed)).is_some_and(|age| age > SETTLED);
-        if settled && names.spans.len() >= WORTH && keeps_times(directory) && before == Key::of(&fstat(directory)?) {
+        if names.spans.len() >= WORTH && before == Key::of(&fstat(directory)?) {
             self.0.insert(before, names.clone());
         }
         Ok(names)
@@ -144,6 +213,13 @@ impl Key {
             modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
             changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
         }
+    }
+
+    /// Whether a change from now on would be seen by these times.
+    fn is_settled(&self, now: i64) -> bool {
+        // Anybody can set the other time; this one is the kernel's own.
+        let needed = if self.changed % 1_000_000_000 == 0 { SETTLED_IN_SECONDS } else { SETTLED };
+        now.checked_sub(self.modified.max(self.changed)).is_some_and(|age| age > needed)
     }
 }
 
@@ -168,13 +244,13 @@ mod tests {
 
     fn names(snapshots: &Snapshots, directory: &Path, later: i64) -> Arc<Names> {
         let directory: OwnedFd = File::open(directory).expect("opens").into();
-        snapshots.names(directory.as_fd(), now() + later).expect("reads")
+        snapshots.names(directory.as_fd(), now() + later, Some(""), usize::MAX).expect("reads")
     }
 
     #[test]
     fn a_settled_directory_is_read_once_until_it_changes() {
         let (folder, snapshots) = (folder(WORTH), Snapshots::new());
-        let first = names(&snapshots, folder.path(), SETTLED + 1);
+        let first = names(&snapshots, folder.path(), SETTLED_IN_SECONDS + 1);
         assert_eq!(first.after(None).count(), WORTH);
         assert!(Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)), "it is remembered");
         File::create(folder.path().join("new")).expect("makes a file");
@@ -188,14 +264,33 @@ mod tests {
         let long_ago = Timespec { tv_sec: 1_000_000, tv_nsec: 0 };
         let times = Timestamps { last_access: long_ago, last_modification: long_ago };
         utimensat(CWD, folder.path(), &times, AtFlags::empty()).expect("sets the time");
-        let first = names(&snapshots, folder.path(), 0);
-        assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)));
+        let moment = nanoseconds_of_change(folder.path()) + SETTLED / 2 - now();
+        let first = names(&snapshots, folder.path(), moment);
+        assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), moment)));
+    }
+
+    fn nanoseconds_of_change(directory: &Path) -> i64 {
+        Key::of(&fstat(File::open(directory).expect("opens")).expect("looks")).changed
     }
 
     #[test]
     fn a_small_directory_is_read_again() {
         let (folder, snapshots) = (folder(WORTH - 1), Snapshots::new());
-        let first = names(&snapshots, folder.path(), SETTLED + 1);
+        let first = names(&snapshots, folder.path(), SETTLED_IN_SECONDS + 1);
         assert!(!Arc::ptr_eq(&first, &names(&snapshots, folder.path(), 0)));
+    }
+
+    #[test]
+    fn the_first_of_many_are_the_smallest_and_the_others_take_no_memory() {
+        let folder = folder(5 * WORTH);
+        let directory: OwnedFd = File::open(folder.path()).expect("opens").into();
+        let all = Names::read(directory.as_fd()).expect("reads");
+        for (after, most) in [(None, 10), (Some("0017"), 1), (Some("0017x"), 3 * WORTH), (Some("4990"), 100)] {
+            let first = Names::first(directory.as_fd(), after, most).expect("reads");
+            let expected: Vec<&str> = all.after(after).take(most).collect();
+            assert_eq!(first.after(None).collect::<Vec<_>>(), expected, "{most} after {after:?}");
+            assert_eq!(first.cut, all.after(after).count() > most, "{most} after {after:?}");
+            assert!(first.bytes() <= 64 * most.max(WORTH), "{} bytes", first.bytes());
+        }
     }
 }

@@ -25,7 +25,7 @@ const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 const RATE_LIMIT_EXCEEDED: &str = "RATE_LIMIT_EXCEEDED";
 
 /// Every kind of failure, for the document of what can happen.
-const KINDS: [ErrorKind; 21] = [
+const KINDS: [ErrorKind; 22] = [
     ErrorKind::BadRequest,
     ErrorKind::NotFound,
     ErrorKind::AlreadyExists,
@@ -39,6 +39,7 @@ const KINDS: [ErrorKind; 21] = [
     ErrorKind::PayloadTooLarge,
     ErrorKind::DigestMismatch,
     ErrorKind::Unsupported,
+    ErrorKind::Gone,
     ErrorKind::Locked,
     ErrorKind::InsufficientStorage,
     ErrorKind::Interrupted,

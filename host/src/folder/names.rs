@@ -6,7 +6,7 @@
 //! get the same time. Where nothing can be remembered, and for a first page, which shall not wait for more than it
 //! needs, all names are read and only those of one page are kept.
 
-use std::mem::size_of;
+use std::mem::{size_of, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::path::check_name;
 const CAPACITY: u64 = 32 << 20;
 /// What is read of a directory at a time, in bytes.
 const BUFFER: usize = 256 << 10;
+/// Names are kept in pieces of this size, in bytes; every place in one fits 16 bits.
+const PIECE: usize = 16 << 10;
 /// Directories with fewer names are read again each time.
 const WORTH: usize = 1000;
 /// How far apart two changes of a directory must be to have different times for certain, in nanoseconds: more than a tick
@@ -39,7 +41,8 @@ const TRUSTED: [u64; 7] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5
 /// The names in a directory that paths can spell, in byte order.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    text: String,
+    /// In pieces that never grow: what grows leaves twice its size behind it.
+    text: Vec<String>,
     spans: Vec<Span>,
     /// How many names no path can spell: not UTF-8, or with control characters.
     pub(super) unspeakable: usize,
@@ -52,7 +55,8 @@ pub(super) struct Names {
 /// Where a name is in the text. Eight bytes, for there may be millions.
 #[derive(Debug, Clone, Copy)]
 struct Span {
-    start: u32,
+    piece: u32,
+    start: u16,
     length: u16,
 }
 
@@ -62,6 +66,7 @@ impl Names {
         let mut names = Self::default();
         each(directory, |name| names.add(name))?;
         names.sort();
+        names.spans.shrink_to_fit();
         Ok(names)
     }
 
@@ -72,19 +77,18 @@ impl Names {
         let mut last: Option<Vec<u8>> = None;
         each(directory, |name| {
             if after.is_some_and(|after| name <= after.as_bytes()) {
-                return Ok(());
+                return;
             }
             if last.as_deref().is_some_and(|last| name > last) {
                 names.cut = true;
-                return Ok(());
+                return;
             }
-            names.add(name)?;
+            names.add(name);
             if names.spans.len() >= most.saturating_mul(2).max(WORTH) {
                 names.sort();
                 names.keep(most);
                 last = names.spans.last().map(|span| span.of(&names.text).into());
             }
-            Ok(())
         })?;
         names.sort();
         names.keep(most);
@@ -105,29 +109,28 @@ impl Names {
         }
         self.cut = true;
         self.spans.truncate(most);
-        let mut text = String::with_capacity(self.text.len());
-        for span in &mut self.spans {
-            // No longer than the text before, whose length fits.
-            let start = text.len() as u32;
-            text.push_str(span.of(&self.text));
-            span.start = start;
-        }
-        self.text = text;
+        let (text, spans) = (take(&mut self.text), take(&mut self.spans));
+        spans.into_iter().for_each(|span| self.push(span.of(&text)));
     }
 
-    fn add(&mut self, name: &[u8]) -> Result<(), Errno> {
+    fn add(&mut self, name: &[u8]) {
         match std::str::from_utf8(name) {
             Ok("." | "..") => {}
             Ok(name) if is_reserved(name) => self.reserved = true,
-            Ok(name) if check_name(name).is_ok() => {
-                let start = u32::try_from(self.text.len()).map_err(|_| Errno::OVERFLOW)?;
-                let length = u16::try_from(name.len()).map_err(|_| Errno::OVERFLOW)?;
-                self.spans.push(Span { start, length });
-                self.text.push_str(name);
-            }
+            Ok(name) if check_name(name).is_ok() => self.push(name),
             _ => self.unspeakable += 1,
         }
-        Ok(())
+    }
+
+    /// Adds a name that a path can spell: it is far shorter than a piece.
+    fn push(&mut self, name: &str) {
+        if self.text.last().is_none_or(|piece| piece.len() + name.len() > PIECE) {
+            self.text.push(String::with_capacity(PIECE));
+        }
+        let piece = self.text.len() - 1;
+        let start = self.text[piece].len() as u16;
+        self.spans.push(Span { piece: piece as u32, start, length: name.len() as u16 });
+        self.text[piece].push_str(name);
     }
 
     /// Those that are greater than `after`.
@@ -137,23 +140,24 @@ impl Names {
     }
 
     fn bytes(&self) -> usize {
-        self.text.capacity() + self.spans.capacity() * size_of::<Span>()
+        self.text.len() * PIECE + self.spans.capacity() * size_of::<Span>()
     }
 }
 
 impl Span {
-    fn of(self, text: &str) -> &str {
-        &text[self.start as usize..self.start as usize + self.length as usize]
+    fn of(self, text: &[String]) -> &str {
+        let (start, length) = (usize::from(self.start), usize::from(self.length));
+        &text[self.piece as usize][start..start + length]
     }
 }
 
 /// Every name in an open directory, from its beginning.
-fn each(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8]) -> Result<(), Errno>) -> Result<(), Errno> {
+fn each(directory: BorrowedFd<'_>, mut tell: impl FnMut(&[u8])) -> Result<(), Errno> {
     seek(directory, SeekFrom::Start(0))?;
     let mut buffer = Vec::with_capacity(BUFFER);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
-        take(entry?.file_name().to_bytes())?;
+        tell(entry?.file_name().to_bytes());
     }
     Ok(())
 }

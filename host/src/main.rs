@@ -6,5 +6,9 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    // Every heap of a thread and every instance of a component touches little of what it reserves, and a huge page makes
+    // 2 MiB of that: without them the service needs a third less memory, and is no slower. A kernel that does not know
+    // the request has no huge pages to spare for us either.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     callfs::cli::main()
 }

@@ -113,6 +113,40 @@ async fn a_thousand_files_move_there_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_9_moves_that_cross_each_other_wait_for_no_lock_forever_and_leave_no_source() {
+    let gateway = flat().await;
+    let alice = gateway.alice();
+    for name in ["/one/deep/a", "/flat/two/deep/b"] {
+        alice.put(name, name).await.is(201);
+    }
+    // Each takes locks that the other needs, and the second pair takes them in the other order.
+    let pairs = [
+        [("/one", "/flat/two/one"), ("/flat/two/deep", "/one/two")],
+        [("/flat/two/deep", "/one/two"), ("/one", "/flat/two/one")],
+    ];
+    for round in 0..20 {
+        let moves = pairs[round % 2].map(|(from, to)| alice.patch(from, &json!({"destination": to})).into_future());
+        let statuses: Vec<u16> = join_all(moves).await.iter().map(|reply| reply.status).collect();
+        // Whichever comes second may find that the first took its source or its destination away.
+        assert!(statuses.contains(&200) && statuses.iter().all(|status| [200, 404].contains(status)), "{statuses:?}");
+        let all = alice.list("/", "recursive=true&type=file").await.is(200).entries("path");
+        assert_eq!(all.len(), 2, "{all:?}");
+        for (end, back) in [("/a", "/one/deep/a"), ("/b", "/flat/two/deep/b")] {
+            let at = all.iter().find(|path| path.ends_with(end)).expect("it is there once");
+            assert_eq!(alice.get(at).await.is(200).text(), back);
+            if at != back {
+                let wanted = json!({"destination": back, "create_parents": true});
+                alice.patch(at, &wanted).await.is(200);
+            }
+        }
+        for emptied in ["/flat/two/one", "/one/two"] {
+            let removed = alice.call("DELETE", &format!("/v1/files{emptied}?recursive=true")).await;
+            assert!([204, 404].contains(&removed.status), "{}", removed.text());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_see_exactly_one_of_the_names() {
     let gateway = flat().await;
     let alice = gateway.alice();

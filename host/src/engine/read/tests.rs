@@ -1,6 +1,7 @@
 use super::*;
 use crate::engine::PutOptions;
 use crate::engine::testing::*;
+use crate::metadata::{Change, Content, Metadata, Record};
 use crate::storage::Mount;
 
 #[tokio::test]
@@ -49,6 +50,36 @@ async fn a_record_of_another_kind_is_not_its_record() {
     world.disk.uproot("a");
     world.disk.plant("a", "now a file");
     assert_eq!(world.engine.stat(&bob(), &path("/a")).await.expect("there").owner, "root");
+}
+
+#[tokio::test]
+async fn what_appears_while_it_is_looked_for_is_not_adopted() {
+    for looked_at in [false, true] {
+        let world = World::new(folder());
+        let mut appears = Some(Record {
+            path: path("/a"),
+            owner: "alice".into(),
+            group: "staff".into(),
+            mode: 0o600,
+            content: Some(Content::default()),
+            revision: 0,
+        });
+        let who = bob();
+        let read = async {
+            match looked_at {
+                true => world.engine.stat(&who, &path("/a")).await.map(drop),
+                false => world.get(&who, "/a").await.map(drop),
+            }
+        };
+        // By now its record was looked for and not found.
+        let read = world.steps.drive(read, async || {
+            if let Some(record) = appears.take() {
+                world.index.apply(vec![Change::Put(record)]).await.expect("recorded");
+                world.disk.plant("a", "hers");
+            }
+        });
+        assert_eq!(kind(read.await), ErrorKind::PermissionDenied);
+    }
 }
 
 #[tokio::test]

@@ -111,7 +111,8 @@ impl Gateway {
         let file = match (&self.key_file, std::env::var("CALLFS_KEY")) {
             (Some(file), _) => file.clone(),
             (None, Ok(key)) if !key.is_empty() => return Ok(key),
-            (None, _) if of_first_run().exists() => of_first_run(),
+            // It is the key of the gateway that runs here, and of no other.
+            (None, _) if self.server.is_none() && of_first_run().exists() => of_first_run(),
             _ => return Err(Failure::Usage("there is no key; give --key-file, or set CALLFS_KEY".into())),
         };
         let read = std::fs::read_to_string(&file);

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Identity, Node, Question};
 use crate::metadata::{Change, Content, Record};
 use crate::path::FilePath;
-use crate::storage::Kind;
+use crate::storage::{Condition, Kind};
 
 /// How many names are fetched, and how many records are put, at a time.
 const BATCH: usize = 256;
@@ -117,6 +117,12 @@ impl<'a> Build<'a> {
         self.engine.authorizer.require(who, &[Question { action, path, target, ancestors }]).await
     }
 
+    /// Nothing is locked, and a large directory takes its time: what was read may have been closed, and then replaced,
+    /// after it was asked about.
+    async fn ask_again(&self, who: &Identity, path: &FilePath) -> Result<()> {
+        self.engine.permit(who, &self.engine.find(path).await?, Action::Read).await.map(drop)
+    }
+
     async fn make(&mut self, source: &Target, to: FilePath) -> Result<()> {
         let record = self.record(source, &to);
         let (storage, rest) = self.engine.backend(&to)?;
@@ -144,8 +150,17 @@ impl<'a> Build<'a> {
             }
             Err(error) => return Err(error),
         };
-        if self.maker.is_none() && !is_same(&child.target.attributes, &source) {
-            return Err(raced(&child.path));
+        match self.maker {
+            Some(who) => match self.ask_again(who, &child.path).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    // What vanished is left out.
+                    let (storage, rest) = self.engine.backend(&to)?;
+                    return storage.remove(rest, Condition::Always).await.map_err(|error| about(&to, error));
+                }
+                asked => asked?,
+            },
+            None if !is_same(&child.target.attributes, &source) => return Err(raced(&child.path)),
+            None => {}
         }
         record.content = Some(match self.maker {
             Some(_) => Content { modified: None, ..content },

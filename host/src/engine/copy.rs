@@ -137,6 +137,7 @@ impl Engine {
                 if self.mounts.any_within(path) {
                     return Err(mounted(path, "replaced"));
                 }
+                enterable(self, path).await?;
                 if !self.is_empty(path).await? {
                     return Err(refuse(ErrorKind::DirectoryNotEmpty, path, "is not empty"));
                 }
@@ -161,6 +162,11 @@ impl Engine {
         let created = place.target.is_none();
         let held = self.discard(to, !created).await?;
         let built = Build::copy(self, who, to).run(&source, created).await;
+        // Were it gone, what vanished with it would be left out.
+        let built = match built {
+            Ok(built) => self.permit_source(who, &self.find(from).await?).await.map(|()| built),
+            failed => failed,
+        };
         let mut changes = match built {
             Ok(built) => built.records,
             Err(error) => {

@@ -8,7 +8,7 @@ use super::Engine;
 use super::build::{Build, enterable, fingerprint};
 use super::discards::Held;
 use super::failure::{raced, refuse, special};
-use super::place::{Place, Target};
+use super::place::{Place, Target, gives_the_same_rights};
 use super::transfer::Arrived;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::{Change, Intent, IntentId, Record};
@@ -35,7 +35,10 @@ impl Engine {
         }
         match source.attributes.kind {
             Kind::Special => Err(special(&from.path)),
-            Kind::Directory => enterable(self, &from.path).await,
+            Kind::Directory => {
+                enterable(self, &from.path).await?;
+                enterable(self, &to.path).await
+            }
             Kind::File => Ok(()),
         }
     }
@@ -98,17 +101,26 @@ impl Engine {
     /// Replaces a file in the storage's own step, with nothing hidden before.
     async fn replace(&self, from: &Place, source: &Target, to: &Place, replaced: &Target) -> Result<Held<'_>> {
         let before = replaced.to_record(&to.path);
-        // The bytes change before the record can: meanwhile nobody may do more with them than with either file.
-        let between = Record { mode: before.mode & source.node.mode, ..before.clone() };
-        let narrowed = between.mode != before.mode;
+        let after = Record { path: to.path.clone(), ..source.to_record(&from.path) };
+        let between = self.between(&before, &after);
+        let narrowed = !gives_the_same_rights(Some(&between), Some(&before));
         if narrowed {
             self.metadata.apply(vec![Change::Put(between)]).await?;
         }
         let record = match self.bring(from, source, to).await {
             Ok(record) => record,
             Err(error) => {
-                if narrowed && let Err(error) = self.metadata.apply(vec![Change::Put(before)]).await {
-                    tracing::warn!(path = %to.path, %error, "its mode stays narrowed after a move that failed");
+                // A step that failed late may have replaced the bytes, and then they are the source's.
+                let restored = match self.is_unchanged(&to.path, &replaced.attributes).await {
+                    Ok(true) if !narrowed => Ok(()),
+                    Ok(unchanged) => {
+                        let record = if unchanged { before } else { after };
+                        self.metadata.apply(vec![Change::Put(record)]).await
+                    }
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = restored {
+                    tracing::warn!(path = %to.path, %error, "its rights stay narrowed after a move that failed");
                 }
                 return Err(error);
             }
@@ -127,6 +139,19 @@ impl Engine {
             Err(_) => {
                 drop(self.discards.hold(id, from.path.clone(), false));
                 Err(error)
+            }
+        }
+    }
+
+    /// Bytes change before their record can: meanwhile nobody may do more with them than with either file.
+    fn between(&self, before: &Record, after: &Record) -> Record {
+        let same = before.owner == after.owner && before.group == after.group;
+        match same {
+            true => Record { mode: before.mode & after.mode, ..before.clone() },
+            // Not even the owner of one, who could change the mode.
+            false => {
+                let (owner, group) = (self.defaults.owner.clone(), self.defaults.group.clone());
+                Record { owner, group, mode: 0, ..before.clone() }
             }
         }
     }

@@ -63,11 +63,21 @@ struct Span {
 impl Names {
     /// All of them.
     pub(super) fn read(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
-        let mut names = Self::default();
-        each(directory, |name| names.add(name))?;
+        Ok(Self::read_within(directory, u64::MAX)?.unwrap_or_default())
+    }
+
+    /// All of them, unless they take more than so many bytes.
+    fn read_within(directory: BorrowedFd<'_>, most: u64) -> Result<Option<Self>, Errno> {
+        let (mut names, mut fits) = (Self::default(), true);
+        each(directory, |name| {
+            fits = fits && names.bytes() as u64 <= most;
+            if fits {
+                names.add(name);
+            }
+        })?;
         names.sort();
         names.spans.shrink_to_fit();
-        Ok(names)
+        Ok(fits.then_some(names))
     }
 
     /// The first `most` of those that are greater than `after`, in the memory that so many take.
@@ -196,7 +206,9 @@ impl Snapshots {
         if after.is_none() || !before.is_settled(now) || !keeps_times(directory) {
             return Names::first(directory, after, most).map(Arc::new);
         }
-        let names = Arc::new(Names::read(directory)?);
+        let Some(names) = Names::read_within(directory, CAPACITY)?.map(Arc::new) else {
+            return Names::first(directory, after, most).map(Arc::new);
+        };
         if names.spans.len() >= WORTH && before == Key::of(&fstat(directory)?) {
             self.0.insert(before, names.clone());
         }

@@ -4,7 +4,7 @@
 //! Only what a trusted proxy added counts, read from the right: the first address that is no trusted proxy. Whatever a
 //! client wrote stands to the left of that. It does not know what an address is good for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::header::{FORWARDED, HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -52,7 +52,8 @@ impl TrustedProxies {
             (Some(client), None) | (None, Some(client)) => client,
             (Some(one), Some(other)) if one == other => one,
             // A proxy writes one of them and passes the other on as the client made it up: the proxy answers for that.
-            (Some(_), Some(_)) => own,
+            // A local one has no address; whoever contradicts it shares one, or could choose not to be counted.
+            (Some(_), Some(_)) => own.or(Some(Ipv4Addr::UNSPECIFIED.into())),
         }
     }
 
@@ -60,7 +61,7 @@ impl TrustedProxies {
     fn last_untrusted(&self, own: Option<IpAddr>, hops: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut nearest = own;
         for hop in hops {
-            let Some(address) = hop else { return nearest };
+            let Some(address) = hop else { return nearest.or(Some(Ipv4Addr::UNSPECIFIED.into())) };
             nearest = Some(address);
             if !self.trusts(address) {
                 break;

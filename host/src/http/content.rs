@@ -18,11 +18,10 @@ use http::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
 use super::body::Download;
 use super::if_range::IfRange;
 use super::multipart;
-use super::problem::Result;
 use super::range::{ByteRanges, Selection};
 use super::request_id::RequestId;
 use super::state::{App, Info, Redemption};
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::identity::Identity;
 use crate::source::Source;
 
@@ -47,7 +46,7 @@ impl Wanted {
     }
 
     /// The parts of a file to send, none for the whole.
-    pub(super) fn parts(&self, info: &Info, source: &Source) -> error::Result<Vec<Range<u64>>> {
+    pub(super) fn parts(&self, info: &Info, source: &Source) -> Result<Vec<Range<u64>>> {
         // Several parts must be of one version, and without an etag nobody can tell when the storage is asked again.
         let can_send = |ranges: &[Range<u64>]| ranges.len() == 1 || source.is_seekable() || info.etag.is_some();
         match self.select(info, SystemTime::now()) {
@@ -96,11 +95,11 @@ impl Content {
         let size = self.info.size;
         let parts = self.into_parts();
         if ranges.len() > 1 {
-            return Ok(multipart::body(parts, ranges, size, headers)?);
+            return multipart::body(parts, ranges, size, headers);
         }
         let range = ranges.swap_remove(0);
         headers.insert(CONTENT_RANGE, content_range(&range, size)?);
-        Ok(parts.open(range).await?)
+        parts.open(range).await
     }
 
     /// A stream is let go of, because whoever makes it may have to end before anything else can be opened.
@@ -130,7 +129,7 @@ pub(super) enum Parts {
 
 impl Parts {
     /// The bytes of a range within the file.
-    pub(super) fn open(&self, range: Range<u64>) -> BoxFuture<'static, error::Result<Source>> {
+    pub(super) fn open(&self, range: Range<u64>) -> BoxFuture<'static, Result<Source>> {
         match self {
             Self::Sliced(source) => {
                 let part = source.slice(range).ok_or_else(|| Error::internal("a stream was to be sliced"));
@@ -155,7 +154,7 @@ impl Parts {
 }
 
 /// `bytes first-last/size` of a range that is not empty.
-pub(super) fn content_range(range: &Range<u64>, size: u64) -> error::Result<HeaderValue> {
+pub(super) fn content_range(range: &Range<u64>, size: u64) -> Result<HeaderValue> {
     let text = format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
     HeaderValue::try_from(text).map_err(Error::internal)
 }

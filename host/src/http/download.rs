@@ -41,7 +41,8 @@ pub(super) async fn get(
     }
     let parts = Wanted::of(&headers).parts(&info, &source).map_err(unnamed)?;
     let redemption = app.links.take(&link, version(&info), &parts).await?;
-    Content { app, reader: Reader::Link(redemption), info, source }.send(parts, response, request_id).await
+    let content = Content { app, reader: Reader::Link(redemption), info, source };
+    Ok(content.send(parts, response, request_id).await.map_err(unnamed)?)
 }
 
 /// `HEAD /download/{token}`: takes nothing.
@@ -86,6 +87,7 @@ fn unnamed(error: Error) -> Error {
         | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::PermissionDenied
+        | ErrorKind::BadRequest
         | ErrorKind::Unsupported => (
             ErrorKind::NotFound,
             "the file that the link shares is not there; ask whoever gave you the link".to_owned(),

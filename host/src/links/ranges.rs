@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What is scattered wider than this is partly forgotten: it would have to be handed over again.
+/// What is scattered wider than this counts with its smallest gap: nobody gets a file for nothing by scattering it.
 const MAX_RANGES: usize = 16;
 
 /// Ascending, none empty, no two that touch.
@@ -10,7 +10,7 @@ const MAX_RANGES: usize = 16;
 pub(super) struct Ranges(Vec<Range<u64>>);
 
 impl Ranges {
-    /// Adds a range. Of too many, the shortest is forgotten.
+    /// Adds a range. Of too many, the two that are nearest to each other become one.
     pub(super) fn add(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
@@ -22,8 +22,10 @@ impl Ranges {
         let end = touched.last().map_or(range.end, |one| one.end.max(range.end));
         self.0.splice(first..past, std::iter::once(start..end));
         if self.0.len() > MAX_RANGES {
-            let shortest = self.0.iter().enumerate().min_by_key(|(_, one)| one.end - one.start).map(|(at, _)| at);
-            shortest.map(|at| self.0.remove(at));
+            let gaps = self.0.windows(2).map(|pair| pair[1].start - pair[0].end);
+            if let Some((at, _)) = gaps.enumerate().min_by_key(|(_, gap)| *gap) {
+                self.0[at].end = self.0.remove(at + 1).end;
+            }
         }
     }
 
@@ -94,6 +96,18 @@ mod tests {
     fn does_not_grow_without_bounds() {
         let ranges: Ranges = (0..1000).map(|n| n * 10..n * 10 + 1 + u64::from(n == 3)).collect();
         assert_eq!(ranges.to_vec().len(), MAX_RANGES);
-        assert!(ranges.to_vec().contains(&(30..32)), "the longest stays");
+        assert!(ranges.covers(1) && !ranges.covers(9991), "the wide gaps stay");
+    }
+
+    #[test]
+    fn what_was_handed_over_is_never_forgotten() {
+        let size = 100_000;
+        let scattered = (0..60).map(|n| n * 1_600..n * 1_600 + 1 + n);
+        let mut ranges: Ranges = scattered.collect();
+        for n in 0..60 {
+            ranges.add(n * 1_600 + 1 + n..(n + 1) * 1_600);
+        }
+        ranges.add(96_000..size);
+        assert!(ranges.covers(size));
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::failure::{about, raced, refuse, unmet};
 use crate::engine::parents::to_its_end;
 use crate::engine::place::Place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::identity::Identity;
+use crate::identity::{Action, Identity};
 use crate::metadata::{Change, Content};
 use crate::path::FilePath;
 use crate::source::Source;
@@ -103,6 +103,15 @@ impl Put {
         };
         let (_guard, place) = engine.settle(who, path, also, made).await?;
         engine.permit_put(who, &place, options).await?;
+        let upload = match upload {
+            // It may have become another file while this waited for the lock.
+            Upload::Twin(twin) => {
+                let source = engine.find(&twin.path).await?;
+                let attributes = engine.permit(who, &source, Action::Read).await?.attributes.clone();
+                Upload::Twin(Twin { attributes, ..twin })
+            }
+            upload => upload,
+        };
         let mut record = match &place.target {
             Some(target) => target.to_record(path),
             None => engine.new_record(who, path, Kind::File),

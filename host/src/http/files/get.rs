@@ -46,7 +46,7 @@ pub(super) async fn get(
             }
             // A range counts only where the answer would have been 200 without it (RFC 9110 section 13.2.2).
             let parts = Wanted::of(&headers).parts(&info, &source)?;
-            Content { app, reader: Reader::Caller(who), info, source }.send(parts, response, request_id).await
+            Ok(Content { app, reader: Reader::Caller(who), info, source }.send(parts, response, request_id).await?)
         }
         Opened::Directory(info) => {
             let shape = directories::shape(&headers);

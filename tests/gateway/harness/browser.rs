@@ -68,13 +68,19 @@ impl Browser {
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         eventually_now(expression, || {
             let parameters = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-            let answer = self.call("Runtime.evaluate", &parameters);
+            // A page that is just being left for another has no answer.
+            let answer = self.attempt("Runtime.evaluate", &parameters).ok()?;
             assert!(answer["exceptionDetails"].is_null(), "{answer}");
             Some(answer["result"]["value"].clone()).filter(|value| !value.is_null())
         })
     }
 
     fn call(&mut self, method: &str, parameters: &Value) -> Value {
+        self.attempt(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The result of a call, or what the browser says is wrong with it.
+    fn attempt(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.calls += 1;
         let mut call = json!({"id": self.calls, "method": method, "params": parameters});
         if !self.page.is_empty() {
@@ -88,8 +94,8 @@ impl Browser {
             let message = message.strip_suffix(b"\0").expect("the browser still runs");
             let answer: Value = serde_json::from_slice(message).expect("JSON");
             if answer["id"] == self.calls {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].clone();
+                let error = answer["error"].clone();
+                return if error.is_null() { Ok(answer["result"].clone()) } else { Err(error) };
             }
         }
     }

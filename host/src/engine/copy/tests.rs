@@ -1,6 +1,7 @@
 use super::*;
 use crate::engine::testing::*;
 use crate::engine::{Etags, ListOptions};
+use crate::metadata::{Metadata, Record};
 use crate::source::Source;
 use crate::storage::Abilities;
 
@@ -68,6 +69,44 @@ async fn a_file_that_is_replaced_keeps_its_owner_and_mode() {
         assert_eq!((stored.info.owner.as_str(), stored.info.mode), ("bob", 0o666));
         assert_eq!(world.get(&alice(), "/dst").await.expect("there"), "new");
         world.assert_quiet();
+    }
+}
+
+#[tokio::test]
+async fn what_is_closed_while_it_is_copied_is_not_given_away() {
+    for world in worlds().await {
+        planted(&world).await;
+        let mut closed = false;
+        let copied = world.steps.drive(async { world.copy(&bob(), "/src", "/dst", false).await }, async || {
+            // The directory was listed by now, when everyone might enter it.
+            if !closed && world.disk.has("dst/a") {
+                closed = true;
+                let record = world.index.get(&path("/src/deep")).await.expect("read").expect("there");
+                let record = Record { mode: 0o700, ..Record::clone(&record) };
+                world.index.apply(vec![Change::Put(record)]).await.expect("closed");
+                world.disk.plant("src/deep/c", "a secret");
+            }
+        });
+        assert_eq!(kind(copied.await), ErrorKind::PermissionDenied);
+        assert!(closed);
+        assert_eq!(kind(world.get(&admin(), "/dst/a").await), ErrorKind::NotFound);
+        world.assert_quiet();
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_gone_at_the_end_was_not_copied() {
+    for world in worlds().await {
+        planted(&world).await;
+        let copied = world.steps.drive(async { world.copy(&bob(), "/src", "/dst", false).await }, async || {
+            if world.disk.has("dst/a") {
+                ["a", "deep/c", "deep/er/b"].iter().for_each(|name| world.disk.uproot(&format!("src/{name}")));
+                world.disk.uproot("src");
+                world.index.apply(vec![Change::RemoveTree(path("/src"))]).await.expect("forgotten");
+            }
+        });
+        assert_eq!(kind(copied.await), ErrorKind::NotFound);
+        assert_eq!(kind(world.get(&admin(), "/dst/a").await), ErrorKind::NotFound);
     }
 }
 

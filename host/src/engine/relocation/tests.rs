@@ -1,4 +1,5 @@
 mod faults;
+mod rights;
 
 use super::*;
 use crate::engine::testing::*;

@@ -20,7 +20,7 @@ serve: target ## Build and start the gateway; ARGS="..." are its arguments
 
 test: lint ## Formatting, lints, and every test
 	$(CARGO) test --release --workspace --locked
-	@$(MAKE) --no-print-directory schemathesis
+	tests/schemathesis/run "$(BINARY)"
 
 schemathesis: target ## Hold the gateway to its OpenAPI document; needs python3 with venv, or uv
 	$(CARGO) build --release --locked

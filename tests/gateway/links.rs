@@ -38,7 +38,7 @@ async fn a_link_needs_the_right_to_share_a_file() {
     alice.patch("/d/private", &json!({"mode": "0600"})).await.is(200);
     ask(&bob, &json!({"path": "/d/private"})).await.problem(403, "PERMISSION_DENIED");
     ask(&gateway.stranger(), &json!({"path": "/d/private"})).await.problem(401, "AUTHENTICATION_FAILED");
-    ask(&alice, &json!({"path": "/d"})).await.problem(400, "IS_A_DIRECTORY");
+    ask(&alice, &json!({"path": "/d"})).await.problem(409, "IS_A_DIRECTORY");
     ask(&alice, &json!({"path": "/d/none"})).await.problem(404, "FILE_NOT_FOUND");
     // Whoever may share hands on what they may read, to anybody.
     let link = make(&alice, json!({"path": "/d/private"})).await;

@@ -88,12 +88,6 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT_EXCEEDED, error)
     }
 
-    /// A failure under another status than is usual for its kind.
-    pub(super) fn at(status: StatusCode, error: Error) -> Self {
-        let (_, code) = status_and_code(error.kind());
-        Self::new(status, code, error)
-    }
-
     /// A failure with further members in its document.
     pub(super) fn with_members(error: Error, members: serde_json::Map<String, serde_json::Value>) -> Self {
         let (status, code) = status_and_code(error.kind());

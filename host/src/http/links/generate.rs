@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{LINKS, time};
-use crate::error::ErrorKind;
 use crate::http::caller::Caller;
 use crate::http::download::DOWNLOAD;
 use crate::http::problem::{Problem, Result};
@@ -76,13 +75,7 @@ pub(in crate::http) async fn generate(
     let settings = app.links.settings();
     let document = parse(&body::collect(body, MAX_DOCUMENT).await?)?;
     let terms = document.terms(&who.subject, settings.expiry, settings.max_expiry)?;
-    match app.engine.permit_share(&who, &terms.path).await {
-        // Not 409: no state of the directory would make this request one that can be carried out.
-        Err(error) if error.kind() == ErrorKind::IsADirectory => {
-            return Err(Problem::at(StatusCode::BAD_REQUEST, error));
-        }
-        permitted => permitted?,
-    };
+    app.engine.permit_share(&who, &terms.path).await?;
     let (link, token) = app.links.issue(terms).await?;
     let id = hex::encode(link.id);
     let issued = IssuedLink {

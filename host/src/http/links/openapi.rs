@@ -74,6 +74,7 @@ fn generate() -> Operation {
         .problems(&[
             StatusCode::FORBIDDEN,
             StatusCode::NOT_FOUND,
+            StatusCode::CONFLICT,
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::UNPROCESSABLE_ENTITY,
         ])

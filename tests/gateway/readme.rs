@@ -4,20 +4,25 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Process, command};
+use crate::harness::{Process, command, tool};
 
-/// The lines of the first fenced block after a heading.
-fn block<'a>(text: &'a str, heading: &str) -> &'a str {
+/// The lines of every fenced block of commands under a heading, one after the other.
+fn commands(text: &str, heading: &str) -> Vec<String> {
     let after = text.split_once(heading).expect("the heading is there").1;
-    let inside = after.split_once("```sh\n").expect("a block of commands").1;
-    inside.split_once("```").expect("it ends").0
+    let section = after.split_once("\n## ").map_or(after, |(section, _)| section);
+    let blocks = section.split("```sh\n").skip(1);
+    blocks.map(|block| block.split_once("```").expect("it ends").0.to_owned()).collect()
 }
 
 #[test]
 fn the_tour_with_curl_works_as_written() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("in a repository");
     let readme = fs::read_to_string(repository.join("README.md")).expect("readable");
-    let tour = block(&readme, "## A tour with curl");
+    let mut blocks = commands(&readme, "## A tour with curl");
+    assert!(blocks.len() > 3, "{blocks:?}");
+    let has_rclone = tool("rclone").is_some();
+    blocks.retain(|block| has_rclone || !block.starts_with("rclone"));
+    let tour = blocks.concat();
 
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut serve = command(dir.path());
@@ -30,8 +35,20 @@ fn the_tour_with_curl_works_as_written() {
     let output = output.expect("bash");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{script}\n{stdout}\n{stderr}");
-    for shown in ["201 Created", "hello, world", "\"name\":\"hello.txt\"", "/notes/greeting.txt", "204 No Content"] {
+    for shown in [
+        "201 Created",
+        "hello, world",
+        "\"name\":\"hello.txt\"",
+        "/notes/greeting.txt",
+        "204 No Content",
+        "\"path\":\"/notes\"",
+        "/download/",
+    ] {
         assert!(stdout.contains(shown), "{shown} is not in\n{stdout}");
     }
     assert!(!stdout.contains("\"code\""), "a problem: {stdout}");
+    if has_rclone {
+        let copied = fs::read_to_string(dir.path().join("backup/greeting.txt"));
+        assert_eq!(copied.expect("rclone copied the tree"), "hello, world\n");
+    }
 }

@@ -152,7 +152,7 @@ fn contents(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
 #[tokio::test]
 async fn defect_10_the_token_is_in_no_log_no_metric_and_no_file() {
     for format in ["text", "json"] {
-        let log = format!("[log]\nlevel = \"trace\"\nformat = \"{format}\"\nrequests = true");
+        let log = format!("[log]\nlevel = \"debug\"\nformat = \"{format}\"\nrequests = true");
         let mut gateway = Setup::default().more(&log).start().await;
         let alice = gateway.alice();
         alice.put("/a", bytes(12, 8 << 20)).await.is(201);

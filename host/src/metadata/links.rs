@@ -80,7 +80,8 @@ pub trait LinkStore: Send + Sync {
     /// Links of a user, or of everybody, the oldest first: at most `limit`, those after an id.
     async fn list(&self, maker: Option<&str>, after: Option<&LinkId>, limit: u32) -> Result<Vec<Link>>;
 
-    /// Replaces a link if it still has the revision of this one, and counts the revision up; answers whether it did.
+    /// Replaces the uses of a link, and how many are spent, if it still has the revision of this one, and counts the
+    /// revision up; answers whether it did. Nothing else of a link ever changes.
     async fn replace(&self, link: Link) -> Result<bool>;
 
     /// Forgets a link.

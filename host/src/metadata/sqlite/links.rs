@@ -151,15 +151,10 @@ async fn insert(connection: &mut SqliteConnection, link: &Link) -> Result<(), sq
 
 /// How many rows were changed.
 async fn update(connection: &mut SqliteConnection, link: &Link) -> Result<u64, sqlx::Error> {
-    let update = "UPDATE links SET path = ?, maker = ?, filename = ?, created = ?, expires = ?, max_uses = ?, \
-        spent = ?, uses = ?, kept_until = ?, revision = revision + 1 WHERE id = ? AND revision = ?";
+    // What else there is of a link never changes.
+    let update = "UPDATE links SET spent = ?, uses = ?, kept_until = ?, revision = revision + 1 \
+        WHERE id = ? AND revision = ?";
     let updated = sqlx::query(update)
-        .bind(link.path.as_str().as_bytes())
-        .bind(&link.maker)
-        .bind(&link.filename)
-        .bind(link.created)
-        .bind(link.expires)
-        .bind(link.max_uses)
         .bind(link.spent)
         .bind(uses(link)?)
         .bind(link.kept_until())

@@ -4,6 +4,7 @@
 //! connections, then what is under way, then the index.
 
 mod components;
+mod trial;
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -28,6 +29,7 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
 use components::Components;
+pub use trial::{Part, load};
 
 /// How many records of the index are kept in memory.
 const CACHED_RECORDS: u64 = 100_000;

@@ -19,6 +19,7 @@ mod secret;
 mod sections;
 mod served;
 mod show;
+mod trial;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ pub use sections::{
     Server, StoreKind,
 };
 pub use served::DATA_DIR;
+pub use trial::{Role, Trial};
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq)]

@@ -81,6 +81,8 @@ pub enum Action {
     Share,
     /// Change owner, group or mode of the target.
     Administer,
+    /// Something that no component can know, as an action of a later contract would be.
+    Other(&'static str),
 }
 
 /// A file or directory as the permission model sees it.

@@ -14,6 +14,7 @@ pub mod locks;
 pub mod metadata;
 pub mod storage;
 
+pub mod conformance;
 pub mod plugins;
 pub mod sandbox;
 

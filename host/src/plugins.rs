@@ -76,6 +76,11 @@ impl Catalogue {
         Ok(Self { found })
     }
 
+    /// Adds components, in the place of those of their names.
+    pub fn extend(&mut self, found: impl IntoIterator<Item = Found>) {
+        self.found.extend(found.into_iter().map(|found| (found.name.clone(), found)));
+    }
+
     /// All of them, by name.
     pub fn entries(&self) -> impl Iterator<Item = &Found> {
         self.found.values()

@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use crate::config::{Access as Granted, Component, Config, DirectoryGrant, MountPoint};
 use crate::folder::{Access, Folder};
-use crate::identity::{Authenticator, Authorization};
-use crate::plugins::Catalogue;
+use crate::identity::{Authenticator, Authorization, Authorizer};
+use crate::plugins::{Catalogue, Found};
 use crate::sandbox::{
     AuthenticatorPlugin, AuthorizerPlugin, CompileCache, Grants, Limits, Runtime, Settings, StoragePlugin,
 };
@@ -49,11 +49,21 @@ impl<'a> Components<'a> {
         Ok(loaded)
     }
 
+    /// Makes a component the one of its name, wherever it was found.
+    pub(super) fn prefer(&mut self, found: Option<Found>) {
+        self.catalogue.extend(found);
+    }
+
     pub(super) async fn authorizer(&self, wanted: &Component) -> anyhow::Result<Authorization> {
+        self.sole_authorizer(wanted).await.map(Authorization::new)
+    }
+
+    /// The component itself, which nothing asks on behalf of anybody yet.
+    pub(super) async fn sole_authorizer(&self, wanted: &Component) -> anyhow::Result<Arc<dyn Authorizer>> {
         let bytes = self.catalogue.get(&wanted.name)?.read()?;
         let settings = settings(wanted, Grants::default());
         let loaded = AuthorizerPlugin::load(&self.runtime, &bytes, settings, self.metrics_of(wanted)).await?;
-        Ok(Authorization::new(Arc::new(loaded)))
+        Ok(Arc::new(loaded))
     }
 
     pub(super) async fn mounts(&self, wanted: &[MountPoint]) -> anyhow::Result<Mounts> {

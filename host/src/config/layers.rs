@@ -82,6 +82,12 @@ pub(super) fn merge(options: &LoadOptions) -> Result<(Figment, Vec<PathBuf>), Co
     if let Some(folder) = &options.plugins {
         layers.push(Layer::new("--plugins", "plugins", "dir", text("--plugins", folder)?));
     }
+    if let Some(trial) = &options.trial {
+        let trial = trial.layer()?;
+        // Tables are merged key by key, and nothing of what was configured is to be left.
+        layers.iter_mut().for_each(|layer| layer.values.retain(|section, _| !trial.values.contains_key(section)));
+        layers.push(trial);
+    }
     only_the_last(&mut layers, "links", "secret");
     Ok((layers.into_iter().fold(Figment::new(), Figment::merge), origins))
 }
@@ -117,7 +123,7 @@ pub(super) fn from_toml(value: toml::Value) -> Value {
     }
 }
 
-fn dict(table: toml::Table) -> Dict {
+pub(super) fn dict(table: toml::Table) -> Dict {
     table.into_iter().map(|(key, value)| (key, from_toml(value))).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::DATA_DIR;
+use super::{DATA_DIR, Trial};
 
 /// Flags and surroundings. Only [`LoadOptions::of_process`] looks at the process itself.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct LoadOptions {
     pub listen: Vec<String>,
     /// `--plugins`.
     pub plugins: Option<PathBuf>,
+    /// A component that is tried out in the place of all others of its kind.
+    pub trial: Option<Trial>,
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
     /// The file for the whole machine.

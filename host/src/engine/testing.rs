@@ -246,6 +246,7 @@ fn decide(who: &Identity, question: &Question) -> Decision {
             let removable = !sticky || owns(question.target.as_ref()) || owns(parent);
             parent.is_some_and(|node| has(node, 2)) && removable
         }
+        Action::Other(_) => false,
     };
     if who.admin || (reachable && allowed) { Decision::Allow } else { Decision::Deny("no".into()) }
 }

@@ -69,6 +69,7 @@ fn action_out(action: Action) -> wit::Action {
         Action::Move => wit::Action::Move,
         Action::Share => wit::Action::Share,
         Action::Administer => wit::Action::Administer,
+        Action::Other(action) => wit::Action::Other(action.into()),
     }
 }
 

@@ -1,0 +1,239 @@
+//! The suite for authorizers: as many answers as questions, always the same, and no to what is not known.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::check::{Check, Described, Subject, checks};
+use super::finding::{Finding, Outcome, holds, same, works};
+use super::report::Report;
+use super::timed::Clock;
+use super::{Plan, Progress};
+use crate::identity::{Action, Authorizer, Decision, Identity, Node, Question};
+use crate::storage::Kind;
+
+const ACTIONS: [Action; 9] = [
+    Action::Read,
+    Action::Write,
+    Action::Create,
+    Action::Delete,
+    Action::List,
+    Action::Traverse,
+    Action::Move,
+    Action::Share,
+    Action::Administer,
+];
+
+/// An authorizer at work.
+#[derive(Clone)]
+struct Judge {
+    authorizer: Arc<dyn Authorizer>,
+    clock: Arc<Clock>,
+}
+
+impl Subject for Judge {}
+
+/// Nothing that is optional.
+enum Need {}
+
+const CHECKS: &[Check<Judge, Need>] = checks! { Judge, Need:
+    "one-answer-each", [], "there are as many decisions as questions, for batches of every size", one_each;
+    "order", [], "decisions come in the order of the questions", order;
+    "deterministic", [], "one question has one answer", deterministic;
+    "unknown-action", [], "an action that nobody knows is denied", unknown_action;
+    "deep-paths", [], "two thousand directories on the way are looked at", deep;
+    "strange-words", [], "names, groups and modes of any kind are decided about", strange;
+    "reasons", [], "a denial says why, in one line", reasons;
+    "concurrency", [], "sixty-four who ask at once get the answers that each gets alone", crowd;
+};
+
+pub(super) fn checks() -> Vec<Described> {
+    CHECKS.iter().map(Check::described).collect()
+}
+
+pub(super) async fn run(authorizer: Arc<dyn Authorizer>, plan: &Plan) -> Report {
+    let judge = Judge { authorizer, clock: Arc::default() };
+    let wanted: Vec<_> = CHECKS.iter().filter(|check| plan.wants(check.name)).collect();
+    plan.tell(Progress::Planned(wanted.len()));
+    let (mut checks, mut interrupted) = (Vec::new(), false);
+    for check in wanted {
+        match check.run(&judge, plan).await {
+            Some(checked) => checks.push(checked),
+            None => {
+                interrupted = true;
+                break;
+            }
+        }
+    }
+    let (latencies, throughput) = (judge.clock.latencies(), Vec::new());
+    let component = judge.authorizer.name().to_owned();
+    let (kind, claims) = ("authorizer", vec!["authorizer"]);
+    Report { component, kind, claims, checks, latencies, throughput, left_behind: None, interrupted }
+}
+
+impl Judge {
+    /// One decision for each question.
+    async fn ask(&self, who: &Identity, questions: &[Question]) -> Outcome<Vec<Decision>> {
+        let operation = || format!("authorize({:?}, {} questions)", who.subject, questions.len());
+        let asked = self.clock.time("authorize", self.authorizer.authorize(who, questions));
+        let decisions = works(operation(), asked.await)?;
+        same(operation(), "how many decisions", questions.len(), decisions.len())?;
+        Ok(decisions)
+    }
+}
+
+fn person(subject: &str, groups: &[&str], admin: bool) -> Identity {
+    let groups = groups.iter().map(|&group| group.into()).collect();
+    Identity { subject: subject.into(), groups, admin, attributes: vec![("check".into(), "yes".into())] }
+}
+
+fn people() -> Vec<Identity> {
+    vec![
+        person("alice", &["staff", "art"], false),
+        person("bob", &[], false),
+        person("root", &["root"], false),
+        person("boss", &["staff"], true),
+    ]
+}
+
+fn node(kind: Kind, owner: &str, mode: u32) -> Node {
+    Node { kind, owner: owner.into(), group: "staff".into(), mode }
+}
+
+/// About something below so many directories.
+fn question(action: Action, depth: usize, kind: Kind, owner: &str, mode: u32) -> Question {
+    let target = (action != Action::Create).then(|| node(kind, owner, mode));
+    let ancestors = (0..depth.max(1)).map(|_| node(Kind::Directory, "root", 0o755)).collect();
+    Question { action, path: "/d".repeat(depth.max(1)), target, ancestors }
+}
+
+/// Questions of all kinds, many with different answers.
+fn questions() -> Vec<Question> {
+    let mut all = Vec::new();
+    for action in ACTIONS {
+        for owner in ["alice", "bob", "root"] {
+            for mode in [0, 0o600, 0o644, 0o755, 0o777, 0o7777] {
+                let kinds = [Kind::File, Kind::Directory, Kind::Special];
+                all.extend(kinds.map(|kind| question(action, 3, kind, owner, mode)));
+            }
+        }
+        // The root itself has no way to it.
+        let root = Some(node(Kind::Directory, "root", 0o1777)).filter(|_| action != Action::Create);
+        all.push(Question { action, path: "/".into(), target: root, ancestors: vec![] });
+    }
+    all
+}
+
+async fn one_each(judge: &Judge) -> Outcome {
+    let all = questions();
+    for who in people() {
+        for size in [0, 1, 2, 3, all.len()] {
+            judge.ask(&who, &all[..size]).await?;
+        }
+    }
+    let many: Vec<Question> = all.iter().cycle().take(2000).cloned().collect();
+    judge.ask(&people()[0], &many).await.map(drop)
+}
+
+async fn order(judge: &Judge) -> Outcome {
+    let all = questions();
+    for who in people() {
+        let together = judge.ask(&who, &all).await?;
+        for (question, expected) in all.iter().zip(&together) {
+            let alone = judge.ask(&who, std::slice::from_ref(question)).await?;
+            let operation = format!("authorize({:?}, {question:?}) alone and among others", who.subject);
+            same(operation, "one decision", Some(expected), alone.first())?;
+        }
+        let backwards: Vec<Question> = all.iter().rev().cloned().collect();
+        let mut decisions = judge.ask(&who, &backwards).await?;
+        decisions.reverse();
+        same(format!("authorize({:?}, all questions backwards)", who.subject), "the decisions backwards", &together, &decisions)?;
+    }
+    Ok(())
+}
+
+async fn deterministic(judge: &Judge) -> Outcome {
+    let all = questions();
+    for who in people() {
+        let first = judge.ask(&who, &all).await?;
+        for _ in 0..50 {
+            let again = judge.ask(&who, &all).await?;
+            same(format!("authorize({:?}) again", who.subject), "the first decisions", &first, &again)?;
+        }
+    }
+    Ok(())
+}
+
+async fn unknown_action(judge: &Judge) -> Outcome {
+    for who in people().into_iter().filter(|who| !who.admin) {
+        for word in ["callfs-check", "", "READ", "read", "\u{1f600}"] {
+            let asked = question(Action::Other(word), 2, Kind::File, &who.subject, 0o7777);
+            let decisions = judge.ask(&who, &[asked]).await?;
+            let denied = matches!(decisions.as_slice(), [Decision::Deny(_)]);
+            holds(format!("authorize({:?}, the action {word:?})", who.subject), "it is denied", denied, "it is allowed")?;
+        }
+    }
+    Ok(())
+}
+
+async fn deep(judge: &Judge) -> Outcome {
+    for who in people() {
+        for depth in [1, 100, 2000] {
+            let asked = ACTIONS.map(|action| question(action, depth, Kind::File, &who.subject, 0o644));
+            judge.ask(&who, &asked).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn strange(judge: &Judge) -> Outcome {
+    let long = "x".repeat(4096);
+    for word in ["", " ", "\0", "\u{1b}[2J", "\u{1f600}", "a/b", "..", "'", &long] {
+        let groups: Vec<&str> = std::iter::repeat_n(word, 500).collect();
+        let who = person(word, &groups, false);
+        for action in ACTIONS {
+            let mut asked = question(action, 2, Kind::File, word, u32::MAX);
+            asked.path = format!("/{word}/{word}");
+            judge.ask(&who, &[asked]).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn reasons(judge: &Judge) -> Outcome {
+    for who in people() {
+        let all = questions();
+        for (question, decision) in all.iter().zip(judge.ask(&who, &all).await?) {
+            if let Decision::Deny(reason) = decision {
+                let good = !reason.trim().is_empty() && !reason.contains('\n');
+                holds(format!("authorize({:?}, {question:?})", who.subject), "a reason in one line", good, format!("{reason:?}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn crowd(judge: &Judge) -> Outcome {
+    let all = Arc::new(questions());
+    let mut alone = Vec::new();
+    for who in people() {
+        let decisions = judge.ask(&who, &all).await?;
+        alone.push((who, decisions));
+    }
+    let (mut tasks, alone) = (JoinSet::new(), Arc::new(alone));
+    for task in 0..64 {
+        let (judge, all, alone) = (judge.clone(), all.clone(), alone.clone());
+        tasks.spawn(async move {
+            for turn in 0..5 {
+                let (who, expected) = &alone[(task + turn) % alone.len()];
+                let decisions = judge.ask(who, &all).await?;
+                same(format!("authorize({:?}) among others", who.subject), "the decisions", expected, &decisions)?;
+            }
+            Ok(())
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap_or_else(|error| Err(Finding::new("a task", "it ends", error)))?;
+    }
+    Ok(())
+}

@@ -41,6 +41,8 @@ pub enum Subject {
 /// How it is tried out.
 #[derive(Default)]
 pub struct Plan {
+    /// A storage that could be written is only looked at.
+    pub read_only: bool,
     /// Only checks whose name has this in it.
     pub only: Option<String>,
     /// A credential that an authenticator has to recognise.
@@ -85,9 +87,9 @@ impl Subject {
     }
 
     /// The checks that there are for it, claimed or not.
-    pub fn checks(&self) -> Vec<Described> {
+    pub fn checks(&self, plan: &Plan) -> Vec<Described> {
         match self {
-            Self::Storage(storage) => storage::checks(storage.abilities()),
+            Self::Storage(storage) => storage::checks(storage.abilities().write && !plan.read_only),
             Self::Authenticator(_) => authenticator::checks(),
             Self::Authorizer(_) => authorizer::checks(),
         }

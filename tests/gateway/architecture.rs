@@ -15,7 +15,7 @@ const NAMED_ONLY_BY: [(&str, &[&str]); 7] = [
 ];
 
 /// A layer, and modules of this crate that it must not look up to.
-const NEVER_LOOKS_UP: [(&str, &[&str]); 9] = [
+const NEVER_LOOKS_UP: [(&str, &[&str]); 10] = [
     ("engine", &["http", "cli", "config", "sandbox", "plugins", "links", "app"]),
     ("storage", &["http", "cli", "config", "engine", "metadata", "identity", "app", "plugins"]),
     ("metadata", &["http", "cli", "config", "engine", "storage", "sandbox", "plugins", "app"]),
@@ -23,6 +23,7 @@ const NEVER_LOOKS_UP: [(&str, &[&str]); 9] = [
     ("locks", &["http", "cli", "config", "engine", "storage", "metadata", "sandbox", "plugins", "app"]),
     ("identity", &["http", "cli", "config", "engine", "metadata", "app", "plugins"]),
     ("sandbox", &["http", "cli", "config", "engine", "metadata", "locks", "app"]),
+    ("conformance", &["http", "cli", "config", "engine", "metadata", "locks", "links", "sandbox", "plugins", "app"]),
     ("path", &["http", "cli", "config", "engine", "storage", "metadata", "sandbox", "plugins", "app"]),
     ("http", &["cli", "metadata", "sandbox", "plugins", "config"]),
 ];

@@ -41,6 +41,7 @@ mod clients;
 mod media;
 
 mod config_cli;
+mod conformance;
 mod first_run;
 mod link_cli;
 mod readme;

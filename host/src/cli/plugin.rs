@@ -1,5 +1,7 @@
 //! `callfs plugin`
 
+mod check;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Try out what a component claims, with a configuration and grants, and print what holds.
+    Check(check::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,18 +57,22 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             let catalogue = Catalogue::open(place.plugins()?.dir.as_deref()).map_err(anyhow::Error::from)?;
             print(&list(catalogue.entries()))
         }
+        Command::Check(arguments) => check::run(arguments),
         Command::Inspect { component, place } => print(&describe(&inspect(&place.plugins()?, &component)?)),
     }
 }
 
 /// One of the catalogue by its name, or any file.
-fn inspect(plugins: &Plugins, component: &str) -> anyhow::Result<Inspection> {
+fn component(plugins: &Plugins, component: &str) -> anyhow::Result<Found> {
     let file = Path::new(component);
-    let found = if file.extension().is_some() || component.contains('/') {
-        Found::file(file)
-    } else {
-        Catalogue::open(plugins.dir.as_deref())?.get(component)?.clone()
-    };
+    if file.extension().is_some() || component.contains('/') {
+        return Ok(Found::file(file));
+    }
+    Ok(Catalogue::open(plugins.dir.as_deref())?.get(component)?.clone())
+}
+
+fn inspect(plugins: &Plugins, named: &str) -> anyhow::Result<Inspection> {
+    let found = component(plugins, named)?;
     let bytes = found.read()?;
     let sandbox = Runtime::new(plugins.limits.memory as usize, None).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let inspection = tokio::runtime::Runtime::new()?.block_on(sandbox::inspect(&sandbox, &found.name, &bytes))?;

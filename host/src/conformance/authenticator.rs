@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::check::{Check, Described, Subject, checks};
+use super::Plan;
+use super::check::{Check, Described, Subject, checks, run_all};
 use super::finding::{Finding, Outcome, holds, same, told, works};
 use super::report::Report;
 use super::timed::Clock;
-use super::{Plan, Progress};
 use crate::error::{ErrorKind, Result};
 use crate::identity::{Authenticator, Credential, Recognised};
 
@@ -46,22 +46,11 @@ pub(super) fn checks() -> Vec<Described> {
 
 pub(super) async fn run(authenticator: Arc<dyn Authenticator>, plan: &Plan) -> Report {
     let door = Door { authenticator, clock: Arc::default(), known: plan.credential.clone() };
-    let wanted: Vec<_> = CHECKS.iter().filter(|check| plan.wants(check.name)).collect();
-    plan.tell(Progress::Planned(wanted.len()));
-    let (mut checks, mut interrupted) = (Vec::new(), false);
-    for check in wanted {
-        if check.needs.contains(&Need::Credential) && door.known.is_none() {
-            checks.push(check.skipped("no credential was given to try".into()));
-            continue;
-        }
-        match check.run(&door, plan).await {
-            Some(checked) => checks.push(checked),
-            None => {
-                interrupted = true;
-                break;
-            }
-        }
-    }
+    let unknown = door.known.is_none();
+    let lacking = |check: &Check<Door, Need>| {
+        (unknown && check.needs.contains(&Need::Credential)).then_some("a credential to try, which was not given")
+    };
+    let (checks, interrupted) = run_all(CHECKS, plan, lacking, |_| door.clone()).await;
     let (latencies, throughput) = (door.clock.latencies(), Vec::new());
     let component = door.authenticator.name().to_owned();
     let (kind, claims) = ("authenticator", vec!["authenticator"]);
@@ -75,7 +64,7 @@ impl Door {
 
     /// Nobody, or an error that is no failure of the component.
     async fn is_nobody(&self, credential: &Credential) -> Outcome {
-        let operation = || format!("authenticate({})", shown(credential));
+        let operation = || format!("authenticate({})", shown(self, credential));
         match self.ask(credential).await {
             Ok(None) => Ok(()),
             Ok(Some(recognised)) => {
@@ -90,8 +79,11 @@ impl Door {
     }
 }
 
-/// A credential without most of it.
-fn shown(credential: &Credential) -> String {
+/// A credential without most of it, and nothing of the one that is known: how that looks is nobody's business.
+fn shown(door: &Door, credential: &Credential) -> String {
+    if door.known.as_ref() == Some(credential) {
+        return "the credential that was given".into();
+    }
     let short = |text: &str| match text.char_indices().nth(24) {
         Some((end, _)) => format!("{:?}… of {} bytes", &text[..end], text.len()),
         None => format!("{text:?}"),
@@ -155,7 +147,7 @@ async fn is_harmless(door: &Door, credential: &Credential) -> Outcome {
     }
     match door.ask(credential).await {
         Err(error) if matches!(error.kind(), ErrorKind::PluginFailed | ErrorKind::BackendTimeout) => {
-            Err(Finding::new(format!("authenticate({})", shown(credential)), "an answer", told(&error)))
+            Err(Finding::new(format!("authenticate({})", shown(door, credential)), "an answer", told(&error)))
         }
         _ => Ok(()),
     }
@@ -198,7 +190,7 @@ async fn same_answer(door: &Door) -> Outcome {
         let first = door.ask(&credential).await.map_err(|error| error.kind());
         for _ in 0..3 {
             let again = door.ask(&credential).await.map_err(|error| error.kind());
-            same(format!("authenticate({}) again", shown(&credential)), "the first answer", &first, &again)?;
+            same(format!("authenticate({}) again", shown(door, &credential)), "the first answer", &first, &again)?;
         }
     }
     Ok(())
@@ -217,7 +209,7 @@ async fn crowd(door: &Door) -> Outcome {
             for turn in 0..10 {
                 let at = credentials.len() - 1 - (task * 10 + turn) % credentials.len();
                 let answer = door.ask(&credentials[at]).await.map_err(|error| error.kind());
-                same(format!("authenticate({}) among others", shown(&credentials[at])), "the answer", &alone[at], &answer)?;
+                same(format!("authenticate({}) among others", shown(&door, &credentials[at])), "the answer", &alone[at], &answer)?;
             }
             Ok(())
         });
@@ -230,8 +222,7 @@ async fn crowd(door: &Door) -> Outcome {
 
 async fn recognises(door: &Door) -> Outcome {
     let Some(known) = &door.known else { return Ok(()) };
-    // How the credential looks is nobody's business.
-    let operation = "authenticate(the credential that was given)";
+    let operation = &format!("authenticate({})", shown(door, known));
     let recognised = works(operation, door.ask(known).await)?;
     let recognised = recognised.ok_or_else(|| Finding::new(operation, "somebody is recognised", "nobody is"))?;
     let subject = &recognised.identity.subject;

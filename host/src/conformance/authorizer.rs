@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::check::{Check, Described, Subject, checks};
+use super::Plan;
+use super::check::{Check, Described, Subject, checks, run_all};
 use super::finding::{Finding, Outcome, holds, same, works};
 use super::report::Report;
 use super::timed::Clock;
-use super::{Plan, Progress};
 use crate::identity::{Action, Authorizer, Decision, Identity, Node, Question};
 use crate::storage::Kind;
 
@@ -53,18 +53,7 @@ pub(super) fn checks() -> Vec<Described> {
 
 pub(super) async fn run(authorizer: Arc<dyn Authorizer>, plan: &Plan) -> Report {
     let judge = Judge { authorizer, clock: Arc::default() };
-    let wanted: Vec<_> = CHECKS.iter().filter(|check| plan.wants(check.name)).collect();
-    plan.tell(Progress::Planned(wanted.len()));
-    let (mut checks, mut interrupted) = (Vec::new(), false);
-    for check in wanted {
-        match check.run(&judge, plan).await {
-            Some(checked) => checks.push(checked),
-            None => {
-                interrupted = true;
-                break;
-            }
-        }
-    }
+    let (checks, interrupted) = run_all(CHECKS, plan, |_| None, |_| judge.clone()).await;
     let (latencies, throughput) = (judge.clock.latencies(), Vec::new());
     let component = judge.authorizer.name().to_owned();
     let (kind, claims) = ("authorizer", vec!["authorizer"]);

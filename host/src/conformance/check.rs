@@ -50,13 +50,35 @@ pub struct Described {
     pub proves: &'static str,
 }
 
+/// Runs all that the plan wants, each with a subject of its own, and tells whether somebody stopped it.
+pub(super) async fn run_all<S: Subject, N>(
+    table: &[Check<S, N>],
+    plan: &Plan,
+    lacking: impl Fn(&Check<S, N>) -> Option<&'static str>,
+    subject: impl Fn(&Check<S, N>) -> S,
+) -> (Vec<Checked>, bool) {
+    let wanted: Vec<_> = table.iter().filter(|check| plan.wants(check.name)).collect();
+    plan.tell(Progress::Planned(wanted.len()));
+    let mut checks = Vec::with_capacity(wanted.len());
+    for check in wanted {
+        match lacking(check) {
+            Some(lacking) => checks.push(check.skipped(lacking.into())),
+            None => match check.run(&subject(check), plan).await {
+                Some(checked) => checks.push(checked),
+                None => return (checks, true),
+            },
+        }
+    }
+    (checks, false)
+}
+
 impl<S: Subject, N> Check<S, N> {
     pub(super) fn described(&self) -> Described {
         Described { name: self.name, proves: self.proves }
     }
 
     /// Runs it; none if somebody stopped it.
-    pub(super) async fn run(&self, subject: &S, plan: &Plan) -> Option<Checked> {
+    async fn run(&self, subject: &S, plan: &Plan) -> Option<Checked> {
         let (name, proves, begun) = (self.name, self.proves, Instant::now());
         plan.tell(Progress::Begun(name));
         // A check that panics has found a bug of its own, and the rest may still be true.
@@ -78,7 +100,7 @@ impl<S: Subject, N> Check<S, N> {
     }
 
     /// What is told of one that is not run.
-    pub(super) fn skipped(&self, why: String) -> Checked {
+    fn skipped(&self, why: String) -> Checked {
         Checked { name: self.name, proves: self.proves, verdict: Verdict::NotClaimed(why), seconds: 0.0 }
     }
 }

@@ -6,10 +6,11 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
@@ -18,6 +19,9 @@ use crate::source::Source;
 const BLOCK: u64 = 64 << 10;
 /// How far apart the places are that name seed and offset.
 const STAMP: usize = 512;
+
+/// How long a body waits for others.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -55,6 +59,20 @@ impl Content {
     /// A body of which nobody knows how long it will be.
     pub(super) fn of_unknown_length(self) -> Source {
         Source::from_stream(self.pieces(self.size).boxed(), None)
+    }
+
+    /// A body of which each piece waits until somebody else has done something meanwhile, but not for long.
+    pub(super) fn paced(self, meanwhile: watch::Receiver<()>) -> Source {
+        let pieces = self.pieces(self.size).then(move |piece| {
+            let mut meanwhile = meanwhile.clone();
+            async move {
+                meanwhile.mark_unchanged();
+                // Nobody may be left who does anything, or they wait for this body to end.
+                let _ = tokio::time::timeout(PATIENCE, meanwhile.changed()).await;
+                piece
+            }
+        });
+        Source::from_stream(pieces.boxed(), Some(self.size))
     }
 
     /// A body that ends in an error after some bytes, announced with its whole size or with none.

@@ -22,9 +22,19 @@ pub(super) type Outcome<T = ()> = Result<T, Finding>;
 
 impl Finding {
     pub(super) fn new(operation: impl Display, expected: impl Display, seen: impl Display) -> Self {
-        let (operation, expected, seen) = (operation.to_string(), expected.to_string(), seen.to_string());
-        Self { operation, expected, seen }
+        Self { operation: cut(operation), expected: cut(expected), seen: cut(seen) }
     }
+}
+
+/// The beginning of a text, for some values are as long as a directory.
+fn cut(text: impl Display) -> String {
+    const ENOUGH: usize = 600;
+    let mut text = text.to_string();
+    if text.len() > ENOUGH {
+        text.truncate(text.floor_char_boundary(ENOUGH));
+        text.push('…');
+    }
+    text
 }
 
 /// An error as a finding shows it.

@@ -17,7 +17,7 @@ mod versions;
 use std::sync::Arc;
 
 use self::room::Room;
-use super::check::{Check, Described, checks};
+use super::check::{Check, Described, checks, run_all};
 use super::clearing::clear;
 use super::report::Report;
 use super::timed::Timed;
@@ -131,40 +131,29 @@ const READABLE: &[Check<Room, Need>] = checks! { Room, Need:
     "abandoned-download", [File], "a hundred downloads that are given up half-way are in nobody's way", existing::abandoned;
 };
 
-fn suite(abilities: Abilities) -> &'static [Check<Room, Need>] {
-    if abilities.write { WRITABLE } else { READABLE }
+fn suite(write: bool) -> &'static [Check<Room, Need>] {
+    if write { WRITABLE } else { READABLE }
 }
 
-pub(super) fn checks(abilities: Abilities) -> Vec<Described> {
-    suite(abilities).iter().map(Check::described).collect()
+pub(super) fn checks(write: bool) -> Vec<Described> {
+    suite(write).iter().map(Check::described).collect()
 }
 
 pub(super) async fn run(storage: Arc<dyn Storage>, plan: &Plan) -> Result<Report> {
     let abilities = storage.abilities();
+    let write = abilities.write && !plan.read_only;
     let storage = Arc::new(Timed::new(storage));
-    let base = if abilities.write { begin(&storage).await? } else { String::new() };
-    let wanted: Vec<_> = suite(abilities).iter().filter(|check| plan.wants(check.name)).collect();
-    plan.tell(Progress::Planned(wanted.len()));
-    let has_file = abilities.write || existing::has_file(&Room::new(storage.clone(), String::new())).await;
+    let base = if write { begin(&storage).await? } else { String::new() };
+    let has_file = write || existing::has_file(&Room::new(storage.clone(), String::new())).await;
     let known = Known { abilities, has_file };
-    let (mut checks, mut interrupted) = (Vec::new(), false);
-    for check in wanted {
-        if let Some(lacking) = check.needs.iter().find_map(|need| need.lacking(known)) {
-            checks.push(check.skipped(lacking.into()));
-            continue;
-        }
-        let room = if abilities.write { format!("{base}/{}", check.name) } else { String::new() };
-        let room = Room::new(storage.clone(), room);
-        match check.run(&room, plan).await {
-            Some(checked) => checks.push(checked),
-            None => {
-                interrupted = true;
-                break;
-            }
-        }
-    }
+    let lacking = |check: &Check<Room, Need>| check.needs.iter().find_map(|need| need.lacking(known));
+    let room = |check: &Check<Room, Need>| {
+        let directory = if write { format!("{base}/{}", check.name) } else { String::new() };
+        Room::new(storage.clone(), directory)
+    };
+    let (checks, interrupted) = run_all(suite(write), plan, lacking, room).await;
     let (latencies, throughput) = (storage.clock().latencies(), storage.clock().throughput());
-    let left_behind = if abilities.write {
+    let left_behind = if write {
         plan.tell(Progress::Clearing);
         clear(&storage, &base).await
     } else {

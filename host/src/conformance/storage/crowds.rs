@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::super::content::Content;
@@ -49,27 +50,33 @@ pub(super) async fn readers(room: &Room) -> Outcome {
     let contents: Arc<Vec<Content>> = Arc::new((0..VERSIONS).map(|v| Content::new(400_000 + 1000 * v)).collect());
     let (etags, over) = (Etags::default(), Arc::new(AtomicBool::new(false)));
     room.put("object", contents[0]).await?;
+    let (read, reads) = watch::channel(());
     let mut tasks = JoinSet::new();
     for _ in 0..READERS {
         let (room, contents, etags, over) = (room.clone(), contents.clone(), etags.clone(), over.clone());
+        let read = read.clone();
         tasks.spawn(async move {
             loop {
                 // One more look after the last replacement.
                 let last = over.load(Ordering::SeqCst);
                 read_whole(&room, &contents, &etags).await?;
+                read.send_replace(());
                 if last {
                     return Ok(());
                 }
             }
         });
     }
-    let replaced = async {
-        for content in &contents[1..] {
-            room.put("object", *content).await?;
+    drop(read);
+    let mut replaced = Ok(());
+    for content in &contents[1..] {
+        // The body goes on as the readers do, so that they look at every stage of every write.
+        let written = room.write("object", content.paced(reads.clone()), Condition::Always).await;
+        replaced = works("write(\"object\") while it is read", written).map(drop);
+        if replaced.is_err() {
+            break;
         }
-        Ok(())
-    };
-    let replaced: Outcome = replaced.await;
+    }
     over.store(true, Ordering::SeqCst);
     while let Some(task) = tasks.join_next().await {
         joined(task)?;

@@ -95,7 +95,7 @@ impl Shelf {
 
     /// Puts something there, with its parents.
     pub(super) fn plant(&self, path: &str, bytes: &[u8]) {
-        for (end, _) in path.match_indices('/') {
+        for (end, _) in path.match_indices('/').filter(|_| !self.0.abilities.implicit_directories) {
             self.insert(&path[..end], Kind::Directory, Bytes::new(), None);
         }
         self.insert(path, Kind::File, Bytes::copy_from_slice(bytes), None);

@@ -1,8 +1,10 @@
 //! A storage that works like an object store: each object is one file of a granted folder, named by its whole path, and a
 //! directory exists as long as something is below it. It copies objects and cannot rename anything.
 //!
-//! A slash is `%2F` in the name of a file and `%` is `%25`. So everything below a directory is one range of names: from
-//! after `directory%2E`, which no name starts with, to before `directory%2G`.
+//! A slash is `%2F` in a key and `%` is `%25`. So everything below a directory is one range of keys: from after
+//! `directory%2E`, which no key starts with, to before `directory%2G`. `keys` keeps them.
+
+mod keys;
 
 use std::collections::BTreeMap;
 
@@ -12,11 +14,10 @@ use callfs_sdk::{
     Storage, Write, WriteOptions, Written,
 };
 
-/// How many names are fetched at a time.
-const PAGE: u32 = 1000;
+use crate::keys::Keys;
 
 struct Flat {
-    folder: Directory,
+    keys: Keys,
 }
 
 impl Plugin for Flat {
@@ -28,7 +29,7 @@ impl Plugin for Flat {
 
     fn configure(_: NoConfig) -> Result<Self, ConfigError> {
         let folder = Directory::open("/").map_err(|error| ConfigError::at("", error.message()))?;
-        Ok(Self { folder })
+        Ok(Self { keys: Keys::in_folder(folder) })
     }
 }
 
@@ -37,19 +38,19 @@ impl Storage for Flat {
         if path.is_empty() {
             return Ok(directory());
         }
-        match self.folder.stat(key(path)).await {
+        match self.keys.folder().stat(keys::file(&key(path))).await {
             Ok(attributes) => Ok(object(attributes)),
             Err(Error::NotFound) => {
                 let below = below(path);
-                let first = self.folder.list(String::new(), Some(before(path)), 1).await?;
-                first.first().filter(|entry| entry.name.starts_with(&below)).map(|_| directory()).ok_or(Error::NotFound)
+                let first = self.keys.after(Some(before(path)), 1).await?;
+                first.first().filter(|(key, _)| key.starts_with(&below)).map(|_| directory()).ok_or(Error::NotFound)
             }
             Err(error) => Err(error),
         }
     }
 
     async fn read(&self, path: &str, options: ReadOptions) -> Result<(Attributes, Source)> {
-        match self.folder.read(key(path), options.range).await {
+        match self.keys.folder().read(keys::file(&key(path)), options.range).await {
             Ok((attributes, _)) if !options.condition.holds(Some(&attributes)) => Err(Error::PreconditionFailed),
             Ok((attributes, source)) => Ok((object(attributes), source)),
             Err(Error::NotFound) => self.stat(path).await.and(Err(Error::IsADirectory)),
@@ -62,12 +63,12 @@ impl Storage for Flat {
         let mut names: BTreeMap<String, Attributes> = BTreeMap::new();
         let mut next = if path.is_empty() { None } else { Some(before(path)) };
         'pages: loop {
-            let page = self.folder.list(String::new(), next.take(), PAGE).await?;
-            let last = page.last().map(|entry| entry.name.clone());
-            for entry in page {
-                let Some(rest) = entry.name.strip_prefix(&below) else { break 'pages };
+            let page = self.keys.after(next.take(), keys::PAGE).await?;
+            let last = page.last().map(|(key, _)| key.clone());
+            for (key, attributes) in page {
+                let Some(rest) = key.strip_prefix(&below) else { break 'pages };
                 match rest.split_once("%2F") {
-                    None => drop(names.insert(name(rest), object(entry.attributes))),
+                    None => drop(names.insert(name(rest), object(attributes))),
                     Some((first, _)) => {
                         // Past everything in it.
                         names.insert(name(first), directory());
@@ -82,7 +83,7 @@ impl Storage for Flat {
             }
         }
         if names.is_empty() && !path.is_empty() {
-            return Err(Error::NotFound);
+            return self.stat(path).await.and(Err(Error::NotADirectory));
         }
         let entry = |(name, attributes)| Entry { name, attributes, link: false };
         let wanted = names.into_iter().filter(|(name, _)| after.is_none_or(|after| name.as_str() > after));
@@ -92,11 +93,12 @@ impl Storage for Flat {
 
 impl Write for Flat {
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
-        self.folder.write(&key(path), body, &options.condition, None).map(Written::Carried)
+        let file = self.keys.place_for(&key(path)).await?;
+        self.keys.folder().write(&file, body, &options.condition, None).map(Written::Carried)
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
-        match self.folder.remove_file(key(path), condition).await {
+        match self.keys.folder().remove_file(keys::file(&key(path)), condition).await {
             Err(Error::NotFound) => self.stat(path).await.and(Err(Error::IsADirectory)),
             removed => removed,
         }
@@ -105,11 +107,12 @@ impl Write for Flat {
 
 impl Copy for Flat {
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
-        self.folder.copy(&key(from), &key(to), &condition).map(Written::Carried)
+        let file = self.keys.place_for(&key(to)).await?;
+        self.keys.folder().copy(&keys::file(&key(from)), &file, &condition).map(Written::Carried)
     }
 }
 
-/// The name of the file for a path.
+/// The key for a path.
 fn key(path: &str) -> String {
     path.replace('%', "%25").replace('/', "%2F")
 }
@@ -119,7 +122,7 @@ fn name(key: &str) -> String {
     key.replace("%25", "%")
 }
 
-/// What the names of everything below a directory start with.
+/// What the keys of everything below a directory start with.
 fn below(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!("{}%2F", key(path)) }
 }

@@ -12,6 +12,7 @@ mod process;
 mod raw;
 mod setup;
 mod tools;
+mod upstream;
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub(crate) use process::Process;
 pub(crate) use raw::Raw;
 pub(crate) use setup::{ALICE_KEY, Mount, Setup};
 pub(crate) use tools::{killed_midway, skip, succeeds, tool};
+pub(crate) use upstream::{Upstream, spelled};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! A bucket whose server dies, refuses, or is not the right one; and clients that go away.
 
+use futures_util::StreamExt;
 use reqwest::Body;
 use serde_json::json;
 
@@ -17,14 +18,27 @@ async fn a_server_that_dies_in_the_middle_of_an_upload_leaves_the_old_object() {
         let admin = gateway.admin();
         admin.put("/s3/a", "old").await.is(201);
         let body = Generated::mebibytes(mebibytes);
+        let (killed, dead) = tokio::sync::watch::channel(false);
         let upload = |path: &str| {
-            let call = admin.put(path, Body::wrap_stream(body.stream()));
+            let dead = dead.clone();
+            let pieces = body.stream().enumerate().then(move |(number, piece)| {
+                let mut dead = dead.clone();
+                async move {
+                    // The second half comes when the server is dead.
+                    if number as u64 == mebibytes / 2 {
+                        dead.wait_for(|dead| *dead).await.expect("somebody kills it");
+                    }
+                    piece
+                }
+            });
+            let call = admin.put(path, Body::wrap_stream(pieces));
             if known { call.header("content-length", &body.size().to_string()) } else { call }
         };
         let (replace, create) = (upload("/s3/a"), upload("/s3/new"));
         let uploads = tokio::spawn(async { tokio::join!(replace.attempt(), create.attempt()) });
-        eventually("some of it to arrive", async || (s3.arrived() > 1 << 20).then_some(())).await;
+        eventually("some of both to arrive", async || (s3.arrived() > mebibytes << 19).then_some(())).await;
         s3.kill();
+        killed.send(true).expect("both wait");
         let (replaced, created) = uploads.await.expect("no panic");
         for reply in [replaced, created] {
             // A gateway that has nothing to do with the rest of a body may close instead of reading it.

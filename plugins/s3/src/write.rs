@@ -14,6 +14,8 @@ use crate::part::{self, MAX_PARTS};
 
 /// A body of known length is sent in one request up to this size, in bytes.
 const ONE_REQUEST: u64 = 64 << 20;
+/// A body of unknown length that is larger than this gets the memory of a whole part at once, in bytes.
+const SMALL: usize = 1 << 20;
 
 /// Stores an object.
 pub(crate) async fn write(bucket: &Bucket, key: &Key, body: Source, options: WriteOptions) -> Result<Attributes> {
@@ -124,20 +126,24 @@ impl Held {
 
     /// Replaces what is held with what comes next; answers whether the body is at its end.
     async fn fill(&mut self, body: &Source) -> Result<bool> {
+        let mut next = body.read(MAX_PIECE).await?;
+        // By now, whoever sent the last part has let go of it, and its memory is used again.
         if Rc::get_mut(&mut self.bytes).is_none() {
-            // Who sent the last one has not let go of it yet.
             self.bytes = Rc::default();
         }
         let bytes = Rc::make_mut(&mut self.bytes);
         bytes.clear();
-        while bytes.len() < self.capacity {
-            let room = (self.capacity - bytes.len()).min(MAX_PIECE as usize);
-            match body.read(room as u32).await? {
-                Some(piece) => bytes.extend(piece),
-                None => return Ok(true),
+        while let Some(piece) = next {
+            if bytes.capacity() < bytes.len() + piece.len() && bytes.len() >= SMALL {
+                bytes.reserve_exact(self.capacity - bytes.len());
+            }
+            bytes.extend(piece);
+            match self.capacity - bytes.len() {
+                0 => return Ok(false),
+                left => next = body.read(left.min(MAX_PIECE as usize) as u32).await?,
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
     /// The bytes, once more.

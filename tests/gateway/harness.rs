@@ -13,6 +13,7 @@ mod raw;
 mod s3;
 mod setup;
 mod tools;
+mod upstream;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ pub(crate) use raw::Raw;
 pub(crate) use s3::S3;
 pub(crate) use setup::{ALICE_KEY, Mount, Setup};
 pub(crate) use tools::{killed_midway, skip, succeeds, tool};
+pub(crate) use upstream::{Upstream, spelled};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

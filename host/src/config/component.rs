@@ -7,7 +7,7 @@ use std::time::Duration;
 use figment::value::Dict;
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::outbound::WrittenOrigin;
+use super::outbound::{self, WrittenOrigin};
 use super::quantity;
 use super::sections::{self, Limits};
 use crate::egress;
@@ -123,6 +123,7 @@ pub(super) struct WrittenMount {
 pub(super) struct Grants {
     #[serde(deserialize_with = "some_directories")]
     pub(super) directories: Vec<DirectoryGrant>,
+    #[serde(deserialize_with = "outbound::origins")]
     pub(super) http: Vec<WrittenOrigin>,
     pub(super) credentials: Vec<String>,
 }
@@ -131,6 +132,7 @@ pub(super) struct Grants {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HttpGrants {
+    #[serde(deserialize_with = "outbound::origins")]
     pub(super) http: Vec<WrittenOrigin>,
     pub(super) credentials: Vec<String>,
 }

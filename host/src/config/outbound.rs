@@ -51,6 +51,15 @@ impl<'de> Deserialize<'de> for WrittenOrigin {
     }
 }
 
+/// At least one.
+pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WrittenOrigin>, D::Error> {
+    let origins = Vec::<WrittenOrigin>::deserialize(deserializer)?;
+    if origins.is_empty() {
+        return Err(D::Error::custom("an empty grant grants nothing; name an origin or leave it out"));
+    }
+    Ok(origins)
+}
+
 fn origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Origin, D::Error> {
     Origin::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }

@@ -193,7 +193,7 @@ mod tests {
             ("http://0177.0.0.1", "one spelling"),
             ("http://example.org.", "one spelling"),
             ("http://a..b", "one spelling"),
-            ("http://[fe80::1%25eth0]", "no URL"),
+            ("http://[fe80::1%25eth0]", "one spelling"),
             ("http://example.org:0", "port"),
             ("http://example.org:70000", "port"),
             ("http://example.org:", "port"),

@@ -96,8 +96,8 @@ impl Gate {
 
     async fn pass(&self, request: Request, give_up: &(dyn Fn() -> Instant + Send + Sync)) -> Result<Response, Failure> {
         let Request { method, uri, headers, credential, mut body } = request;
-        let mut parsed = self.parse(&method, &headers, credential.as_deref(), &mut body)?;
         let mut admitted = self.admit(&uri)?;
+        let mut parsed = self.parse(&method, &headers, credential.as_deref(), &mut body)?;
         if let Some(slot) = parsed.slot.filter(|slot| !slot.origins.contains(&admitted.grant.origin)) {
             let (name, origin) = (&slot.name, &admitted.grant.origin);
             return Err(Failure::refused(
@@ -132,7 +132,7 @@ impl Gate {
         Err(Failure::unavailable("redirects", "the other server redirects in circles"))
     }
 
-    /// Everything that can be said of a request before it is known where it goes.
+    /// Everything else that can be said of a request before it is sent.
     fn parse(
         &self,
         method: &str,

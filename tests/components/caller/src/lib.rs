@@ -1,6 +1,9 @@
 //! A storage that sends whatever request its path spells out, and answers what came back. The last name of a path is `=`
 //! and, in hexadecimal, lines: the method, the credential slot, headers as `name: value`, an empty line, the URI. Names
-//! before it are taken to it, so that a long request fits into several. `memory` is the whole linear memory of the instance.
+//! before it are taken to it, so that a long request fits into several. `memory` is the whole linear memory of the instance,
+//! which keeps what was sent and what came back.
+
+use std::cell::RefCell;
 
 use callfs_sdk::http::{Request, Response, send};
 use callfs_sdk::{
@@ -11,7 +14,10 @@ use callfs_sdk::{
 /// Bytes in a piece of what is shown of the memory.
 const PIECE: usize = 64 << 10;
 
-struct Caller;
+/// All that was said, in both directions.
+struct Caller {
+    told: RefCell<Vec<String>>,
+}
 
 impl Plugin for Caller {
     const NAME: &'static str = "caller";
@@ -20,7 +26,7 @@ impl Plugin for Caller {
     type Config = NoConfig;
 
     fn configure(_: NoConfig) -> Result<Self, ConfigError> {
-        Ok(Self)
+        Ok(Self { told: RefCell::default() })
     }
 }
 
@@ -43,7 +49,7 @@ impl Storage for Caller {
                 Ok((Attributes::file(size), dump(size)))
             }
             _ => {
-                let body = ask(path, None).await?.body;
+                let body = self.ask(path, None).await?.body;
                 match body.size() {
                     Some(size) => Ok((Attributes::file(size), body)),
                     None => {
@@ -62,7 +68,7 @@ impl Storage for Caller {
 
 impl Write for Caller {
     async fn write(&self, path: &str, body: Source, _: WriteOptions) -> Result<Written> {
-        let answer = ask(path, Some(body)).await?;
+        let answer = self.ask(path, Some(body)).await?;
         let size = whole(answer.body).await?.len();
         Ok(Written::Done(Attributes::file(size as u64)))
     }
@@ -72,12 +78,19 @@ impl Write for Caller {
     }
 }
 
-/// Sends what a path spells out; an answer that is no success is an error with its status.
-async fn ask(path: &str, body: Option<Source>) -> Result<Response> {
-    let response = send(parse(path)?, body).await?;
-    match response.status {
-        200..300 => Ok(response),
-        status => Err(Error::other("STATUS", format!("answered {status}"))),
+impl Caller {
+    /// Sends what a path spells out; an answer that is no success is an error with its status.
+    async fn ask(&self, path: &str, body: Option<Source>) -> Result<Response> {
+        let request = parse(path)?;
+        self.told.borrow_mut().push(format!("{request:?}"));
+        let response = send(request, body).await?;
+        for (name, value) in &response.headers {
+            self.told.borrow_mut().push(format!("{name}: {}", String::from_utf8_lossy(value)));
+        }
+        match response.status {
+            200..300 => Ok(response),
+            status => Err(Error::other("STATUS", format!("answered {status}"))),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Gateway, Mount, Setup, Upstream, command, spelled};
+use crate::harness::{Gateway, Mount, S3, Setup, Upstream, command, spelled};
 
 /// A secret like no other text.
 const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
@@ -85,6 +85,45 @@ async fn every_kind_signs() {
     let temporary = sent("temporary").await;
     assert_eq!(temporary.header("x-amz-security-token"), format!("session-{SECRET}"));
     assert!(temporary.header("authorization").contains("/eu-central-1/execute-api/aws4_request"), "{temporary:?}");
+}
+
+/// `caller` before the bucket of an S3 server that verifies every signature.
+fn before_a_bucket(s3: &S3) -> Setup {
+    let mount = Mount::new("/caller", "caller")
+        .with(&format!("grants.http = [\"{}\"]", s3.origin()))
+        .with(r#"grants.credentials = ["archive"]"#);
+    Setup::default().plugin("caller", callfs_test_components::CALLER).mount(mount)
+}
+
+#[tokio::test]
+async fn a_real_server_takes_what_is_signed() {
+    let s3 = S3::start();
+    let gateway = S3::credentials(before_a_bucket(&s3)).start().await;
+    let admin = gateway.admin();
+    for path in ["plain", "a%20b", "a%2Bb", "100%25", "%252F", "%C3%BC/%F0%9F%A6%80", "~-._", "%21%2A%27%28%29"] {
+        let uri = format!("{}/archive/{path}", s3.origin());
+        admin.put(&spelled(&format!("PUT\narchive\ncontent-type: text/plain\n\n{uri}")), "kept").await.is(200);
+        let kept = admin.get(&spelled(&format!("GET\narchive\n\n{uri}?x-id=GetObject"))).await.is(200);
+        assert_eq!(kept.body, b"kept", "{path}");
+        let ranged =
+            admin.get(&spelled(&format!("GET\narchive\nrange: bytes=1-2\nx-amz-checksum-mode: ENABLED\n\n{uri}")));
+        assert_eq!(ranged.await.is(200).body, b"ep", "{path}");
+    }
+    let mut keys = ["plain", "a b", "a+b", "100%", "%2F", "ü/🦀", "~-._", "!*'()"];
+    keys.sort_unstable();
+    assert_eq!(s3.keys(), keys);
+    let listed = format!("{}/archive?list-type=2&prefix=%C3%BC%2F&delimiter=%2F", s3.origin());
+    let listed = admin.get(&spelled(&format!("GET\narchive\n\n{listed}"))).await.is(200);
+    assert!(listed.text().contains("<Key>ü/🦀</Key>"), "{}", listed.text());
+}
+
+#[tokio::test]
+async fn a_real_server_refuses_another_secret() {
+    let s3 = S3::start();
+    let gateway = S3::credential(before_a_bucket(&s3), "another").start().await;
+    let request = format!("GET\narchive\n\n{}/archive/plain", s3.origin());
+    let detail = gateway.admin().get(&spelled(&request)).await.detail(502, "PLUGIN_FAILED");
+    assert!(detail.contains("answered 403"), "{detail}");
 }
 
 #[tokio::test]

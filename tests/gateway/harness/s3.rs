@@ -74,6 +74,11 @@ impl S3 {
         Self::credential(Setup::default().mount(Mount::folder("/", "files")).mount(self.mount("/s3", "")), SECRET_KEY)
     }
 
+    /// `http://127.0.0.1:port`
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The credential that its mounts name, with a secret.
     pub(crate) fn credential(setup: Setup, secret: &str) -> Setup {
         setup.more(&format!(

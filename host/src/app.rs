@@ -24,6 +24,7 @@ use crate::identity::Authentication;
 use crate::links::{Links, Secret, Settings, System};
 use crate::locks::Local;
 use crate::metadata::{Cached, LinkStore, Metadata, Sqlite};
+use crate::reloadable::Reloadable;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
@@ -61,7 +62,7 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     let app = Arc::new(App {
         engine: engine.clone(),
         links: links.clone(),
-        authentication,
+        authentication: Reloadable::new(Arc::new(authentication)),
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
         external_url: external_url(&config, &bound),

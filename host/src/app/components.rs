@@ -66,7 +66,7 @@ impl<'a> Components<'a> {
                 anyhow::Ok(StoragePlugin::load(&self.runtime, &bytes, settings, metrics).await?)
             };
             let storage = load.await.with_context(|| format!("cannot mount {path}"))?;
-            mounts.push(Mount { path: path.clone(), storage: Arc::new(storage) });
+            mounts.push(Mount::new(path.clone(), Arc::new(storage)));
         }
         Ok(Mounts::new(mounts))
     }

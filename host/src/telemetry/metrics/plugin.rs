@@ -23,9 +23,10 @@ pub(super) struct PluginFamilies {
     memory_rises: Arc<Mutex<()>>,
     bytes: IntCounterVec,
     waits: IntCounterVec,
+    generations: IntGaugeVec,
 }
 
-/// Handles for one component, however often it is mounted.
+/// Handles for one generation of a component, which is counted for as long as somebody has them.
 pub struct PluginMetrics(Option<Handles>);
 
 struct Handles {
@@ -41,6 +42,7 @@ struct Handles {
     guest_read: IntCounter,
     guest_write: IntCounter,
     waits: IntCounter,
+    generations: IntGauge,
 }
 
 #[derive(Clone)]
@@ -59,6 +61,8 @@ impl PluginFamilies {
         let memory = Opts::new("callfs_plugin_memory_bytes_max", "The most memory that one instance has had.");
         let bytes = Opts::new("callfs_plugin_bytes_total", "Bytes of files by who carried them.");
         let waits = Opts::new("callfs_plugin_waits_total", "Calls that had to wait for an instance.");
+        let generations = "Loaded components that are in use, one for each mount; more than that finish what they began.";
+        let generations = Opts::new("callfs_plugin_generations", generations);
         Ok(Self {
             calls: register(registry, IntCounterVec::new(calls, &["plugin", "operation", "outcome"]))?,
             seconds: register(registry, HistogramVec::new(seconds.buckets(call_buckets()), &["plugin", "operation"]))?,
@@ -68,6 +72,7 @@ impl PluginFamilies {
             memory_rises: Arc::default(),
             bytes: register(registry, IntCounterVec::new(bytes, &["plugin", "direction", "carrier"]))?,
             waits: register(registry, IntCounterVec::new(waits, &["plugin"]))?,
+            generations: register(registry, IntGaugeVec::new(generations, &["plugin"]))?,
         })
     }
 }
@@ -81,6 +86,8 @@ impl PluginMetrics {
     /// Handles for a component.
     pub fn new(metrics: &Metrics, plugin: &str) -> Self {
         let families = metrics.plugins.clone();
+        let generations = families.generations.with_label_values(&[plugin]);
+        generations.inc();
         let bytes = |direction, carrier| families.bytes.with_label_values(&[plugin, direction, carrier]);
         Self(Some(Handles {
             idle: families.instances.with_label_values(&[plugin, "idle"]),
@@ -91,6 +98,7 @@ impl PluginMetrics {
             guest_read: bytes("read", "guest"),
             guest_write: bytes("write", "guest"),
             waits: families.waits.with_label_values(&[plugin]),
+            generations,
             operations: RwLock::default(),
             plugin: plugin.to_owned(),
             families,
@@ -176,6 +184,12 @@ impl PluginMetrics {
         if let Some(handles) = &self.0 {
             counter(handles).inc_by(by);
         }
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.generations.dec();
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod link;
 mod metrics;
 mod process;
 mod raw;
+mod reload;
 mod setup;
 mod tools;
 
@@ -22,7 +23,8 @@ pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
-pub(crate) use setup::{ALICE_KEY, Mount, Setup};
+pub(crate) use reload::{built_in, edited, marked};
+pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
 pub(crate) use tools::{killed_midway, skip, succeeds, tool};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.

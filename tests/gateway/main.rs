@@ -34,8 +34,12 @@ mod local_folder;
 mod memory;
 mod mounts;
 mod patience;
+mod plugin_lock;
 mod plugins;
 mod rate_limits;
+mod reload;
+mod reload_config;
+mod reload_memory;
 
 mod clients;
 mod media;

@@ -52,20 +52,15 @@ impl Components {
 
     /// The generations that are wanted: those of `current` that are still right, and new ones in all other places. If one
     /// cannot be had, none is.
-    pub(super) async fn load(
-        &self,
-        wanted: &[(Place, Recipe)],
-        current: &Generations,
-    ) -> anyhow::Result<Generations> {
+    pub(super) async fn load(&self, wanted: &[(Place, Recipe)], current: &Generations) -> anyhow::Result<Generations> {
         let found = tokio::task::block_in_place(|| self.find(wanted, current))?;
         tokio::task::block_in_place(|| self.hold_to_the_lock(wanted, current, &found))?;
         let mut generations = Generations::new();
         for (place, recipe) in wanted {
             let same = |known: &&Arc<Generation>| {
                 let binary = found.get(&recipe.component.name);
-                let same = |binary: &Binary| {
-                    (&binary.sha256, &binary.origin) == (&known.inspection.sha256, &known.origin)
-                };
+                let same =
+                    |binary: &Binary| (&binary.sha256, &binary.origin) == (&known.inspection.sha256, &known.origin);
                 known.recipe == *recipe && binary.is_none_or(same)
             };
             let generation = match (current.get(place).filter(same), found.get(&recipe.component.name)) {

@@ -55,12 +55,7 @@ impl Watch {
     }
 }
 
-async fn watch(
-    folder: PathBuf,
-    mut known: u64,
-    kernel: fn(&Path) -> io::Result<Kernel>,
-    changes: mpsc::Sender<()>,
-) {
+async fn watch(folder: PathBuf, mut known: u64, kernel: fn(&Path) -> io::Result<Kernel>, changes: mpsc::Sender<()>) {
     // One that nobody has taken yet will do for this one, too.
     let tell = || {
         let _ = changes.try_send(());
@@ -135,7 +130,8 @@ impl Kernel {
                 event => event?,
             };
             let what = event.events();
-            if what.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT) {
+            if what.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT)
+            {
                 return Err(io::ErrorKind::NotFound.into());
             }
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));

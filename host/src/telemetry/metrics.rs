@@ -128,7 +128,8 @@ mod tests {
 
         metrics.reloads().finished("refused");
         metrics.reloads().loaded("localfs");
-        let serving = |version: &str| Serving { plugin: "localfs".into(), version: version.into(), sha256: "3f".into() };
+        let serving =
+            |version: &str| Serving { plugin: "localfs".into(), version: version.into(), sha256: "3f".into() };
         metrics.reloads().serves([serving("1.0.0")].into());
         metrics.reloads().serves([serving("1.1.0")].into());
 

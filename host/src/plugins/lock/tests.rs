@@ -76,7 +76,9 @@ fn is_read_as_it_was_written_and_always_written_alike() {
 #[test]
 fn what_makes_no_sense_is_refused_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
-    for broken in ["component.flat = 1", "[component.flat]\nversion = \"1\"", "[component.flat]\nsha256 = \"\"\nmore = 1"] {
+    for broken in
+        ["component.flat = 1", "[component.flat]\nversion = \"1\"", "[component.flat]\nsha256 = \"\"\nmore = 1"]
+    {
         fs::write(folder.path().join(LOCK_FILE), broken).expect("written");
         let said = Lock::read(folder.path()).expect_err("broken").to_string();
         assert!(said.contains("plugins.lock is broken: TOML parse error at line"), "{said}");

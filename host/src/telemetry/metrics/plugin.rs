@@ -61,7 +61,8 @@ impl PluginFamilies {
         let memory = Opts::new("callfs_plugin_memory_bytes_max", "The most memory that one instance has had.");
         let bytes = Opts::new("callfs_plugin_bytes_total", "Bytes of files by who carried them.");
         let waits = Opts::new("callfs_plugin_waits_total", "Calls that had to wait for an instance.");
-        let generations = "Loaded components that are in use, one for each mount; more than that finish what they began.";
+        let generations =
+            "Loaded components that are in use, one for each mount; more than that finish what they began.";
         let generations = Opts::new("callfs_plugin_generations", generations);
         Ok(Self {
             calls: register(registry, IntCounterVec::new(calls, &["plugin", "operation", "outcome"]))?,

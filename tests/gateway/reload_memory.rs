@@ -61,6 +61,7 @@ async fn a_thousand_reloads_leave_nothing_behind() {
     let (before, after) = (after_a_hundred.expect("measured"), left(&mut gateway).await);
     assert_eq!(gateway.reloads("refused").await, 0, "{}", gateway.log());
     assert!(gateway.reloads("ok").await >= 1000);
+    eprintln!("{} KiB after 100 reloads, {} KiB after 1000", before.memory >> 10, after.memory >> 10);
     let grown = after.memory.saturating_sub(before.memory);
     assert!(grown < ALLOWED, "grown by {} KiB from {} KiB", grown >> 10, before.memory >> 10);
     assert!(after.threads <= before.threads + 2, "{} threads, {} before", after.threads, before.threads);

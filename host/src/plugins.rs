@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-pub use lock::{Access, Difference, Granted, LOCK_FILE, Lock, LockError, Pin, Sign};
+pub use lock::{Access, Difference, Granted, LOCK_FILE, Lock, LockError, Pin, Reach, Sign};
 pub use watch::Watch;
 
 /// Every component that can be mounted.

@@ -13,6 +13,7 @@ mod raw;
 mod reload;
 mod setup;
 mod tools;
+mod upstream;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ pub(crate) use raw::Raw;
 pub(crate) use reload::{built_in, edited, marked};
 pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
 pub(crate) use tools::{killed_midway, skip, succeeds, tool};
+pub(crate) use upstream::{Upstream, spelled};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::generation::{Generation, Generations, Part, Place, Recipe, granted_by};
 use crate::config::{Access as Granted, Component, Config, DirectoryGrant};
+use crate::egress::Egress;
 use crate::folder::{Access, Folder};
 use crate::plugins::{Catalogue, LOCK_FILE, Lock, Origin, Pin};
 use crate::sandbox::{
@@ -22,6 +23,7 @@ use crate::telemetry::{Metrics, PluginMetrics};
 pub(super) struct Components {
     folder: Option<PathBuf>,
     runtime: Runtime,
+    egress: Egress,
     /// The most memory that a component on this runtime can have, in bytes.
     memory: u64,
     metrics: Arc<Metrics>,
@@ -47,7 +49,7 @@ impl Components {
         let memory = all.map(|component| component.limits.memory).max().unwrap_or_default();
         let runtime = Runtime::new(memory as usize, cache)
             .map_err(|error| anyhow::anyhow!("cannot start the WebAssembly runtime: {error:#}"))?;
-        Ok(Self { folder: config.plugins.dir.clone(), runtime, memory, metrics })
+        Ok(Self { folder: config.plugins.dir.clone(), runtime, egress: Egress::default(), memory, metrics })
     }
 
     /// The generations that are wanted: those of `current` that are still right, and new ones in all other places. If one
@@ -128,7 +130,7 @@ impl Components {
     }
 
     async fn make(&self, place: &Place, recipe: &Recipe, binary: &Binary) -> anyhow::Result<Generation> {
-        let Recipe { component, directories } = recipe;
+        let component = &recipe.component;
         let (wanted, most) = (component.limits.memory, self.memory);
         if wanted > most {
             bail!(
@@ -140,7 +142,7 @@ impl Components {
         let (runtime, bytes) = (&self.runtime, &*binary.bytes);
         let (inspection, part) = match place {
             Place::Authenticator(_) => {
-                let settings = settings(component, Grants::default());
+                let settings = settings(component, self.grants(recipe, &metrics)?);
                 let loaded = AuthenticatorPlugin::load(runtime, bytes, settings, metrics).await?;
                 (loaded.inspection().clone(), Part::Authenticator(Arc::new(loaded)))
             }
@@ -151,7 +153,7 @@ impl Components {
             }
             Place::Mount(path) => {
                 let load = async {
-                    let settings = settings(component, grants(directories)?);
+                    let settings = settings(component, self.grants(recipe, &metrics)?);
                     anyhow::Ok(StoragePlugin::load(runtime, bytes, settings, metrics).await?)
                 };
                 let loaded = load.await.with_context(|| format!("cannot mount {path}"))?;
@@ -160,6 +162,12 @@ impl Components {
         };
         self.metrics.reloads().loaded(&component.name);
         Ok(Generation { recipe: recipe.clone(), origin: binary.origin.clone(), inspection, part })
+    }
+
+    fn grants(&self, recipe: &Recipe, metrics: &Arc<PluginMetrics>) -> anyhow::Result<Grants> {
+        let Recipe { component, directories } = recipe;
+        let http = self.egress.gate(&component.name, &component.http, metrics.clone()).context("cannot use TLS")?;
+        Ok(Grants { directories: folders(directories)?, http: http.map(Arc::new) })
     }
 }
 
@@ -185,7 +193,7 @@ fn settings(component: &Component, grants: Grants) -> Settings {
     }
 }
 
-fn grants(directories: &[DirectoryGrant]) -> anyhow::Result<Grants> {
+fn folders(directories: &[DirectoryGrant]) -> anyhow::Result<Vec<(String, Arc<Folder>)>> {
     let open = |grant: &DirectoryGrant| {
         let access = match grant.access {
             Granted::ReadWrite => Access::ReadWrite,
@@ -195,5 +203,5 @@ fn grants(directories: &[DirectoryGrant]) -> anyhow::Result<Grants> {
         let folder = folder.with_context(|| format!("cannot open the granted folder {}", grant.host.display()))?;
         anyhow::Ok((grant.guest.clone(), folder))
     };
-    Ok(Grants { directories: directories.iter().map(open).collect::<anyhow::Result<_>>()? })
+    directories.iter().map(open).collect()
 }

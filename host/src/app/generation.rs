@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::{self, Component, Config, DirectoryGrant};
 use crate::identity::{Authentication, Authenticator, Authorization, Authorizer};
 use crate::path::FilePath;
-use crate::plugins::{Access, Granted, Origin};
+use crate::plugins::{Access, Granted, Origin, Reach};
 use crate::reloadable::Reloadable;
 use crate::sandbox::Inspection;
 use crate::storage::{Mount, Mounts, Storage};
@@ -85,6 +85,11 @@ pub(super) fn granted_by(recipes: &[(Place, Recipe)], component: &str) -> Grante
             };
             granted.add_directory(&directory.guest, access);
         }
+        let http = &recipe.component.http;
+        for grant in &http.origins {
+            granted.add_origin(&grant.origin.to_string(), if grant.private { Reach::Private } else { Reach::Public });
+        }
+        granted.credentials.extend(http.slots.iter().map(|slot| slot.name.clone()));
     }
     granted
 }

@@ -66,7 +66,7 @@ mod tests {
     use crate::config::LoadOptions;
 
     /// What is made of components, and so reloaded.
-    const RELOADED: [&str; 3] = ["authenticator", "authorizer", "mount"];
+    const RELOADED: [&str; 4] = ["credentials", "authenticator", "authorizer", "mount"];
 
     fn loaded(variables: &[(&str, &str)]) -> Loaded {
         let mut options = LoadOptions::default();

@@ -48,8 +48,8 @@ pub struct Pin {
 #[serde(deny_unknown_fields, default)]
 pub struct Granted {
     /// Origins that requests may go to.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub http: BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub http: BTreeMap<String, Reach>,
     /// Names of credentials that requests may be signed with.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub credentials: BTreeSet<String>,
@@ -66,6 +66,16 @@ pub enum Access {
     ReadOnly,
     /// Everything.
     ReadWrite,
+}
+
+/// Which addresses an origin may have; the larger one includes the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Those of the public internet.
+    Public,
+    /// Any.
+    Private,
 }
 
 /// Why a component is not taken for one that was accepted.
@@ -194,7 +204,8 @@ impl Pin {
         let access = |access: &Access| if *access == Access::ReadWrite { "read-write" } else { "read-only" };
         let directories = grants.directories.iter();
         lines.extend(directories.map(|(name, may)| format!("is granted the folder {name} {}", access(may))));
-        lines.extend(grants.http.iter().map(|origin| format!("is granted requests to {origin}")));
+        let reach = |reach: &Reach| if *reach == Reach::Private { " at any address" } else { "" };
+        lines.extend(grants.http.iter().map(|(origin, at)| format!("is granted requests to {origin}{}", reach(at))));
         lines.extend(grants.credentials.iter().map(|name| format!("is granted the credential {name}")));
         lines
     }
@@ -211,9 +222,16 @@ impl Granted {
         *known = access.max(*known);
     }
 
+    /// Adds an origin, likewise.
+    pub fn add_origin(&mut self, origin: &str, reach: Reach) {
+        let known = self.http.entry(origin.into()).or_insert(reach);
+        *known = reach.max(*known);
+    }
+
     fn cover(&self, other: &Self) -> bool {
         let may = |(name, access): (&String, &Access)| self.directories.get(name).is_some_and(|most| access <= most);
-        other.http.is_subset(&self.http)
+        let reaches = |(origin, reach): (&String, &Reach)| self.http.get(origin).is_some_and(|most| reach <= most);
+        other.http.iter().all(reaches)
             && other.credentials.is_subset(&self.credentials)
             && other.directories.iter().all(may)
     }

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
 use wasmtime::component::{Accessor, InstancePre};
 
@@ -161,6 +162,11 @@ impl Plugin {
         };
         let limit = self.settings.limits.call_timeout;
         timeout(limit, start).await.unwrap_or_else(|_| wasmtime::bail!("it did not start within {limit:?}"))
+    }
+
+    /// Waits for the right to make a call that lasts as long as a client writes; it is held until then.
+    pub(super) async fn admit_writer(&self) -> Result<OwnedSemaphorePermit> {
+        self.pool.admit_writer().await
     }
 
     /// Calls an asynchronous export: one instance for this call alone, within its limits.

@@ -167,6 +167,10 @@ impl Storage for StoragePlugin {
 
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
         self.require(self.abilities.write, "write")?;
+        let _turn = match self.abilities.carried_write {
+            true => None,
+            false => Some(self.plugin.admit_writer().await?),
+        };
         let path = path.to_owned();
         let WriteOptions { condition, content_type, mode } = options;
         let options = write_wit::WriteOptions {

@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 20] = [
+    const FAMILIES: [&str; 23] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
@@ -98,6 +98,9 @@ mod tests {
         "callfs_plugin_info",
         "callfs_plugin_loaded_time_seconds",
         "callfs_reloads_total",
+        "callfs_plugin_http_requests_total",
+        "callfs_plugin_http_request_seconds",
+        "callfs_plugin_http_refused_total",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_start_time_seconds",
@@ -125,6 +128,9 @@ mod tests {
         localfs.memory(1024);
         localfs.native_read(11);
         localfs.wait();
+        localfs.http_answered(204, Duration::from_millis(2));
+        localfs.http_failed("refused", Duration::from_millis(2));
+        localfs.http_refused("origin");
 
         metrics.reloads().finished("refused");
         metrics.reloads().loaded("localfs");
@@ -162,6 +168,10 @@ mod tests {
             r#"callfs_plugin_info{plugin="localfs",sha256="3f",version="1.1.0"} 1"#,
             r#"callfs_reloads_total{outcome="refused"} 1"#,
             r#"callfs_reloads_total{outcome="ok"} 0"#,
+            r#"callfs_plugin_http_requests_total{outcome="2xx",plugin="localfs"} 1"#,
+            r#"callfs_plugin_http_requests_total{outcome="refused",plugin="localfs"} 1"#,
+            r#"callfs_plugin_http_request_seconds_count{plugin="localfs"} 2"#,
+            r#"callfs_plugin_http_refused_total{plugin="localfs",reason="origin"} 1"#,
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is missing from\n{text}");
         }

@@ -1,7 +1,8 @@
 use super::*;
 
 fn pin() -> Pin {
-    let mut grants = Granted { http: ["https://a.example".into()].into(), ..Granted::default() };
+    let mut grants = Granted::default();
+    grants.add_origin("https://a.example", Reach::Public);
     grants.add_directory("/", Access::ReadOnly);
     grants.add_directory("/cache", Access::ReadWrite);
     let imports = ["callfs:plugin/directories@0.1.0".into(), "wasi:io/streams@0.2.6".into()].into();
@@ -40,8 +41,10 @@ fn everything_more_is_named() {
     assert!(imports.contains("(+ imports callfs:plugin/http@0.1.0)"), "{imports}");
     let wider = said(|found| found.grants.directories.extend([("/".into(), Access::ReadWrite)]));
     assert!(wider.contains("(- is granted the folder / read-only, + is granted the folder / read-write)"), "{wider}");
-    let origin = said(|found| found.grants.http.extend(["https://b.example".into()]));
+    let origin = said(|found| found.grants.add_origin("https://b.example", Reach::Public));
     assert!(origin.contains("(+ is granted requests to https://b.example)"), "{origin}");
+    let inside = said(|found| found.grants.add_origin("https://a.example", Reach::Private));
+    assert!(inside.contains("+ is granted requests to https://a.example at any address)"), "{inside}");
     let credential = said(|found| found.grants.credentials.extend(["archive".into()]));
     assert!(credential.contains("(+ is granted the credential archive)"), "{credential}");
     let stranger = lock().check("other", &pin()).expect_err("never accepted").to_string();

@@ -24,6 +24,9 @@ pub(super) struct PluginFamilies {
     bytes: IntCounterVec,
     waits: IntCounterVec,
     generations: IntGaugeVec,
+    http: IntCounterVec,
+    http_seconds: HistogramVec,
+    http_refused: IntCounterVec,
 }
 
 /// Handles for one generation of a component, which is counted for as long as somebody has them.
@@ -64,6 +67,13 @@ impl PluginFamilies {
         let generations =
             "Loaded components that are in use, one for each mount; more than that finish what they began.";
         let generations = Opts::new("callfs_plugin_generations", generations);
+        let http = Opts::new("callfs_plugin_http_requests_total", "Requests that components sent, by how they ended.");
+        let http_seconds =
+            HistogramOpts::new("callfs_plugin_http_request_seconds", "Time until the head of the answer was there.");
+        let http_refused = Opts::new(
+            "callfs_plugin_http_refused_total",
+            "Requests that components were not allowed to send, and why.",
+        );
         Ok(Self {
             calls: register(registry, IntCounterVec::new(calls, &["plugin", "operation", "outcome"]))?,
             seconds: register(registry, HistogramVec::new(seconds.buckets(call_buckets()), &["plugin", "operation"]))?,
@@ -74,6 +84,9 @@ impl PluginFamilies {
             bytes: register(registry, IntCounterVec::new(bytes, &["plugin", "direction", "carrier"]))?,
             waits: register(registry, IntCounterVec::new(waits, &["plugin"]))?,
             generations: register(registry, IntGaugeVec::new(generations, &["plugin"]))?,
+            http: register(registry, IntCounterVec::new(http, &["plugin", "outcome"]))?,
+            http_seconds: register(registry, HistogramVec::new(http_seconds.buckets(buckets()), &["plugin"]))?,
+            http_refused: register(registry, IntCounterVec::new(http_refused, &["plugin", "reason"]))?,
         })
     }
 }
@@ -158,6 +171,36 @@ impl PluginMetrics {
             if bytes > handles.memory.get() {
                 handles.memory.set(bytes);
             }
+        }
+    }
+
+    /// A request of the component was answered with a status.
+    pub fn http_answered(&self, status: u16, elapsed: Duration) {
+        let class = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.http_ended(class, elapsed);
+    }
+
+    /// A request of the component was not answered; the outcome says why.
+    pub fn http_failed(&self, outcome: &'static str, elapsed: Duration) {
+        self.http_ended(outcome, elapsed);
+    }
+
+    fn http_ended(&self, outcome: &'static str, elapsed: Duration) {
+        let Some(Handles { plugin, families, .. }) = &self.0 else { return };
+        families.http.with_label_values(&[plugin.as_str(), outcome]).inc();
+        families.http_seconds.with_label_values(&[plugin]).observe(elapsed.as_secs_f64());
+    }
+
+    /// A request of the component was not allowed.
+    pub fn http_refused(&self, reason: &'static str) {
+        if let Some(Handles { plugin, families, .. }) = &self.0 {
+            families.http_refused.with_label_values(&[plugin.as_str(), reason]).inc();
         }
     }
 

@@ -4,6 +4,7 @@
 //! it, where it stands, and the nearest one. Whoever holds a [`Config`] need not check it again. It knows nothing of
 //! how its values are used. Relative paths are relative to the working directory, wherever they are written.
 
+mod changes;
 mod component;
 mod cors;
 mod credentials;
@@ -160,6 +161,11 @@ impl Layers {
     /// Where clients reach a gateway of this configuration, as far as the sections about servers tell.
     pub fn server(&self) -> Result<Server, ConfigError> {
         Ok(self.figment.extract_inner("server")?)
+    }
+
+    /// The typed configuration with references to secrets left as they are, for whoever needs no secret.
+    pub fn without_secrets(&self) -> Result<Config, ConfigError> {
+        self.build(Secrets::Left)
     }
 
     /// The section about plugins alone, whatever the rest is worth.

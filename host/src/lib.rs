@@ -22,6 +22,7 @@ pub mod folder;
 
 pub mod error;
 pub mod path;
+pub mod reloadable;
 pub mod shutdown;
 pub mod source;
 pub mod telemetry;

@@ -29,7 +29,7 @@ pub use authenticator::AuthenticatorPlugin;
 pub use authorizer::AuthorizerPlugin;
 pub use cache::CompileCache;
 pub use grants::Grants;
-pub use inspection::{Inspection, PluginKind, inspect};
+pub use inspection::{Inspection, PluginKind, imports, inspect};
 pub use limits::Limits;
 pub use plugin::{LoadError, Settings};
 pub use runtime::Runtime;

@@ -5,4 +5,4 @@ pub mod logs;
 pub mod metrics;
 
 pub use allowance::Allowance;
-pub use metrics::{Metrics, PluginMetrics};
+pub use metrics::{Metrics, PluginMetrics, Serving};

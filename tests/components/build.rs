@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// Folders of this crate, and so names of the components.
-const COMPONENTS: [&str; 6] = ["caller", "constant", "flat", "hostile", "newer", "sockets"];
+const COMPONENTS: [&str; 7] = ["caller", "constant", "edition", "flat", "hostile", "newer", "sockets"];
 
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

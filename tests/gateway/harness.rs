@@ -10,6 +10,7 @@ pub(crate) mod link;
 mod metrics;
 mod process;
 mod raw;
+mod reload;
 mod s3;
 mod setup;
 mod tools;
@@ -24,8 +25,9 @@ pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
+pub(crate) use reload::{built_in, edited, marked};
 pub(crate) use s3::S3;
-pub(crate) use setup::{ALICE_KEY, Mount, Setup};
+pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
 pub(crate) use tools::{killed_midway, skip, succeeds, tool};
 pub(crate) use upstream::{Upstream, spelled};
 

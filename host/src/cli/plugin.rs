@@ -1,5 +1,7 @@
 //! `callfs plugin`
 
+mod accept;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Show what differs from plugins.lock, and record that it is accepted.
+    Accept(accept::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +53,7 @@ impl Place {
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
+        Command::Accept(arguments) => accept::run(arguments),
         Command::List(place) => {
             let catalogue = Catalogue::open(place.plugins()?.dir.as_deref()).map_err(anyhow::Error::from)?;
             print(&list(catalogue.entries()))

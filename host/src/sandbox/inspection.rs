@@ -80,6 +80,15 @@ pub async fn inspect(runtime: &Runtime, name: &str, component: &[u8]) -> Result<
     Plugin::inspect(runtime, name, component).await
 }
 
+/// Everything that a component imports, with versions. Nothing of it runs; it takes a while, and no await point.
+pub fn imports(runtime: &Runtime, name: &str, component: &[u8]) -> Result<Vec<String>, LoadError> {
+    let refuse = |message: String| LoadError { plugin: name.into(), message };
+    check_binary(component).map_err(refuse)?;
+    let machine = runtime.machine(PluginKind::Storage);
+    let compiled = machine.compile(component).map_err(|error| refuse(format!("it does not compile: {error:#}")))?;
+    Ok(Interfaces::of(machine, &compiled).imports)
+}
+
 impl Inspection {
     pub(super) fn new(
         bytes: &[u8],

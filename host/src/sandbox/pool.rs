@@ -116,6 +116,13 @@ impl Pool {
     }
 }
 
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.metrics.idle(-(idle.len() as i64));
+    }
+}
+
 impl Checkout {
     /// Takes the warm instance out, if there is one; from here on it counts as broken.
     pub(super) fn take(&mut self) -> Option<(Instance, u32)> {

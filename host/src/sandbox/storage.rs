@@ -24,6 +24,7 @@ use wasmtime::component::{Accessor, Resource};
 pub struct StoragePlugin {
     plugin: Plugin,
     abilities: Abilities,
+    inspection: Inspection,
 }
 
 impl StoragePlugin {
@@ -35,7 +36,12 @@ impl StoragePlugin {
         metrics: Arc<PluginMetrics>,
     ) -> Result<Self, LoadError> {
         let (plugin, inspection) = Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
-        Ok(Self { abilities: abilities(&inspection), plugin })
+        Ok(Self { abilities: abilities(&inspection), plugin, inspection })
+    }
+
+    /// What the component is.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
     }
 }
 

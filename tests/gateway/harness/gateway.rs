@@ -64,6 +64,11 @@ impl Gateway {
         assert!(status.success(), "ended with {status}");
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
     /// The same folder again, after [`kill`](Self::kill) or [`stop`](Self::stop).
     #[track_caller]
     pub(crate) fn restart(self) -> Self {

@@ -23,12 +23,13 @@ pub(super) struct PluginFamilies {
     memory_rises: Arc<Mutex<()>>,
     bytes: IntCounterVec,
     waits: IntCounterVec,
+    generations: IntGaugeVec,
     http: IntCounterVec,
     http_seconds: HistogramVec,
     http_refused: IntCounterVec,
 }
 
-/// Handles for one component, however often it is mounted.
+/// Handles for one generation of a component, which is counted for as long as somebody has them.
 pub struct PluginMetrics(Option<Handles>);
 
 struct Handles {
@@ -44,6 +45,7 @@ struct Handles {
     guest_read: IntCounter,
     guest_write: IntCounter,
     waits: IntCounter,
+    generations: IntGauge,
 }
 
 #[derive(Clone)]
@@ -62,6 +64,9 @@ impl PluginFamilies {
         let memory = Opts::new("callfs_plugin_memory_bytes_max", "The most memory that one instance has had.");
         let bytes = Opts::new("callfs_plugin_bytes_total", "Bytes of files by who carried them.");
         let waits = Opts::new("callfs_plugin_waits_total", "Calls that had to wait for an instance.");
+        let generations =
+            "Loaded components that are in use, one for each mount; more than that finish what they began.";
+        let generations = Opts::new("callfs_plugin_generations", generations);
         let http = Opts::new("callfs_plugin_http_requests_total", "Requests that components sent, by how they ended.");
         let http_seconds =
             HistogramOpts::new("callfs_plugin_http_request_seconds", "Time until the head of the answer was there.");
@@ -78,6 +83,7 @@ impl PluginFamilies {
             memory_rises: Arc::default(),
             bytes: register(registry, IntCounterVec::new(bytes, &["plugin", "direction", "carrier"]))?,
             waits: register(registry, IntCounterVec::new(waits, &["plugin"]))?,
+            generations: register(registry, IntGaugeVec::new(generations, &["plugin"]))?,
             http: register(registry, IntCounterVec::new(http, &["plugin", "outcome"]))?,
             http_seconds: register(registry, HistogramVec::new(http_seconds.buckets(buckets()), &["plugin"]))?,
             http_refused: register(registry, IntCounterVec::new(http_refused, &["plugin", "reason"]))?,
@@ -94,6 +100,8 @@ impl PluginMetrics {
     /// Handles for a component.
     pub fn new(metrics: &Metrics, plugin: &str) -> Self {
         let families = metrics.plugins.clone();
+        let generations = families.generations.with_label_values(&[plugin]);
+        generations.inc();
         let bytes = |direction, carrier| families.bytes.with_label_values(&[plugin, direction, carrier]);
         Self(Some(Handles {
             idle: families.instances.with_label_values(&[plugin, "idle"]),
@@ -104,6 +112,7 @@ impl PluginMetrics {
             guest_read: bytes("read", "guest"),
             guest_write: bytes("write", "guest"),
             waits: families.waits.with_label_values(&[plugin]),
+            generations,
             operations: RwLock::default(),
             plugin: plugin.to_owned(),
             families,
@@ -219,6 +228,12 @@ impl PluginMetrics {
         if let Some(handles) = &self.0 {
             counter(handles).inc_by(by);
         }
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.generations.dec();
     }
 }
 

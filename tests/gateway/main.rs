@@ -35,6 +35,7 @@ mod memory;
 mod mounts;
 mod patience;
 mod plugins;
+mod examples;
 mod rate_limits;
 
 mod clients;

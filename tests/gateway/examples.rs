@@ -4,7 +4,9 @@ use std::fs;
 
 use reqwest::Body;
 
-use crate::harness::{Client, Generated, Mount, Process, Setup, bytes, command, eventually, eventually_now, sha256_hex};
+use crate::harness::{
+    Client, Generated, Mount, Process, Setup, bytes, command, eventually, eventually_now, sha256_hex,
+};
 
 const SECRET: &str = "a secret that only these tests know";
 
@@ -206,7 +208,10 @@ async fn what_was_tampered_with_never_is_a_complete_answer() {
         let head = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
         let (head, body) = answer.split_at(head);
         let whole_answer = body.len() == content.len();
-        assert!(!head.starts_with(b"HTTP/1.1 2") || (content.starts_with(body) && !whole_answer), "{what}: wrong bytes");
+        assert!(
+            !head.starts_with(b"HTTP/1.1 2") || (content.starts_with(body) && !whole_answer),
+            "{what}: wrong bytes"
+        );
     }
     fs::write(&file, &whole).expect("writable");
     assert!(alice.get("/x").await.is(200).body == content, "other bytes");

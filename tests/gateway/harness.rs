@@ -23,7 +23,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
 pub(crate) use setup::{ALICE_KEY, Mount, Setup};
-pub(crate) use tools::{killed_midway, skip, succeeds, tool};
+pub(crate) use tools::{killed_midway, repository, skip, succeeds, tool};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

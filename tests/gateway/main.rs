@@ -29,13 +29,13 @@ mod concurrency;
 mod crash;
 mod crash_moves;
 mod crowds;
+mod examples;
 mod isolation;
 mod local_folder;
 mod memory;
 mod mounts;
 mod patience;
 mod plugins;
-mod examples;
 mod rate_limits;
 
 mod clients;
@@ -45,5 +45,6 @@ mod config_cli;
 mod first_run;
 mod link_cli;
 mod readme;
+mod sdk;
 
 mod architecture;

@@ -1,10 +1,9 @@
 //! The README's tour, run as it is written by somebody who pastes it.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Process, command, tool};
+use crate::harness::{Process, command, repository, tool};
 
 /// The lines of every fenced block of commands under a heading, one after the other.
 fn commands(text: &str, heading: &str) -> Vec<String> {
@@ -16,8 +15,7 @@ fn commands(text: &str, heading: &str) -> Vec<String> {
 
 #[test]
 fn the_tour_with_curl_works_as_written() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("in a repository");
-    let readme = fs::read_to_string(repository.join("README.md")).expect("readable");
+    let readme = fs::read_to_string(repository().join("README.md")).expect("readable");
     let mut blocks = commands(&readme, "## A tour with curl");
     assert!(blocks.len() > 3, "{blocks:?}");
     let has_rclone = tool("rclone").is_some();

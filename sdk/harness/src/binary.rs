@@ -8,9 +8,8 @@ use std::process::Command;
 pub(crate) fn find() -> PathBuf {
     let file = match env::var_os("CALLFS") {
         Some(file) => Some(PathBuf::from(file)).filter(|file| file.is_file()),
-        None => env::var_os("PATH").and_then(|path| {
-            env::split_paths(&path).map(|folder| folder.join("callfs")).find(|file| file.is_file())
-        }),
+        None => env::var_os("PATH")
+            .and_then(|path| env::split_paths(&path).map(|folder| folder.join("callfs")).find(|file| file.is_file())),
     };
     file.unwrap_or_else(|| {
         let where_to = match env::var_os("CALLFS") {

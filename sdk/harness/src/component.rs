@@ -20,7 +20,8 @@ pub(crate) struct Component {
 pub(crate) fn of_this_crate() -> &'static Component {
     static COMPILED: OnceLock<Component> = OnceLock::new();
     COMPILED.get_or_init(|| {
-        let variable = |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this with `cargo test`"));
+        let variable =
+            |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this with `cargo test`"));
         let (folder, name) = (PathBuf::from(variable("CARGO_MANIFEST_DIR")), variable("CARGO_PKG_NAME"));
         Component { file: compile(&folder), name }
     })

@@ -112,8 +112,12 @@ impl Setup {
             fs::create_dir(inside(name)).expect("a fresh folder");
         }
         fs::copy(&component.file, inside("plugins").join(format!("{}.wasm", component.name))).expect("writable");
-        let folders: Vec<_> =
-            self.folders.iter().enumerate().map(|(at, guest)| (guest.clone(), inside(&format!("folder-{at}")))).collect();
+        let folders: Vec<_> = self
+            .folders
+            .iter()
+            .enumerate()
+            .map(|(at, guest)| (guest.clone(), inside(&format!("folder-{at}"))))
+            .collect();
         folders.iter().for_each(|(_, host)| fs::create_dir(host).expect("a fresh folder"));
         if !folders.is_empty() {
             let grant = |(guest, host): &(String, PathBuf)| json!({ "guest": guest, "host": host });

@@ -65,9 +65,8 @@ impl FileCipher {
 
     /// Decrypts a chunk, in place, and removes its tag; an error if it is not what was sealed at this place.
     pub(crate) fn open(&self, chunk: u64, last: bool, bytes: &mut Vec<u8>) -> Result<()> {
-        let opened = self.nonce(chunk, last).and_then(|nonce| {
-            self.cipher.decrypt_in_place(&nonce, &self.header, bytes).ok()
-        });
+        let opened =
+            self.nonce(chunk, last).and_then(|nonce| self.cipher.decrypt_in_place(&nonce, &self.header, bytes).ok());
         opened.ok_or_else(|| {
             Error::other("DECRYPTION_FAILED", "the file was changed outside of CallFS, or encrypted with another key")
         })

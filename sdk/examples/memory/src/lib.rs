@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Directories, Entry, Error, Kind, MAX_PIECE, Page, Plugin, ReadOptions, Rename,
-    Result, Source, Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Directories, Entry, Error, Kind, MAX_PIECE, Page, Plugin, ReadOptions,
+    Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
 /// What a file or directory takes beside its path and its bytes, roughly.
@@ -86,11 +86,8 @@ impl Storage for Memory {
         let rest = nodes.range(below.clone() + after.unwrap_or_default()..);
         let inside = rest.map_while(|(path, node)| Some((path.strip_prefix(&below)?, node)));
         let wanted = inside.filter(|(name, _)| !name.contains('/') && after.is_none_or(|after| *name > after));
-        let entry = |(name, node): (&str, &Node)| Entry {
-            name: name.into(),
-            attributes: node.attributes.clone(),
-            link: false,
-        };
+        let entry =
+            |(name, node): (&str, &Node)| Entry { name: name.into(), attributes: node.attributes.clone(), link: false };
         Ok(Page::cut(wanted.map(entry).take(limit as usize + 1).collect(), limit))
     }
 }
@@ -175,7 +172,13 @@ impl Copy for Memory {
 }
 
 impl Memory {
-    fn put(&self, path: &str, bytes: Rc<Vec<u8>>, content_type: Option<String>, when: &Condition) -> Result<Attributes> {
+    fn put(
+        &self,
+        path: &str,
+        bytes: Rc<Vec<u8>>,
+        content_type: Option<String>,
+        when: &Condition,
+    ) -> Result<Attributes> {
         let stored = self.nodes.borrow().get(path).cloned();
         if !when.holds(stored.as_ref().map(|node| &node.attributes)) {
             return Err(refusal(when));

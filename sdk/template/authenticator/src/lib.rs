@@ -2,9 +2,7 @@
 //!
 //! Replace `Tokens` by whatever knows your users.
 
-use callfs_sdk::{
-    Authenticator, ConfigError, Credential, Identity, Plugin, Recognised, Result,
-};
+use callfs_sdk::{Authenticator, ConfigError, Credential, Identity, Plugin, Recognised, Result};
 use subtle::ConstantTimeEq;
 
 /// A shorter token could be guessed.
@@ -41,9 +39,15 @@ impl Plugin for Tokens {
     type Config = Config;
 
     fn configure(Config { tokens }: Config) -> Result<Self, ConfigError> {
-        match tokens.iter().position(|known| known.token.len() < MIN_LENGTH) {
+        match tokens
+            .iter()
+            .position(|known| known.token.len() < MIN_LENGTH)
+        {
             // Which one, and never what it is.
-            Some(at) => Err(ConfigError::at(format!("tokens[{at}].token"), "it is too short")),
+            Some(at) => Err(ConfigError::at(
+                format!("tokens[{at}].token"),
+                "it is too short",
+            )),
             None => Ok(Self { tokens }),
         }
     }
@@ -72,7 +76,9 @@ impl Authenticator for Tokens {
 impl Tokens {
     /// Compared in constant time, so that nobody can measure how much of a guess was right.
     fn find(&self, token: &str) -> Option<&Token> {
-        self.tokens.iter().find(|known| known.token.as_bytes().ct_eq(token.as_bytes()).into())
+        self.tokens
+            .iter()
+            .find(|known| known.token.as_bytes().ct_eq(token.as_bytes()).into())
     }
 }
 

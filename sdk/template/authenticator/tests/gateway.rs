@@ -16,12 +16,18 @@ fn a_token_says_who_somebody_is() {
     let alice = gateway.client(Some(ALICE));
     alice.put("/hello.txt", "hello").is(201);
     let file = alice.get("/hello.txt").is(200);
-    assert_eq!((file.header("x-callfs-owner"), file.header("x-callfs-group")), ("alice", "staff"));
+    assert_eq!(
+        (file.header("x-callfs-owner"), file.header("x-callfs-group")),
+        ("alice", "staff")
+    );
 }
 
 #[test]
 fn nobody_else_is_recognised() {
     let gateway = setup().start();
-    gateway.client(Some("another-token-0123456789")).get("/").is(401);
+    gateway
+        .client(Some("another-token-0123456789"))
+        .get("/")
+        .is(401);
     gateway.client(None).get("/").is(401);
 }

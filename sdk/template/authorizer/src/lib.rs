@@ -26,7 +26,11 @@ impl Authorizer for Rules {
             return Decision::Allow;
         }
         // The same answer whether or not there is anything behind a directory that is not theirs.
-        if let Some((path, _)) = question.way().skip(1).find(|(_, node)| !shares(identity, node)) {
+        if let Some((path, _)) = question
+            .way()
+            .skip(1)
+            .find(|(_, node)| !shares(identity, node))
+        {
             return Decision::deny(format!("'{path}' belongs to others"));
         }
         let path = &question.path;
@@ -41,7 +45,11 @@ impl Authorizer for Rules {
             // What is not known here, and what is not there.
             _ => false,
         };
-        if allowed { Decision::Allow } else { Decision::deny(format!("'{path}' is not yours")) }
+        if allowed {
+            Decision::Allow
+        } else {
+            Decision::deny(format!("'{path}' is not yours"))
+        }
     }
 }
 
@@ -67,7 +75,12 @@ mod tests {
     }
 
     fn node(kind: Kind, owner: &str, group: &str) -> Node {
-        Node { kind, owner: owner.into(), group: group.into(), mode: 0o600 }
+        Node {
+            kind,
+            owner: owner.into(),
+            group: group.into(),
+            mode: 0o600,
+        }
     }
 
     /// About `/team/x`, which is alice's in a directory of the staff.

@@ -83,7 +83,9 @@ impl Storage for Folder {
 impl Write for Folder {
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
         self.hidden.refuse(path)?;
-        let transfer = self.folder.write(path, body, &options.condition, options.mode)?;
+        let transfer = self
+            .folder
+            .write(path, body, &options.condition, options.mode)?;
         Ok(Written::Carried(transfer))
     }
 
@@ -110,26 +112,39 @@ struct Hidden(Vec<String>);
 
 impl Hidden {
     fn new(names: Vec<String>) -> Result<Self, ConfigError> {
-        match names.iter().position(|name| name.is_empty() || name.contains('/')) {
-            Some(at) => Err(ConfigError::at(format!("hide[{at}]"), "it is no name of a file")),
+        match names
+            .iter()
+            .position(|name| name.is_empty() || name.contains('/'))
+        {
+            Some(at) => Err(ConfigError::at(
+                format!("hide[{at}]"),
+                "it is no name of a file",
+            )),
             None => Ok(Self(names)),
         }
     }
 
     /// Whether any name on a path is one of them.
     fn hides(&self, path: &str) -> bool {
-        path.split('/').any(|name| self.0.iter().any(|hidden| hidden == name))
+        path.split('/')
+            .any(|name| self.0.iter().any(|hidden| hidden == name))
     }
 
     /// What does not exist cannot be found.
     fn absent(&self, path: &str) -> Result<()> {
-        if self.hides(path) { Err(Error::NotFound) } else { Ok(()) }
+        if self.hides(path) {
+            Err(Error::NotFound)
+        } else {
+            Ok(())
+        }
     }
 
     /// Nor can it be made.
     fn refuse(&self, path: &str) -> Result<()> {
         if self.hides(path) {
-            return Err(Error::AccessDenied("names that are hidden here cannot be used".into()));
+            return Err(Error::AccessDenied(
+                "names that are hidden here cannot be used".into(),
+            ));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::harness::{command, repository, succeeds};
 
 /// Where projects are made and compiled: the same place in every run, so that only the first compiles what they depend on.
-fn workshop() -> PathBuf {
+pub(crate) fn workshop() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects")
 }
 
@@ -27,7 +27,7 @@ fn project(kind: &str) -> PathBuf {
 }
 
 /// Cargo in a project, without a network.
-pub(crate) fn cargo(project: &Path) -> Command {
+fn cargo(project: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").expect("cargo runs the tests"));
     for_projects(&mut cargo);
     cargo.current_dir(project);

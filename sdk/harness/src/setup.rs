@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::binary;
 use crate::component::{self, Component};
 use crate::gateway::Gateway;
 
@@ -102,6 +103,39 @@ impl Setup {
     #[track_caller]
     pub fn start(self) -> Gateway {
         Gateway::start(self.prepare(component::of_this_crate()))
+    }
+
+    /// Runs `callfs plugin check`, which tries out what the component claims; answers its report. `arguments` are further
+    /// ones of that command: an authenticator needs `&["--credential", "bearer:TOKEN"]`, one that it knows.
+    ///
+    /// # Panics
+    ///
+    /// If anything does not hold, with the report; or as [`start`](Self::start).
+    #[track_caller]
+    pub fn check(self, arguments: &[&str]) -> String {
+        let component = component::of_this_crate();
+        let (kind, section) = (self.kind, self.section.clone());
+        let prepared = self.prepare(component);
+        let mut command = binary::command(prepared.folder.path());
+        command.args(["plugin", "check", "--callfs-config", "callfs.json"]);
+        match kind {
+            Kind::Storage => command.args(["--mount", "/"]),
+            Kind::Authenticator | Kind::Authorizer => {
+                command.arg(format!("plugins/{}.wasm", component.name));
+                section.get("config").map(|config| command.args(["--config", &config.to_string()]));
+                let limits = section.get("limits").and_then(Value::as_object);
+                for (limit, value) in limits.into_iter().flatten() {
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    command.args(["--limit", &format!("{limit}={value}")]);
+                }
+                &mut command
+            }
+        };
+        let output = command.args(arguments).output();
+        let output = output.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let report = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
+        report
     }
 
     /// Writes the configuration and everything it speaks of.

@@ -5,7 +5,7 @@ use std::fs;
 use reqwest::Body;
 
 use crate::harness::{
-    Client, Generated, Mount, Process, Setup, bytes, command, eventually, eventually_now, sha256_hex,
+    Client, Generated, Mount, Process, Setup, bytes, command, eventually, eventually_now, sha256_hex, succeeds,
 };
 
 const SECRET: &str = "a secret that only these tests know";
@@ -300,4 +300,13 @@ async fn a_gateway_is_refused_whose_key_is_too_short() {
     assert_eq!(process.wait().code(), Some(78));
     let said = eventually_now("a reason", || Some(process.stderr()).filter(|said| !said.is_empty()));
     assert!(said.contains("config.key") && !said.contains("\"short\""), "{said}");
+}
+
+#[test]
+fn both_keep_what_they_promise() {
+    for setup in [memory(16 << 20), encrypted(SECRET)] {
+        let dir = setup.prepare();
+        let checked = ["plugin", "check", "--mount", "/", "--callfs-config", "callfs.toml"];
+        succeeds(command(dir.path()).args(checked));
+    }
 }

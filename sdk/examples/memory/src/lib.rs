@@ -2,7 +2,7 @@
 //!
 //! An instance's memory is its own and ends with it, so this is mounted with `limits = { instances = 1 }`, and forgets
 //! everything when the host replaces that instance: at a restart, after a failure, a caller who left in the middle of a
-//! call, or some ten thousand calls. A slow upload keeps the one instance, and everybody else waits for it. It shows all that
+//! call, or tens of thousands of calls. A slow upload keeps the one instance, and everybody else waits for it. It shows all that
 //! a backend can do, and is no place to keep anything.
 
 use std::cell::{Cell, RefCell};

@@ -31,3 +31,9 @@ fn nobody_else_is_recognised() {
         .is(401);
     gateway.client(None).get("/").is(401);
 }
+
+/// `callfs plugin check` tries out everything that the component claims.
+#[test]
+fn it_keeps_what_it_promises() {
+    setup().check(&["--credential", &format!("bearer:{ALICE}")]);
+}

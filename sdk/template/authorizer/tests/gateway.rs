@@ -24,3 +24,9 @@ fn a_group_shares_and_owners_remove() {
         .put("/team/from-admin.txt", "of the administrator")
         .is(201);
 }
+
+/// `callfs plugin check` tries out everything that the component claims.
+#[test]
+fn it_keeps_what_it_promises() {
+    authorizer().check(&[]);
+}

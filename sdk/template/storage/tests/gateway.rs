@@ -35,3 +35,9 @@ fn hidden_names_do_not_exist() {
     gateway.get("/secret").is(404);
     gateway.put("/secret", "mine").is(403);
 }
+
+/// `callfs plugin check` tries out everything that the component claims.
+#[test]
+fn it_keeps_what_it_promises() {
+    storage().folder("/").check(&[]);
+}

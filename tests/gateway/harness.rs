@@ -10,6 +10,7 @@ pub(crate) mod link;
 mod metrics;
 mod process;
 mod raw;
+mod s3;
 mod setup;
 mod tools;
 
@@ -22,6 +23,7 @@ pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
+pub(crate) use s3::S3;
 pub(crate) use setup::{ALICE_KEY, Mount, Setup};
 pub(crate) use tools::{killed_midway, repository, skip, succeeds, tool};
 

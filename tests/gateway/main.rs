@@ -37,6 +37,10 @@ mod mounts;
 mod patience;
 mod plugins;
 mod rate_limits;
+mod s3;
+mod s3_failures;
+mod s3_large;
+mod s3_names;
 
 mod clients;
 mod media;

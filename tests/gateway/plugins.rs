@@ -115,7 +115,7 @@ async fn the_command_line_lists_and_inspects() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let list = run(&["plugin", "list"]);
-    for name in ["localfs", "api-keys", "unix", "owner", "hostile"] {
+    for name in ["localfs", "api-keys", "unix", "owner", "s3", "hostile"] {
         assert!(list.contains(name), "{list}");
     }
     let localfs = run(&["plugin", "inspect", "localfs"]);

@@ -9,12 +9,17 @@ use wasmtime::ResourceLimiter;
 /// How often a running guest is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
+/// How much more processor time a call gets for each [`MOVED`] bytes that it moves through guest memory.
+const TIME_TO_MOVE: Duration = Duration::from_millis(10);
+const MOVED: u64 = 1 << 20;
+
 /// What one component may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Linear memory of one instance, in bytes.
     pub memory: usize,
-    /// Processor time of one call, measured in ticks of 10 ms.
+    /// Processor time of one call, measured in ticks of 10 ms; it grows by as much for each MiB that the call moves through
+    /// guest memory.
     pub cpu_time: Duration,
     /// Wall time of one call without any byte moved on its behalf.
     pub call_timeout: Duration,
@@ -42,6 +47,8 @@ pub(super) struct Meter {
     pub(super) out_of_memory: bool,
     /// Ticks that the current call has used.
     ticks: u32,
+    /// Bytes that the current call has moved through guest memory.
+    moved: u64,
     /// The current call used up its time.
     pub(super) out_of_time: bool,
     progress: Progress,
@@ -80,6 +87,12 @@ impl Progress {
     pub(super) fn deadline(&self) -> Instant {
         *START + Duration::from_millis(self.last.load(Ordering::Relaxed)) + self.limits.call_timeout
     }
+
+    /// When a tenth of the time without progress is left: whoever waits for others on behalf of the call gives up then,
+    /// so that the component can still say so.
+    pub(super) fn nearly_over(&self) -> Instant {
+        self.deadline() - self.limits.call_timeout / 10
+    }
 }
 
 impl Meter {
@@ -89,6 +102,7 @@ impl Meter {
             memory: 0,
             out_of_memory: false,
             ticks: 0,
+            moved: 0,
             out_of_time: false,
             progress: Progress::new(limits),
             running_since: Arc::new(AtomicU64::new(now())),
@@ -97,7 +111,7 @@ impl Meter {
 
     /// A call begins.
     pub(super) fn begin(&mut self) {
-        self.ticks = 0;
+        (self.ticks, self.moved) = (0, 0);
         self.out_of_memory = false;
         self.progress.advance();
         self.running_since.store(now(), Ordering::Relaxed);
@@ -111,7 +125,8 @@ impl Meter {
         if ran < 2 * TICK.as_millis() as u64 {
             self.ticks += 1;
         }
-        self.out_of_time = TICK * self.ticks > self.limits.cpu_time;
+        let to_move = TIME_TO_MOVE.mul_f64(self.moved as f64 / MOVED as f64);
+        self.out_of_time = TICK * self.ticks > self.limits.cpu_time + to_move;
         !self.out_of_time
     }
 
@@ -127,6 +142,17 @@ impl Meter {
     /// Bytes were moved.
     pub(super) fn advance(&mut self) {
         self.progress.advance();
+    }
+
+    /// Bytes entered or left guest memory. Those that the guest made itself and reads back have gone nowhere: no guest
+    /// earns time by talking to itself.
+    pub(super) fn moved(&mut self, bytes: u64, back: bool) {
+        if back {
+            self.moved = self.moved.saturating_sub(bytes);
+        } else {
+            self.moved += bytes;
+            self.progress.advance();
+        }
     }
 
     /// Says when the current call is over for lack of progress.
@@ -154,5 +180,63 @@ impl ResourceLimiter for Meter {
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(desired <= 20_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A meter whose guest has been running ever since.
+    fn busy(cpu_time: Duration) -> Meter {
+        let mut meter = Meter::new(Limits { cpu_time, ..Limits::default() });
+        meter.begin();
+        meter
+    }
+
+    /// How many ticks it may go on for; each finds the guest running just now.
+    fn ticks(meter: &mut Meter) -> u32 {
+        let mut ticks = 0;
+        loop {
+            meter.running_since.store(now(), Ordering::Relaxed);
+            if !meter.tick() {
+                return ticks;
+            }
+            ticks += 1;
+            assert!(ticks < 100_000, "it would go on for ever");
+        }
+    }
+
+    #[test]
+    fn a_busy_guest_is_stopped() {
+        let mut meter = busy(Duration::from_secs(1));
+        assert_eq!(ticks(&mut meter), 100);
+        assert!(meter.out_of_time);
+    }
+
+    #[test]
+    fn whoever_moves_bytes_gets_ten_milliseconds_for_each_mebibyte() {
+        let mut meter = busy(Duration::from_secs(1));
+        meter.moved(5 << 30, false);
+        assert_eq!(ticks(&mut meter), 100 + 5 * 1024);
+        meter.begin();
+        assert_eq!(ticks(&mut meter), 100, "the next call moved nothing");
+    }
+
+    #[test]
+    fn whoever_talks_to_itself_gets_nothing() {
+        let mut meter = busy(Duration::from_secs(1));
+        meter.moved(1 << 30, false);
+        meter.moved(1 << 30, true);
+        assert_eq!(ticks(&mut meter), 100);
+        meter.moved(1 << 20, true);
+        assert_eq!(meter.moved, 0);
+    }
+
+    #[test]
+    fn small_pieces_count_as_much_as_large_ones() {
+        let mut meter = busy(Duration::from_secs(1));
+        (0..4 << 10).for_each(|_| meter.moved(1 << 10, false));
+        assert_eq!(ticks(&mut meter), 104);
     }
 }

@@ -125,14 +125,15 @@ impl Plugin {
             let mut instance =
                 self.instantiate().await.map_err(|error| refuse(format!("it does not start: {error:#}")))?;
             let exports = instance.exports.clone();
+            match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) if error.path.is_empty() => return Err(refuse(format!("config: {}", error.message))),
+                Ok(Err(error)) => return Err(refuse(format!("config.{}: {}", error.path, error.message))),
+                Err(error) => return Err(refuse(format!("it does not take its configuration: {error:#}"))),
+            }
             let description = exports.lifecycle.call_describe(&mut instance.store).await;
             let description = description.map_err(|error| refuse(format!("it does not describe itself: {error:#}")))?;
-            match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
-                Ok(Ok(())) => Ok((instance, description)),
-                Ok(Err(error)) if error.path.is_empty() => Err(refuse(format!("config: {}", error.message))),
-                Ok(Err(error)) => Err(refuse(format!("config.{}: {}", error.path, error.message))),
-                Err(error) => Err(refuse(format!("it does not take its configuration: {error:#}"))),
-            }
+            Ok((instance, description))
         };
         let limit = self.settings.limits.call_timeout;
         let started = timeout(limit, start).await;

@@ -50,7 +50,7 @@ impl Process {
     /// What is found in the first line on stderr that has it; fails with everything that was said if the process ends
     /// before it says that.
     #[track_caller]
-    fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
+    pub(crate) fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
         eventually_now(what, || {
             let ended = self.child.try_wait().expect("waitable");
             let said = self.stderr();

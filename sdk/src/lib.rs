@@ -9,6 +9,9 @@
 //! the bytes move at native speed without passing through your memory, also after your call is over. To transform them,
 //! see [`Source::produce`].
 //!
+//! `callfs plugin new` writes a project to start from, `sdk/README.md` is a walk of twenty minutes to a backend of your own
+//! with the contract on one page, and `sdk/examples` has two whole ones: a storage in memory, and one that encrypts.
+//!
 //! # A backend
 //!
 //! ```no_run

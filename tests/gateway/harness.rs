@@ -28,7 +28,7 @@ pub(crate) use raw::Raw;
 pub(crate) use reload::{built_in, edited, marked};
 pub(crate) use s3::S3;
 pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
-pub(crate) use tools::{killed_midway, skip, succeeds, tool};
+pub(crate) use tools::{killed_midway, repository, skip, succeeds, tool};
 pub(crate) use upstream::{Upstream, spelled};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.

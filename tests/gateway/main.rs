@@ -31,6 +31,7 @@ mod crash_moves;
 mod credentials;
 mod crowds;
 mod egress;
+mod examples;
 mod isolation;
 mod local_folder;
 mod memory;
@@ -54,5 +55,6 @@ mod config_cli;
 mod first_run;
 mod link_cli;
 mod readme;
+mod sdk;
 
 mod architecture;

@@ -1,6 +1,8 @@
 //! `callfs plugin`
 
 mod accept;
+mod new;
+mod template;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ pub(super) struct Arguments {
 enum Command {
     /// Print the name and origin of every component.
     List(Place),
+    /// Write a project for a component of your own, to start from.
+    New(new::Arguments),
     /// Print what a component is, imports, wants to be granted, and takes as configuration.
     Inspect {
         /// The name of a component, or a file.
@@ -54,6 +58,7 @@ impl Place {
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Accept(arguments) => accept::run(arguments),
+        Command::New(arguments) => new::run(arguments),
         Command::List(place) => {
             let catalogue = Catalogue::open(place.plugins()?.dir.as_deref()).map_err(anyhow::Error::from)?;
             print(&list(catalogue.entries()))

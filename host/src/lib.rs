@@ -14,6 +14,7 @@ pub mod locks;
 pub mod metadata;
 pub mod storage;
 
+pub mod egress;
 pub mod plugins;
 pub mod sandbox;
 

@@ -114,6 +114,14 @@ impl Source {
         }
     }
 
+    /// All bytes that are left, if they are held already.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match &self.kind {
+            Kind::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The next piece, or none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         StreamExt::next(self).await.transpose()

@@ -72,6 +72,7 @@
 
 mod adapter;
 mod change;
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component sends and receives"))]
 mod exchange;
 mod failure;
 mod list;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::config::{Access as Granted, Component, Config, DirectoryGrant, MountPoint};
+use crate::egress::Egress;
 use crate::folder::{Access, Folder};
 use crate::identity::{Authenticator, Authorization};
 use crate::plugins::Catalogue;
@@ -18,6 +19,7 @@ use crate::telemetry::{Metrics, PluginMetrics};
 pub(super) struct Components<'a> {
     catalogue: Catalogue,
     runtime: Runtime,
+    egress: Egress,
     metrics: &'a Metrics,
 }
 
@@ -35,15 +37,15 @@ impl<'a> Components<'a> {
         let memory = all.map(|component| component.limits.memory).max().unwrap_or_default();
         let runtime = Runtime::new(memory as usize, cache)
             .map_err(|error| anyhow::anyhow!("cannot start the WebAssembly runtime: {error:#}"))?;
-        Ok(Self { catalogue, runtime, metrics })
+        Ok(Self { catalogue, runtime, egress: Egress::default(), metrics })
     }
 
     pub(super) async fn authenticators(&self, wanted: &[Component]) -> anyhow::Result<Vec<Arc<dyn Authenticator>>> {
         let mut loaded: Vec<Arc<dyn Authenticator>> = Vec::with_capacity(wanted.len());
         for component in wanted {
             let bytes = self.catalogue.get(&component.name)?.read()?;
-            let settings = settings(component, Grants::default());
             let metrics = self.metrics_of(component);
+            let settings = settings(component, self.grants(component, &[], &metrics)?);
             loaded.push(Arc::new(AuthenticatorPlugin::load(&self.runtime, &bytes, settings, metrics).await?));
         }
         Ok(loaded)
@@ -61,14 +63,24 @@ impl<'a> Components<'a> {
         for MountPoint { path, component, directories } in wanted {
             let load = async {
                 let bytes = self.catalogue.get(&component.name)?.read()?;
-                let settings = settings(component, grants(directories)?);
                 let metrics = self.metrics_of(component);
+                let settings = settings(component, self.grants(component, directories, &metrics)?);
                 anyhow::Ok(StoragePlugin::load(&self.runtime, &bytes, settings, metrics).await?)
             };
             let storage = load.await.with_context(|| format!("cannot mount {path}"))?;
             mounts.push(Mount { path: path.clone(), storage: Arc::new(storage) });
         }
         Ok(Mounts::new(mounts))
+    }
+
+    fn grants(
+        &self,
+        component: &Component,
+        directories: &[DirectoryGrant],
+        metrics: &Arc<PluginMetrics>,
+    ) -> anyhow::Result<Grants> {
+        let http = self.egress.gate(&component.name, &component.http, metrics.clone()).context("cannot use TLS")?;
+        Ok(Grants { directories: folders(directories)?, http: http.map(Arc::new) })
     }
 
     fn metrics_of(&self, component: &Component) -> Arc<PluginMetrics> {
@@ -91,7 +103,7 @@ fn settings(component: &Component, grants: Grants) -> Settings {
     }
 }
 
-fn grants(directories: &[DirectoryGrant]) -> anyhow::Result<Grants> {
+fn folders(directories: &[DirectoryGrant]) -> anyhow::Result<Vec<(String, Arc<Folder>)>> {
     let open = |grant: &DirectoryGrant| {
         let access = match grant.access {
             Granted::ReadWrite => Access::ReadWrite,
@@ -101,5 +113,5 @@ fn grants(directories: &[DirectoryGrant]) -> anyhow::Result<Grants> {
         let folder = folder.with_context(|| format!("cannot open the granted folder {}", grant.host.display()))?;
         anyhow::Ok((grant.guest.clone(), folder))
     };
-    Ok(Grants { directories: directories.iter().map(open).collect::<anyhow::Result<_>>()? })
+    directories.iter().map(open).collect()
 }

@@ -19,7 +19,7 @@ pub const TEMPLATE: &str = include_str!("../../../config/callfs.toml");
 /// The name of the layer that it is.
 pub const BUILT_IN: &str = "built-in default";
 
-pub(super) const SECTIONS: [&str; 13] = [
+pub(super) const SECTIONS: [&str; 14] = [
     "server",
     "rate_limits",
     "metrics",
@@ -30,6 +30,7 @@ pub(super) const SECTIONS: [&str; 13] = [
     "log",
     "plugins",
     "filesystem",
+    "credentials",
     "authenticator",
     "authorizer",
     "mount",

@@ -105,7 +105,10 @@ fn the_template_is_what_the_manual_says() {
     assert!(config.plugins.cache_dir.ends_with(".cache/callfs"), "{:?}", config.plugins.cache_dir);
     let root = Root { owner: "root".into(), group: "root".into(), mode: 0o1777 };
     assert_eq!(config.filesystem, Filesystem { root, umask: 0o22 });
-    assert_eq!(config.authorizer, Component { name: "unix".into(), config: Settings::default(), limits });
+    assert_eq!(
+        config.authorizer,
+        Component { name: "unix".into(), config: Settings::default(), limits, http: Default::default() }
+    );
     assert_eq!(config.authenticators.len(), 1);
     assert_eq!(config.authenticators[0].name, "api-keys");
     assert_eq!(config.mounts.len(), 1);

@@ -80,6 +80,12 @@ impl Progress {
     pub(super) fn deadline(&self) -> Instant {
         *START + Duration::from_millis(self.last.load(Ordering::Relaxed)) + self.limits.call_timeout
     }
+
+    /// When a tenth of the time without progress is left: whoever waits for others on behalf of the call gives up then,
+    /// so that the component can still say so.
+    pub(super) fn nearly_over(&self) -> Instant {
+        self.deadline() - self.limits.call_timeout / 10
+    }
 }
 
 impl Meter {

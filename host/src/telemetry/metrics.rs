@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 16] = [
+    const FAMILIES: [&str; 19] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
@@ -85,6 +85,9 @@ mod tests {
         "callfs_plugin_memory_bytes_max",
         "callfs_plugin_bytes_total",
         "callfs_plugin_waits_total",
+        "callfs_plugin_http_requests_total",
+        "callfs_plugin_http_request_seconds",
+        "callfs_plugin_http_refused_total",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_start_time_seconds",
@@ -112,6 +115,9 @@ mod tests {
         localfs.memory(1024);
         localfs.native_read(11);
         localfs.wait();
+        localfs.http_answered(204, Duration::from_millis(2));
+        localfs.http_failed("refused", Duration::from_millis(2));
+        localfs.http_refused("origin");
 
         let text = metrics.render();
         for family in FAMILIES {
@@ -137,6 +143,10 @@ mod tests {
             r#"callfs_plugin_instances{plugin="localfs",state="idle"} 0"#,
             r#"callfs_plugin_memory_bytes_max{plugin="localfs"} 65536"#,
             r#"callfs_plugin_bytes_total{carrier="native",direction="read",plugin="localfs"} 11"#,
+            r#"callfs_plugin_http_requests_total{outcome="2xx",plugin="localfs"} 1"#,
+            r#"callfs_plugin_http_requests_total{outcome="refused",plugin="localfs"} 1"#,
+            r#"callfs_plugin_http_request_seconds_count{plugin="localfs"} 2"#,
+            r#"callfs_plugin_http_refused_total{plugin="localfs",reason="origin"} 1"#,
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is missing from\n{text}");
         }

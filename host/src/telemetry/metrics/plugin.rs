@@ -23,6 +23,9 @@ pub(super) struct PluginFamilies {
     memory_rises: Arc<Mutex<()>>,
     bytes: IntCounterVec,
     waits: IntCounterVec,
+    http: IntCounterVec,
+    http_seconds: HistogramVec,
+    http_refused: IntCounterVec,
 }
 
 /// Handles for one component, however often it is mounted.
@@ -59,6 +62,13 @@ impl PluginFamilies {
         let memory = Opts::new("callfs_plugin_memory_bytes_max", "The most memory that one instance has had.");
         let bytes = Opts::new("callfs_plugin_bytes_total", "Bytes of files by who carried them.");
         let waits = Opts::new("callfs_plugin_waits_total", "Calls that had to wait for an instance.");
+        let http = Opts::new("callfs_plugin_http_requests_total", "Requests that components sent, by how they ended.");
+        let http_seconds =
+            HistogramOpts::new("callfs_plugin_http_request_seconds", "Time until the head of the answer was there.");
+        let http_refused = Opts::new(
+            "callfs_plugin_http_refused_total",
+            "Requests that components were not allowed to send, and why.",
+        );
         Ok(Self {
             calls: register(registry, IntCounterVec::new(calls, &["plugin", "operation", "outcome"]))?,
             seconds: register(registry, HistogramVec::new(seconds.buckets(call_buckets()), &["plugin", "operation"]))?,
@@ -68,6 +78,9 @@ impl PluginFamilies {
             memory_rises: Arc::default(),
             bytes: register(registry, IntCounterVec::new(bytes, &["plugin", "direction", "carrier"]))?,
             waits: register(registry, IntCounterVec::new(waits, &["plugin"]))?,
+            http: register(registry, IntCounterVec::new(http, &["plugin", "outcome"]))?,
+            http_seconds: register(registry, HistogramVec::new(http_seconds.buckets(buckets()), &["plugin"]))?,
+            http_refused: register(registry, IntCounterVec::new(http_refused, &["plugin", "reason"]))?,
         })
     }
 }
@@ -149,6 +162,36 @@ impl PluginMetrics {
             if bytes > handles.memory.get() {
                 handles.memory.set(bytes);
             }
+        }
+    }
+
+    /// A request of the component was answered with a status.
+    pub fn http_answered(&self, status: u16, elapsed: Duration) {
+        let class = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.http_ended(class, elapsed);
+    }
+
+    /// A request of the component was not answered; the outcome says why.
+    pub fn http_failed(&self, outcome: &'static str, elapsed: Duration) {
+        self.http_ended(outcome, elapsed);
+    }
+
+    fn http_ended(&self, outcome: &'static str, elapsed: Duration) {
+        let Some(Handles { plugin, families, .. }) = &self.0 else { return };
+        families.http.with_label_values(&[plugin.as_str(), outcome]).inc();
+        families.http_seconds.with_label_values(&[plugin]).observe(elapsed.as_secs_f64());
+    }
+
+    /// A request of the component was not allowed.
+    pub fn http_refused(&self, reason: &'static str) {
+        if let Some(Handles { plugin, families, .. }) = &self.0 {
+            families.http_refused.with_label_values(&[plugin.as_str(), reason]).inc();
         }
     }
 

@@ -5,13 +5,13 @@
 //! ```ignore
 //! use callfs_sdk::opendal::{Adapted, Adapter};
 //! use callfs_sdk::{ConfigError, Plugin};
-//! use opendal::services::Azblob;
+//! use opendal::services;
 //!
-//! struct AzureBlob(Adapter);
+//! struct Swift(Adapter);
 //!
 //! #[derive(serde::Deserialize, schemars::JsonSchema)]
 //! struct Config {
-//!     /// Address of the account, as `https://name.blob.core.windows.net`.
+//!     /// Address of the account, as `https://swift.example.com/v1/AUTH_name`.
 //!     endpoint: String,
 //!     /// Name of the container.
 //!     container: String,
@@ -19,32 +19,32 @@
 //!     credential: String,
 //! }
 //!
-//! impl Plugin for AzureBlob {
-//!     const NAME: &'static str = "azblob";
+//! impl Plugin for Swift {
+//!     const NAME: &'static str = "swift";
 //!     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-//!     const SUMMARY: &'static str = "serves a container of Azure Blob Storage";
+//!     const SUMMARY: &'static str = "serves a container of OpenStack Swift";
 //!     const FEATURES: &'static [&'static str] = &["implicit-directories"];
 //!     type Config = Config;
 //!
 //!     fn configure(config: Config) -> Result<Self, ConfigError> {
-//!         let service = Azblob::default().endpoint(&config.endpoint).container(&config.container).skip_signature();
+//!         let service = services::Swift::default().endpoint(&config.endpoint).container(&config.container);
 //!         Adapter::new(service, Some(config.credential)).map(Self)
 //!     }
 //! }
 //!
-//! impl Adapted for AzureBlob {
+//! impl Adapted for Swift {
 //!     fn adapter(&self) -> &Adapter {
 //!         &self.0
 //!     }
 //! }
 //!
-//! callfs_sdk::export!(AzureBlob: Storage + Write + Copy);
+//! callfs_sdk::export!(Swift: Storage + Write + Copy);
 //! ```
 //!
 //! ```toml
 //! [dependencies]
 //! callfs-sdk = { version = "0.1", features = ["opendal"] }
-//! opendal = { version = "0.59", default-features = false, features = ["services-azblob"] }
+//! opendal = { version = "0.59", default-features = false, features = ["services-swift"] }
 //! ```
 //!
 //! Name what the service can do, which its page in OpenDAL's documentation shows: `Write` for `write` and `delete`, `Copy`

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// Folders of this crate, and so names of the components.
-const COMPONENTS: [&str; 5] = ["azblob", "constant", "flat", "hostile", "newer"];
+const COMPONENTS: [&str; 5] = ["constant", "flat", "hostile", "newer", "swift"];
 
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -36,6 +36,7 @@ mod mounts;
 mod patience;
 mod plugins;
 mod rate_limits;
+mod webdav;
 
 mod clients;
 mod media;

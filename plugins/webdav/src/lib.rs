@@ -55,7 +55,10 @@ mod tests {
 
     #[test]
     fn an_address_is_needed() {
-        assert!(configure::<WebDav>(r#"{"endpoint": "http://127.0.0.1:8080", "root": "/a b/", "credential": "dav"}"#).is_ok());
+        assert!(
+            configure::<WebDav>(r#"{"endpoint": "http://127.0.0.1:8080", "root": "/a b/", "credential": "dav"}"#)
+                .is_ok()
+        );
         assert!(configure::<WebDav>("{}").is_err());
         assert!(configure::<WebDav>(r#"{"endpoint": ""}"#).is_err());
     }

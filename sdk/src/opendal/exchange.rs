@@ -92,7 +92,9 @@ impl Exchange {
         }
         match std::mem::replace(&mut outgoing.body, Body::Sent) {
             Body::Waiting(body) => Substitution::Replace(body),
-            Body::Sent => Substitution::Refuse("the service sends the body of an object twice, and it can be read once"),
+            Body::Sent => {
+                Substitution::Refuse("the service sends the body of an object twice, and it can be read once")
+            }
         }
     }
 

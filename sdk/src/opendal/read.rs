@@ -36,7 +36,9 @@ impl Adapter {
             None => self.found(path).await?,
         };
         if incoming.as_ref().and_then(|incoming| incoming.part).is_some_and(|part| part.size.is_none()) {
-            return Err(Error::Unavailable("the storage does not say how large an object is of which it sends a part".into()));
+            return Err(Error::Unavailable(
+                "the storage does not say how large an object is of which it sends a part".into(),
+            ));
         }
         Self::demand(&options.condition, Some(&attributes))?;
         let wanted = match options.range {
@@ -67,7 +69,8 @@ impl Adapter {
 /// The bytes that are wanted: those of the host, if they are these and nobody has read of them.
 fn body(incoming: Option<Incoming>, stream: Box<dyn ReadStreamDyn>, wanted: Range<u64>) -> Result<Source> {
     let size = wanted.end - wanted.start;
-    let Some((incoming, source)) = incoming.and_then(|incoming| incoming.take().map(|source| (incoming, source))) else {
+    let Some((incoming, source)) = incoming.and_then(|incoming| incoming.take().map(|source| (incoming, source)))
+    else {
         return Ok(through_memory(stream, size));
     };
     let start = incoming.part.map_or(0, |part| part.start);

@@ -52,10 +52,7 @@ impl Adapter {
         if target.is_some_and(|target| target.kind == Kind::Directory) {
             return Err(Error::IsADirectory);
         }
-        if let Err(error) = self.relocate(staged, to).await {
-            self.staging_made.set(false);
-            return Err(error);
-        }
+        self.relocate(staged, to).await?;
         self.found(to).await
     }
 

@@ -37,6 +37,7 @@ mod sending {
     use std::sync::Mutex;
 
     use futures_util::stream;
+    use http::HeaderValue;
     use opendal_core::raw::Operation;
 
     use super::*;
@@ -66,7 +67,9 @@ mod sending {
             };
             let mut request = capability::Request::new(method, head.uri.to_string());
             request.credential = self.credential.clone();
-            let passed = head.headers.iter().filter(|(name, _)| !HOST_DECIDES.contains(&name.as_str()));
+            // A service leaves that header empty which is for a secret that it has not got.
+            let passes = |name: &str, value: &HeaderValue| !HOST_DECIDES.contains(&name) && !value.is_empty();
+            let passed = head.headers.iter().filter(|(name, value)| passes(name.as_str(), value));
             request.headers = passed.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect();
 
             let response = capability::send(request, body).await.map_err(failed)?;
@@ -116,7 +119,8 @@ mod sending {
 
     /// Whether a header tells of the bytes of the body.
     fn is_digested(headers: &http::HeaderMap) -> bool {
-        let digests = ["content-md5", "x-amz-checksum", "x-amz-sdk-checksum", "digest", "content-digest", "x-goog-hash"];
+        let digests =
+            ["content-md5", "x-amz-checksum", "x-amz-sdk-checksum", "digest", "content-digest", "x-goog-hash"];
         headers.keys().any(|name| digests.iter().any(|digest| name.as_str().starts_with(digest)))
     }
 

@@ -45,7 +45,8 @@ impl Adapter {
         let args = self.arguments(options)?;
         self.exchange.begin();
         let mut writer = self.service().write_dyn(self.context(), name, args).map_err(|error| self.failure(error))?;
-        let written = if whole { self.put_whole(&mut writer, body).await } else { self.put_parts(&mut writer, body).await };
+        let written =
+            if whole { self.put_whole(&mut writer, body).await } else { self.put_parts(&mut writer, body).await };
         if written.is_err() {
             // What the service began to make of parts; there is nobody to tell that this failed too.
             let _ = writer.abort().await;
@@ -61,14 +62,20 @@ impl Adapter {
         };
         let sent = self.exchange.withdraw();
         written.map_err(|error| self.failure(error))?;
-        if sent { Ok(()) } else { Err(Error::Unsupported("the service does not send the body of an object as it is".into())) }
+        if sent {
+            Ok(())
+        } else {
+            Err(Error::Unsupported("the service does not send the body of an object as it is".into()))
+        }
     }
 
     async fn put_parts(&self, writer: &mut Writer, body: Source) -> Result<()> {
         let least = self.service().capability_dyn().write_multi_min_size.unwrap_or(0) as u64;
         let part = body.size().map_or(PART, |size| size.div_ceil(PARTS)).max(PART).max(least);
         if part > LARGEST_PART {
-            return Err(Error::InvalidArgument(format!("the storage takes no more than {PARTS} parts of {LARGEST_PART} bytes")));
+            return Err(Error::InvalidArgument(format!(
+                "the storage takes no more than {PARTS} parts of {LARGEST_PART} bytes"
+            )));
         }
         let mut waiting = Vec::with_capacity(part as usize);
         while let Some(piece) = body.read(MAX_PIECE).await? {
@@ -107,6 +114,8 @@ impl Adapter {
     /// What is at the destination now; if something went wrong, nothing is left of what was staged.
     pub(super) async fn published(&self, staged: &str, published: Result<Attributes>) -> Result<Attributes> {
         if published.is_err() {
+            // Somebody may have removed the directory for it.
+            self.staging_made.set(false);
             // It is out of sight, and swept one day if this fails too.
             let _ = self.delete(staged).await;
         }

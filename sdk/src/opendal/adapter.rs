@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opendal_core::raw::{OpStat, Servicer};
 use opendal_core::{Builder, ErrorKind, Executor, HttpTransporter, Metadata, OperationContext, Operator};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, random};
 use super::failure::failure;
 use super::transport::Transport;
 use crate::attributes::{Attributes, Condition, Kind};
@@ -24,8 +24,10 @@ pub struct Adapter {
     pub(super) exchange: Arc<Exchange>,
     /// Whether an object is written under another name and moved into its place.
     pub(super) stages: bool,
-    /// Whether there is a directory for that.
+    /// Whether there is a directory for that, and nothing in it that nobody needs.
     pub(super) staging_made: Cell<bool>,
+    /// What names of this instance's uploads start with.
+    pub(super) own: String,
     /// Whether directories exist by themselves.
     pub(super) own_directories: bool,
 }
@@ -44,6 +46,7 @@ impl Adapter {
             exchange,
             stages: false,
             staging_made: Cell::new(false),
+            own: format!("{:016x}", random()),
             own_directories,
         })
     }

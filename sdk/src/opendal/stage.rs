@@ -24,17 +24,20 @@ impl Adapter {
             self.sweep(&directory).await?;
             self.staging_made.set(true);
         }
-        Ok(format!("{STAGING}/{:016x}", random()))
+        Ok(format!("{STAGING}/{}-{:016x}", self.own, random()))
     }
 
-    /// Removes what uploads left behind whose gateway did not live to do so.
+    /// Removes what uploads left behind whose gateway did not live to do so, and those of this instance, which has none in
+    /// progress now: a server may go on with an upload that broke off, and finish it after it was removed.
     async fn sweep(&self, directory: &str) -> Result<()> {
         let listed = self.service().list_dyn(self.context(), directory, ListOptions::default().into());
         let mut listed = listed.map_err(|error| self.failure(error))?;
         let mut abandoned = Vec::new();
         while let Some(entry) = listed.next_dyn().await.map_err(|error| self.failure(error))? {
             let attributes = self.attributes(entry.metadata());
-            if attributes.kind == Kind::File && attributes.modified.is_some_and(is_long_ago) {
+            let name = entry.path().strip_prefix(directory).unwrap_or_default();
+            let own = name.strip_prefix(&self.own).is_some_and(|rest| rest.starts_with('-'));
+            if attributes.kind == Kind::File && (own || attributes.modified.is_some_and(is_long_ago)) {
                 abandoned.push(entry.path().to_owned());
             }
         }

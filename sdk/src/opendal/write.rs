@@ -114,9 +114,8 @@ impl Adapter {
     /// What is at the destination now; if something went wrong, nothing is left of what was staged.
     pub(super) async fn published(&self, staged: &str, published: Result<Attributes>) -> Result<Attributes> {
         if published.is_err() {
-            // Somebody may have removed the directory for it.
+            // The next write makes the directory again, if somebody has removed it, and looks for what this one left.
             self.staging_made.set(false);
-            // It is out of sight, and swept one day if this fails too.
             let _ = self.delete(staged).await;
         }
         published

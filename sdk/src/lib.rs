@@ -113,6 +113,8 @@ mod export;
 pub mod http;
 mod identity;
 pub mod log;
+#[cfg(feature = "opendal")]
+pub mod opendal;
 mod plugin;
 mod source;
 mod storage;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// Folders of this crate, and so names of the components.
-const COMPONENTS: [&str; 7] = ["caller", "constant", "edition", "flat", "hostile", "newer", "sockets"];
+const COMPONENTS: [&str; 8] = ["caller", "constant", "edition", "flat", "hostile", "newer", "sockets", "swift"];
 /// Folders of `sdk/examples`, which are mounted as they are.
 const EXAMPLES: [&str; 2] = ["encrypted", "memory"];
 

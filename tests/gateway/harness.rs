@@ -5,6 +5,7 @@
 mod browser;
 mod client;
 mod data;
+pub(crate) mod dav;
 mod gateway;
 pub(crate) mod link;
 mod metrics;

@@ -47,6 +47,7 @@ mod s3;
 mod s3_failures;
 mod s3_large;
 mod s3_names;
+mod webdav;
 
 mod clients;
 mod media;

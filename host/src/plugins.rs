@@ -158,7 +158,7 @@ mod tests {
         let catalogue = Catalogue::open(None).expect("opened");
         let error = catalogue.get("localf").expect_err("unknown").to_string();
         assert!(
-            error.contains("did you mean 'localfs'?") && error.contains("api-keys, localfs, owner, unix"),
+            error.contains("did you mean 'localfs'?") && error.contains("api-keys, localfs, owner, s3, unix, webdav"),
             "{error}"
         );
     }

@@ -22,6 +22,7 @@ mod logging;
 mod plugin;
 mod pool;
 mod runtime;
+mod stopwatch;
 mod storage;
 mod stream;
 

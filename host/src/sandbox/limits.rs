@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 
+use super::stopwatch::Stopwatch;
+
 /// How often a running guest is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
@@ -45,15 +47,14 @@ pub(super) struct Meter {
     memory: usize,
     /// A request for more memory was refused: what fails next fails for that reason.
     pub(super) out_of_memory: bool,
-    /// Ticks that the current call has used.
-    ticks: u32,
+    /// Processor time that the current call has used.
+    used: Duration,
     /// Bytes that the current call has moved through guest memory.
     moved: u64,
     /// The current call used up its time.
     pub(super) out_of_time: bool,
     progress: Progress,
-    /// When the guest was last seen to begin or go on running, in milliseconds since [`START`].
-    running_since: Arc<AtomicU64>,
+    stopwatch: Stopwatch,
 }
 
 /// When a byte was last moved on behalf of a call; readable while the call runs.
@@ -101,42 +102,45 @@ impl Meter {
             limits,
             memory: 0,
             out_of_memory: false,
-            ticks: 0,
+            used: Duration::ZERO,
             moved: 0,
             out_of_time: false,
             progress: Progress::new(limits),
-            running_since: Arc::new(AtomicU64::new(now())),
+            stopwatch: Stopwatch::new(),
         }
     }
 
     /// A call begins.
     pub(super) fn begin(&mut self) {
-        (self.ticks, self.moved) = (0, 0);
+        (self.used, self.moved) = (Duration::ZERO, 0);
         self.out_of_memory = false;
         self.progress.advance();
-        self.running_since.store(now(), Ordering::Relaxed);
     }
 
-    /// The guest ran into another tick; whether it may go on. A tick counts only if the guest was running all the while:
-    /// one that waited for the host finds the deadline passed when it goes on, and is not to blame for that.
+    /// The guest ran into another tick; whether it may go on.
     pub(super) fn tick(&mut self) -> bool {
-        let now = now();
-        let ran = now.saturating_sub(self.running_since.swap(now, Ordering::Relaxed));
-        if ran < 2 * TICK.as_millis() as u64 {
-            self.ticks += 1;
-        }
+        self.charge(self.stopwatch.read(TICK))
+    }
+
+    fn charge(&mut self, used: Duration) -> bool {
+        self.used += used;
         let to_move = TIME_TO_MOVE.mul_f64(self.moved as f64 / MOVED as f64);
-        self.out_of_time = TICK * self.ticks > self.limits.cpu_time + to_move;
+        self.out_of_time = self.used > self.limits.cpu_time + to_move;
         !self.out_of_time
     }
 
     /// Lets other tasks run for a moment, which is not the guest's time.
     pub(super) fn pause(&self) -> impl Future<Output = ()> + Send + 'static {
-        let running_since = self.running_since.clone();
+        let stopwatch = self.stopwatch.clone();
         async move {
             tokio::task::yield_now().await;
-            running_since.store(now(), Ordering::Relaxed);
+            stopwatch.go_on();
         }
+    }
+
+    /// Times the guest; whatever runs it must run in this.
+    pub(super) fn stopwatch(&self) -> Stopwatch {
+        self.stopwatch.clone()
     }
 
     /// Bytes were moved.
@@ -194,12 +198,11 @@ mod tests {
         meter
     }
 
-    /// How many ticks it may go on for; each finds the guest running just now.
+    /// How many ticks it may go on for; in each it was running all the while.
     fn ticks(meter: &mut Meter) -> u32 {
         let mut ticks = 0;
         loop {
-            meter.running_since.store(now(), Ordering::Relaxed);
-            if !meter.tick() {
+            if !meter.charge(TICK) {
                 return ticks;
             }
             ticks += 1;

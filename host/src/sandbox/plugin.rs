@@ -183,8 +183,9 @@ impl Plugin {
             // Bytes that move on behalf of the call put its end off, so the deadline is looked up again when it is over.
             let progress = instance.store.data().meter.progress();
             let mut deadline = progress.deadline();
+            let stopwatch = instance.store.data().meter.stopwatch();
             let running = instance.store.run_concurrent(async |accessor| call(accessor, &exports).await);
-            let mut running = pin!(running);
+            let mut running = pin!(stopwatch.timing(running));
             loop {
                 match timeout_at(deadline.into(), &mut running).await {
                     Ok(outcome) => break Some(outcome.flatten()),
@@ -216,8 +217,11 @@ impl Plugin {
         let started = Instant::now();
         let (checkout, mut instance, calls_left) = self.begin(operation).await?;
         let exports = instance.exports.clone();
-        let deadline = instance.store.data().meter.progress().deadline();
-        let result = match timeout_at(deadline.into(), call(&mut instance.store, &exports)).await {
+        let (deadline, stopwatch) = {
+            let meter = &instance.store.data().meter;
+            (meter.progress().deadline(), meter.stopwatch())
+        };
+        let result = match timeout_at(deadline.into(), stopwatch.timing(call(&mut instance.store, &exports))).await {
             Ok(Ok(result)) => {
                 self.end(checkout, instance, calls_left);
                 Ok(result)
@@ -268,8 +272,10 @@ impl Plugin {
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
             // The guest runs only while this is polled, and it may be stuck: whether somebody still reads is asked beside.
+            let stopwatch = instance.store.data().meter.stopwatch();
+            let running = instance.store.run_concurrent(async |_| std::future::pending::<()>().await);
             let driven = tokio::select! {
-                driven = instance.store.run_concurrent(async |_| std::future::pending::<()>().await) => driven,
+                driven = stopwatch.timing(running) => driven,
                 () = streams.closed() => Ok(()),
             };
             if let Err(error) = driven {

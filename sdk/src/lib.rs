@@ -126,7 +126,7 @@ pub use error::{ConfigError, Error, OtherError, Result};
 pub use export::{Component, Exported};
 pub use identity::{Action, Authenticator, Authorizer, Credential, Decision, Identity, Node, Question, Recognised};
 pub use plugin::{NoConfig, Plugin};
-pub use source::{MAX_PIECE, Sink, Source, Transfer, Written};
+pub use source::{MAX_PIECE, Reader, Sink, Source, Transfer, Written};
 pub use storage::{Copy, Directories, Rename, Storage, Write};
 
 /// Folders of the host that were granted to this component (WIT `directories`).

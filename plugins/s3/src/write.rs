@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use callfs_sdk::{Attributes, Error, MAX_PIECE, Result, Source, WriteOptions};
+use callfs_sdk::{Attributes, Error, MAX_PIECE, Reader, Result, Source, WriteOptions};
 
 use crate::bucket::{Bucket, Call};
 use crate::condition::Resolved;
@@ -57,8 +57,8 @@ impl<'a> Write<'a> {
 
     /// Parts that are collected first, because S3 wants to know their length: one request if there is only one.
     async fn collected(&self, body: Source) -> Result<(u64, Option<String>)> {
-        let mut held = Held::new(self.bucket.part_size);
-        let mut ended = held.fill(&body).await?;
+        let (mut held, mut body) = (Held::new(self.bucket.part_size), body.reader());
+        let mut ended = held.fill(&mut body).await?;
         let mut size = held.len();
         if ended {
             let response = self.put().insist(|| Some(held.source())).await.map_err(Error::from);
@@ -72,7 +72,7 @@ impl<'a> Write<'a> {
             if ended {
                 return Ok((size, self.complete(upload).await?));
             }
-            ended = match held.fill(&body).await {
+            ended = match held.fill(&mut body).await {
                 // A part that has nothing is none.
                 Ok(true) if held.len() == 0 => return Ok((size, self.complete(upload).await?)),
                 Ok(ended) => ended,
@@ -125,25 +125,18 @@ impl Held {
     }
 
     /// Replaces what is held with what comes next; answers whether the body is at its end.
-    async fn fill(&mut self, body: &Source) -> Result<bool> {
-        let mut next = body.read(MAX_PIECE).await?;
-        // By now, whoever sent the last part has let go of it, and its memory is used again.
-        if Rc::get_mut(&mut self.bytes).is_none() {
-            self.bytes = Rc::default();
-        }
-        let bytes = Rc::make_mut(&mut self.bytes);
+    async fn fill(&mut self, body: &mut Reader) -> Result<bool> {
+        let mut bytes = Rc::try_unwrap(std::mem::take(&mut self.bytes)).unwrap_or_default();
         bytes.clear();
-        while let Some(piece) = next {
-            if bytes.capacity() < bytes.len() + piece.len() && bytes.len() >= SMALL {
-                bytes.reserve_exact(self.capacity - bytes.len());
-            }
-            bytes.extend(piece);
-            match self.capacity - bytes.len() {
-                0 => return Ok(false),
-                left => next = body.read(left.min(MAX_PIECE as usize) as u32).await?,
-            }
+        bytes.reserve_exact(SMALL);
+        bytes = body.fill(bytes).await?;
+        if bytes.len() < self.capacity && bytes.len() == bytes.capacity() {
+            bytes.reserve_exact(self.capacity - bytes.len());
+            bytes = body.fill(bytes).await?;
         }
-        Ok(true)
+        let ended = bytes.len() < self.capacity;
+        self.bytes = Rc::new(bytes);
+        Ok(ended)
     }
 
     /// The bytes, once more.

@@ -12,6 +12,7 @@ mod process;
 mod raw;
 mod s3;
 mod setup;
+mod tls;
 mod tools;
 mod upstream;
 
@@ -26,6 +27,7 @@ pub(crate) use process::Process;
 pub(crate) use raw::Raw;
 pub(crate) use s3::S3;
 pub(crate) use setup::{ALICE_KEY, Mount, Setup};
+pub(crate) use tls::Tls;
 pub(crate) use tools::{killed_midway, skip, succeeds, tool};
 pub(crate) use upstream::{Upstream, spelled};
 

@@ -201,6 +201,11 @@ impl Gate {
         let (mut head, ()) = http::Request::new(()).into_parts();
         (head.method, head.uri, head.headers) = (parsed.method.clone(), uri.clone(), parsed.headers.clone());
         head.headers.insert(header::HOST, host);
+        let is_empty = body.as_ref().is_none_or(|body| body.size() == Some(0));
+        if is_empty && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+            // Where content has a meaning, no content has to be announced, too (RFC 9110 section 8.6): S3 insists.
+            head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(slot) = parsed.slot {
             let empty = Bytes::new();
             let held = body.as_ref().map_or(Some(&empty), Source::as_bytes);

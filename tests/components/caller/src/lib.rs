@@ -104,11 +104,8 @@ fn parse(path: &str) -> Result<Request> {
     let mut line = || lines.next().ok_or(Error::NotFound);
     let (method, credential) = (line()?, line()?);
     let mut headers = Vec::new();
-    loop {
-        match line()?.split_once(": ") {
-            Some((name, value)) => headers.push((name.to_owned(), value.as_bytes().to_vec())),
-            None => break,
-        }
+    while let Some((name, value)) = line()?.split_once(": ") {
+        headers.push((name.to_owned(), value.as_bytes().to_vec()));
     }
     let credential = (!credential.is_empty()).then(|| credential.to_owned());
     Ok(Request { headers, credential, ..Request::new(method, line()?) })

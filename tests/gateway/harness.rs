@@ -14,6 +14,7 @@ mod raw;
 mod reload;
 mod s3;
 mod setup;
+mod tls;
 mod tools;
 mod upstream;
 
@@ -29,6 +30,7 @@ pub(crate) use raw::Raw;
 pub(crate) use reload::{built_in, edited, marked};
 pub(crate) use s3::S3;
 pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
+pub(crate) use tls::Tls;
 pub(crate) use tools::{killed_midway, repository, skip, succeeds, tool};
 pub(crate) use upstream::{Upstream, spelled};
 

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::timeout;
+use tower::BoxError;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 
 /// How long the body of an answer may rest while somebody waits for it.
-const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 /// When a byte was last taken to be sent.
 #[derive(Clone)]
@@ -70,20 +71,23 @@ impl Body for Outgoing {
     }
 }
 
-/// The body of an answer: as long as announced, or it ends in an error.
-pub(super) fn incoming(body: Incoming) -> Source {
+/// The body of an answer: as long as announced and never at rest for longer than `idle`, or it ends in an error.
+pub(super) fn incoming<B>(body: B, idle: Duration) -> Source
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
     let size = body.size_hint().exact();
-    let pieces = stream::unfold(Some(body), |body| async {
+    let pieces = stream::unfold(Some(body), move |body| async move {
         let mut body = body?;
         loop {
-            match timeout(IDLE, body.frame()).await {
+            match timeout(idle, body.frame()).await {
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(bytes) => return Some((Ok(bytes), Some(body))),
                     Err(_trailers) => {}
                 },
                 Ok(Some(Err(error))) => return Some((Err(broken("broke off").because(error)), None)),
                 Ok(None) => return None,
-                Err(_) => return Some((Err(broken("moved nothing for a minute")), None)),
+                Err(_) => return Some((Err(broken("came to rest before its end")), None)),
             }
         }
     });
@@ -92,4 +96,47 @@ pub(super) fn incoming(body: Incoming) -> Source {
 
 fn broken(how: &str) -> Error {
     Error::new(ErrorKind::Interrupted, format!("the answer of the other server {how}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    type Piece = Result<Frame<Bytes>, std::io::Error>;
+
+    async fn outcome(pieces: impl futures_util::Stream<Item = Piece> + Send + Unpin + 'static) -> Result<Vec<u8>> {
+        let mut source = incoming(StreamBody::new(pieces), Duration::from_millis(50));
+        let mut bytes = Vec::new();
+        while let Some(piece) = source.next().await? {
+            bytes.extend(piece);
+        }
+        Ok(bytes)
+    }
+
+    fn piece(text: &'static str) -> Piece {
+        Ok(Frame::data(Bytes::from(text)))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_whole_or_an_error() {
+        assert_eq!(outcome(stream::iter([piece("a"), piece("b")])).await.expect("whole"), b"ab");
+        let reset = stream::iter([piece("a"), Err(std::io::Error::other("reset"))]);
+        assert_eq!(outcome(reset).await.expect_err("cut").kind(), ErrorKind::Interrupted);
+        let rests = stream::iter([piece("a")]).chain(stream::pending());
+        let error = outcome(rests).await.expect_err("cut");
+        assert_eq!((error.kind(), error.message().contains("came to rest")), (ErrorKind::Interrupted, true));
+    }
+
+    #[test]
+    fn lengths_are_known_on_both_ways() {
+        assert_eq!(incoming(Full::new(Bytes::from("abc")), IDLE).size(), Some(3));
+        let outgoing = |source| Outgoing::new(source, Activity::new());
+        assert_eq!(outgoing(None).size_hint().exact(), Some(0));
+        assert_eq!(outgoing(Some(Source::from_bytes("abc"))).size_hint().exact(), Some(3));
+        let flowing = outgoing(Some(Source::from_stream(stream::pending().boxed(), None)));
+        assert_eq!((flowing.size_hint().exact(), flowing.is_end_stream()), (None, false));
+        assert!(outgoing(Some(Source::empty())).is_end_stream());
+    }
 }

@@ -118,7 +118,7 @@ impl Gate {
                 return Ok(Response {
                     status: head.status.as_u16(),
                     headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
-                    body: body::incoming(incoming),
+                    body: body::incoming(incoming, body::IDLE),
                 });
             };
             let before = &admitted.grant.origin;

@@ -120,10 +120,6 @@ async fn serve(stream: TcpStream, seen: Arc<Seen>) -> io::Result<()> {
         };
         let answer = match path {
             "/stall" => return stall(&mut stream).await,
-            "/stall-in-body" => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun").await?;
-                return stall(&mut stream).await;
-            }
             "/reset" => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").await?;
                 return reset(stream);

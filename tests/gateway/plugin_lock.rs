@@ -156,6 +156,38 @@ fn more_grants_are_refused() {
 }
 
 #[test]
+fn origins_and_credentials_are_pinned() {
+    let slot = "[credentials.archive]\nkind = \"bearer\"\ntoken = { env = \"NOT_SET_WHILE_ACCEPTING\" }\n";
+    let mount = Mount::new("/caller", "caller").with(r#"grants.http = [ "https://files.example.org" ]"#);
+    let caller = Setup::default().plugin("caller", callfs_test_components::CALLER);
+    let dir = caller.mount(Mount::folder("/", "files")).mount(mount).more(slot).prepare();
+    accepted(dir.path(), &["--yes"]);
+    assert!(lock(dir.path()).contains("\"https://files.example.org\" = \"public\""), "{}", lock(dir.path()));
+    edit(
+        dir.path(),
+        "callfs.toml",
+        r#"[ "https://files.example.org" ]"#,
+        "[ { origin = \"https://files.example.org\", private = true }, \"http://127.0.0.1:9\" ]\n\
+         grants.credentials = [ \"archive\" ]",
+    );
+    edit(
+        dir.path(),
+        "callfs.toml",
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\norigins = [ \"https://files.example.org\" ]",
+    );
+    let shown = String::from_utf8_lossy(&accept(dir.path(), &[]).stdout).into_owned();
+    let expected = "caller\n  - is granted requests to https://files.example.org\n  \
+                    + is granted requests to http://127.0.0.1:9\n  \
+                    + is granted requests to https://files.example.org at any address\n  \
+                    + is granted the credential archive\n";
+    assert_eq!(shown, expected);
+    edit(dir.path(), "callfs.toml", "{ env = \"NOT_SET_WHILE_ACCEPTING\" }", "\"a-secret-token\"");
+    let said = refused(dir.path());
+    assert!(said.contains("+ is granted the credential archive") && !said.contains("a-secret-token"), "{said}");
+}
+
+#[test]
 fn a_broken_lock_is_refused() {
     let dir = pinned();
     fs::write(dir.path().join("plugins/plugins.lock"), "[component.edition").expect("writable");

@@ -7,7 +7,7 @@ fn outbound(grants: &str, slots: &str) -> String {
     format!("[[mount]]\npath = '/a'\ncomponent = 'x'\ngrants = {grants}\n{slots}")
 }
 
-const TOKEN: &str = "[credentials.t]\nkind = 'bearer'\ntoken = 'secret'\n";
+const TOKEN: &str = "[credentials.t]\nkind = 'bearer'\ntoken = 'hush'\n";
 
 #[test]
 fn http_and_credentials_are_granted_together() {
@@ -20,7 +20,7 @@ fn http_and_credentials_are_granted_together() {
     assert_eq!(shown, [("https://one.test".into(), false), ("http://two.test:9000".into(), true)]);
     assert_eq!(rules.slots[0].name, "t");
     assert_eq!(rules.slots[0].origins, [rules.origins[1].origin.clone()], "only what is meant and granted");
-    assert!(!format!("{:?}", place.config()).contains("secret"), "{:?}", place.config());
+    assert!(!format!("{:?}", place.config()).contains("hush"), "{:?}", place.config());
     let lines = "[[authenticator]]\ncomponent = 'a'\ngrants = { http = ['http://id.test'], credentials = ['t'] }\n";
     let lines = format!("{lines}{TOKEN}[[mount]]\npath = '/'\ncomponent = 'm'\n");
     let rules = Place::new().with("callfs.toml", &lines).config().authenticators.remove(0).http;
@@ -67,35 +67,35 @@ fn grants_of_what_is_not_there_or_not_meant_are_refused() {
 
 #[test]
 fn slots_that_cannot_sign_are_refused_without_their_secret() {
-    let aws = "region = 'r', access_key_id = 'a', secret_access_key = 'secret'";
+    let aws = "region = 'r', access_key_id = 'a', secret_access_key = 'hush'";
     for (slot, message) in [
-        ("{ token = 'secret' }".into(), "credentials.t.kind: missing; add one of aws-sigv4"),
+        ("{ token = 'hush' }".into(), "credentials.t.kind: missing; add one of aws-sigv4"),
         (
-            "{ kind = 'bearr', token = 'secret' }".into(),
+            "{ kind = 'bearr', token = 'hush' }".into(),
             "credentials.t.kind: unknown value 'bearr'; did you mean 'bearer'?",
         ),
         ("{ kind = 'bearer' }".into(), "credentials.t.token: missing"),
-        ("{ kind = 'bearer', tokn = 'secret' }".into(), "credentials.t.tokn: unknown key; did you mean 'token'?"),
+        ("{ kind = 'bearer', tokn = 'hush' }".into(), "credentials.t.tokn: unknown key; did you mean 'token'?"),
         ("{ kind = 'bearer', token = 7 }".into(), "credentials.t.token: expected a text"),
         ("{ kind = 'bearer', token = \"sec\\nret\" }".into(), "credentials.t.token: cannot be sent in a header"),
         ("{ kind = 'bearer', token = { env = 'CALLFS_TEST_NOT_SET' } }".into(), "credentials.t.token: the variable"),
-        ("{ kind = 'basic', user = 'a:b', password = 'secret' }".into(), "credentials.t.user: has a colon"),
+        ("{ kind = 'basic', user = 'a:b', password = 'hush' }".into(), "credentials.t.user: has a colon"),
         (
-            "{ kind = 'header', name = 'Host', value = 'secret' }".into(),
+            "{ kind = 'header', name = 'Host', value = 'hush' }".into(),
             "credentials.t.name: 'host' is set by the gateway",
         ),
-        ("{ kind = 'header', name = 'a b', value = 'secret' }".into(), "credentials.t.name: is no name"),
+        ("{ kind = 'header', name = 'a b', value = 'hush' }".into(), "credentials.t.name: is no name"),
         (
             format!("{{ kind = 'aws-sigv4', {aws}, regoin = 'x' }}"),
             "credentials.t.regoin: unknown key; did you mean 'region'?",
         ),
         (format!("{{ kind = 'aws-sigv4', {aws}, service = 'a/b' }}"), "credentials.t.service: is empty, or"),
-        ("{ kind = 'bearer', token = 'secret', origins = [] }".into(), "credentials.t.origins: expected a list"),
-        ("{ kind = 'bearer', token = 'secret', origins = ['x'] }".into(), "credentials.t.origins: 'x' is no absolute"),
+        ("{ kind = 'bearer', token = 'hush', origins = [] }".into(), "credentials.t.origins: expected a list"),
+        ("{ kind = 'bearer', token = 'hush', origins = ['x'] }".into(), "credentials.t.origins: 'x' is no absolute"),
     ] {
         let refused = refused(&format!("credentials.t = {slot}"));
         assert!(refused.starts_with("callfs.toml: ") && refused.contains(message), "{slot}: {refused}");
-        assert!(!refused.contains("secret") && !refused.contains("sec\nret"), "{refused}");
+        assert!(!refused.contains("hush") && !refused.contains("hu\nsh"), "{refused}");
     }
 }
 
@@ -113,12 +113,12 @@ fn a_later_layer_replaces_a_secret_as_a_whole() {
 
 #[test]
 fn slots_are_shown_without_their_secrets() {
-    let slots = "[credentials.one]\nkind = 'header'\nname = 'x-key'\nvalue = 'secret'\norigins = ['http://x']\n\
+    let slots = "[credentials.one]\nkind = 'header'\nname = 'x-key'\nvalue = 'hush'\norigins = ['http://x']\n\
                  [credentials.two]\nkind = 'aws-sigv4'\nregion = 'r'\naccess_key_id = 'id'\n\
-                 secret_access_key = 'secret'\nsession_token = { env = 'NOT_SET_ANYWHERE' }\n\
-                 [credentials.three]\nkind = 'basic'\nuser = 'u'\npassword = 'secret'\n";
+                 secret_access_key = 'hush'\nsession_token = { env = 'NOT_SET_ANYWHERE' }\n\
+                 [credentials.three]\nkind = 'basic'\nuser = 'u'\npassword = 'hush'\n";
     let shown = Place::new().with("callfs.toml", &format!("{slots}\n{REST}")).show();
-    assert!(!shown.contains("'secret'") && !shown.contains("\"secret\""), "{shown}");
+    assert!(!shown.contains("'hush'") && !shown.contains("\"hush\""), "{shown}");
     for line in [
         "[credentials.one]",
         r#"name = "x-key"  # callfs.toml"#,

@@ -1,3 +1,5 @@
+//! Configurations that are taken, and those that are refused with the place that is wrong.
+
 use callfs_sdk::Plugin;
 use callfs_sdk::testing::configure;
 

@@ -1,3 +1,5 @@
+//! Listings against a model of a bucket, page by page.
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 

@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
 use crate::service::Service;
@@ -32,14 +33,22 @@ struct Arguments {
     access_key: String,
     #[arg(long)]
     secret_key: String,
+    /// Keep objects as the crate `s3s-fs` does, which wrote them without us in mind; the bucket is a folder in `root`.
+    #[arg(long)]
+    s3s_fs: bool,
     /// Where its objects are.
     root: PathBuf,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { listen, bucket, access_key, secret_key, root } = Arguments::parse();
-    let mut builder = S3ServiceBuilder::new(Service::new(bucket, Store::open(root)?));
+    let Arguments { listen, bucket, access_key, secret_key, s3s_fs, root } = Arguments::parse();
+    let mut builder = if s3s_fs {
+        std::fs::create_dir_all(root.join(bucket))?;
+        S3ServiceBuilder::new(FileSystem::new(root).map_err(|error| anyhow::anyhow!("{error:?}"))?)
+    } else {
+        S3ServiceBuilder::new(Service::new(bucket, Store::open(root)?))
+    };
     builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
     let service = builder.build();
     let listener = TcpListener::bind(listen).await?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// Folders of this crate, and so names of the components.
-const COMPONENTS: [&str; 4] = ["api-keys", "localfs", "owner", "unix"];
+const COMPONENTS: [&str; 6] = ["api-keys", "localfs", "owner", "s3", "unix", "webdav"];
 
 fn main() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR"));

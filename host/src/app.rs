@@ -4,6 +4,8 @@
 //! connections, then what is under way, then the index.
 
 mod components;
+mod generation;
+mod reload;
 mod trial;
 
 use std::fs::{self, DirBuilder, File};
@@ -16,19 +18,22 @@ use anyhow::{Context, bail};
 use http::HeaderValue;
 use rustix::fs::FlockOperation;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Announcement;
-use crate::config::{self, Config, ConfigError, LinkSecret, Listen, Origin, Proxy, RateLimit};
+use crate::config::{self, Config, ConfigError, LinkSecret, Listen, Loaded, Origin, Proxy, RateLimit};
 use crate::engine::{Defaults, Discards, Engine};
 use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
-use crate::identity::Authentication;
 use crate::links::{Links, Secret, Settings, System};
 use crate::locks::Local;
 use crate::metadata::{Cached, LinkStore, Metadata, Sqlite};
+use crate::plugins::Watch;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
-use components::Components;
+use generation::Current;
+pub use generation::granted;
+use reload::Reloads;
 pub use trial::{Part, load};
 
 /// How many records of the index are kept in memory.
@@ -37,19 +42,23 @@ const CACHED_RECORDS: u64 = 100_000;
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// Serves until the shutdown begins and what is under way is done; says the announcement once it listens.
-pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn serve(loaded: Loaded, announcement: Announcement, shutdown: Shutdown) -> anyhow::Result<()> {
+    // From here on, neither a SIGHUP nor a change in the plugin folder is missed.
+    let hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let config = loaded.config.clone();
+    let watch = config.plugins.dir.clone().map(Watch::start);
     raise_file_limit();
     let metrics = Metrics::new()?;
     let secret = link_secret(&config.links.secret)?;
     let (metadata, link_store, _index_lock) = open_index(&config).await?;
-    let engine_and_callers = build(&config, &metrics, metadata.clone()).await;
-    let (engine, authentication) = match engine_and_callers {
-        Ok(built) => built,
+    let reloads = match Reloads::start(loaded, metrics.clone()).await {
+        Ok(reloads) => reloads,
         Err(error) => {
             metadata.close().await;
             return Err(error);
         }
     };
+    let engine = Arc::new(build(&config, reloads.current(), metadata.clone()));
     let healed = engine.recover().await.context("cannot heal what a crash left behind")?;
     if healed > 0 {
         tracing::info!(healed, "finished or undid moves and copies that an earlier run had begun");
@@ -59,11 +68,11 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
     let links = Links::new(link_store, &secret, link_settings(&config.links), Arc::new(System));
     let sweeping = tokio::spawn(links.clone().sweep_until(shutdown.clone()));
-    let clearing_ends = shutdown.begun();
+    let (clearing_ends, reloading_ends) = (shutdown.begun(), shutdown.begun());
     let app = Arc::new(App {
         engine: engine.clone(),
         links: links.clone(),
-        authentication,
+        authentication: reloads.current().authentication.clone(),
         metrics: metrics.clone(),
         instance_id: HeaderValue::from_str(&config.node.id)?,
         external_url: external_url(&config, &bound),
@@ -78,7 +87,9 @@ pub async fn serve(config: Config, announcement: Announcement, shutdown: Shutdow
     let server = crate::http::serve(listeners, crate::http::service(app), shutdown, limits);
     let clearing = engine.clear_abandoned(clearing_ends);
     announcement.say(&bound, &open_bound);
+    let reloading = tokio::spawn(reloads.run(hangups, watch, reloading_ends));
     tokio::join!(server, metrics_server, clearing);
+    reloading.await?;
     sweeping.await?;
     links.close().await;
     metadata.close().await;
@@ -121,20 +132,14 @@ fn rate_limits(config: &Config, metrics: &Arc<Metrics>) -> Option<Arc<RateLimits
     RateLimits::new(quota(limits.per_ip), quota(limits.per_identity), proxies, metrics.clone())
 }
 
-/// The engine with everything below it, and who says who callers are.
-async fn build(
-    config: &Config,
-    metrics: &Metrics,
-    metadata: Arc<dyn Metadata>,
-) -> anyhow::Result<(Arc<Engine>, Authentication)> {
-    let components = Components::open(config, metrics)?;
-    let authenticators = components.authenticators(&config.authenticators).await?;
+/// The engine with everything below it.
+fn build(config: &Config, current: &Current, metadata: Arc<dyn Metadata>) -> Engine {
     let root = &config.filesystem.root;
-    let engine = Engine {
-        mounts: components.mounts(&config.mounts).await?,
+    Engine {
+        mounts: current.mounts.clone(),
         metadata,
         locks: Arc::new(Local::new()),
-        authorizer: components.authorizer(&config.authorizer).await?,
+        authorizer: current.authorizer.clone(),
         defaults: Defaults {
             owner: root.owner.clone(),
             group: root.group.clone(),
@@ -144,8 +149,7 @@ async fn build(
         discards: Discards::default(),
         lock_wait: config.locks.wait,
         max_upload: config.server.max_upload,
-    };
-    Ok((Arc::new(engine), Authentication::new(authenticators)))
+    }
 }
 
 /// The index, and the lock that keeps a second gateway from it: its cache and its locks are exact for one process only.

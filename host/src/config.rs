@@ -4,14 +4,17 @@
 //! it, where it stands, and the nearest one. Whoever holds a [`Config`] need not check it again. It knows nothing of
 //! how its values are used. Relative paths are relative to the working directory, wherever they are written.
 
+mod changes;
 mod component;
 mod cors;
+mod credentials;
 mod environment;
 mod error;
 mod layers;
 mod links;
 mod listen;
 mod options;
+mod outbound;
 mod proxies;
 mod quantity;
 mod rate_limits;
@@ -24,20 +27,23 @@ mod trial;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::value::{Dict, Value};
 
 pub use component::{Access, Component, DirectoryGrant, MountPoint, Settings};
-use component::{WrittenComponent, WrittenMount};
+use component::{WrittenAuthenticator, WrittenComponent, WrittenMount};
 pub use cors::{Cors, Origin};
+use credentials::Slot;
 pub use error::ConfigError;
 pub use layers::{BUILT_IN, TEMPLATE};
 use links::WrittenLinks;
 pub use links::{LinkSecret, Links};
 pub use listen::Listen;
 pub use options::LoadOptions;
+use outbound::WrittenOrigin;
 pub use proxies::Proxy;
 pub use quantity::parse_duration;
 pub use rate_limits::{RateLimit, RateLimits};
@@ -48,6 +54,8 @@ pub use sections::{
 };
 pub use served::DATA_DIR;
 pub use trial::{Role, Trial};
+
+use crate::egress;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +134,9 @@ struct Written {
     plugins: Plugins,
     filesystem: Filesystem,
     #[serde(default)]
-    authenticator: Vec<WrittenComponent>,
+    credentials: BTreeMap<String, Dict>,
+    #[serde(default)]
+    authenticator: Vec<WrittenAuthenticator>,
     authorizer: WrittenComponent,
     #[serde(default)]
     mount: Vec<WrittenMount>,
@@ -153,6 +163,11 @@ impl Layers {
     /// Where clients reach a gateway of this configuration, as far as the sections about servers tell.
     pub fn server(&self) -> Result<Server, ConfigError> {
         Ok(self.figment.extract_inner("server")?)
+    }
+
+    /// The typed configuration with references to secrets left as they are, for whoever needs no secret.
+    pub fn without_secrets(&self) -> Result<Config, ConfigError> {
+        self.build(Secrets::Left)
     }
 
     /// The section about plugins alone, whatever the rest is worth.
@@ -200,13 +215,20 @@ impl Layers {
     fn build(&self, secrets: Secrets) -> Result<Config, ConfigError> {
         let written: Written = self.figment.extract()?;
         let general = written.plugins.limits;
+        let slots = self.slots(&written.credentials, secrets)?;
         let component = |key: String, written: WrittenComponent| -> Result<Component, ConfigError> {
             let config = self.settings(&key, &written.config, secrets)?;
-            Ok(Component { name: written.component, config, limits: written.limits.or(general) })
+            let http = Default::default();
+            Ok(Component { name: written.component, config, limits: written.limits.or(general), http })
         };
-        let authenticators = written.authenticator.into_iter().enumerate();
-        let authenticators = authenticators.map(|(at, one)| component(format!("authenticator[{at}]"), one));
-        let authenticators: Vec<Component> = authenticators.collect::<Result<_, _>>()?;
+        let mut authenticators: Vec<Component> = Vec::new();
+        for (at, one) in written.authenticator.into_iter().enumerate() {
+            let key = format!("authenticator[{at}]");
+            let WrittenAuthenticator { component: name, config, limits, grants } = one;
+            let http = self.rules("authenticator", &key, grants.http, &grants.credentials, &slots)?;
+            let one = component(key, WrittenComponent { component: name, config, limits })?;
+            authenticators.push(Component { http, ..one });
+        }
         if authenticators.is_empty() {
             return Err(self.missing("authenticator", "nobody could ever be recognised"));
         }
@@ -219,7 +241,9 @@ impl Layers {
                 return Err(ConfigError::at(self.origin("mount"), format!("{key}.path"), message));
             }
             let WrittenMount { path, component: name, config, limits, grants } = mount;
+            let http = self.rules("mount", &key, grants.http, &grants.credentials, &slots)?;
             let component = component(key, WrittenComponent { component: name, config, limits })?;
+            let component = Component { http, ..component };
             mounts.push(MountPoint { path, component, directories: grants.directories });
         }
         if mounts.is_empty() {
@@ -248,6 +272,32 @@ impl Layers {
             ConfigError::at(self.origin_in("links", key), format!("links.{key}"), message)
         };
         written.build(|name| self.options.variable(name), secrets == Secrets::Left).map_err(refused)
+    }
+
+    fn slots(&self, written: &BTreeMap<String, Dict>, secrets: Secrets) -> Result<BTreeMap<String, Slot>, ConfigError> {
+        let slots = written.iter().map(|(name, table)| {
+            let slot = credentials::slot(table, |name| self.options.variable(name), secrets == Secrets::Left);
+            let slot = slot.map_err(|(key, message)| {
+                let origin = table.get(&key).and_then(|value| self.origin_of(value));
+                let origin = origin.unwrap_or_else(|| self.origin_in("credentials", name));
+                ConfigError::at(origin, format!("credentials.{name}.{key}"), message)
+            });
+            Ok((name.clone(), slot?))
+        });
+        slots.collect()
+    }
+
+    fn rules(
+        &self,
+        section: &str,
+        key: &str,
+        http: Vec<WrittenOrigin>,
+        credentials: &[String],
+        slots: &BTreeMap<String, Slot>,
+    ) -> Result<egress::Rules, ConfigError> {
+        let refused =
+            |(below, message)| ConfigError::at(self.origin(section), format!("{key}.grants.{below}"), message);
+        outbound::rules(http, credentials, slots).map_err(refused)
     }
 
     fn origin_in(&self, section: &str, key: &str) -> String {

@@ -15,6 +15,7 @@ pub mod metadata;
 pub mod storage;
 
 pub mod conformance;
+pub mod egress;
 pub mod plugins;
 pub mod sandbox;
 
@@ -22,6 +23,7 @@ pub mod folder;
 
 pub mod error;
 pub mod path;
+pub mod reloadable;
 pub mod shutdown;
 pub mod source;
 pub mod telemetry;

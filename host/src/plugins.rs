@@ -3,10 +3,16 @@
 //!
 //! A component is a file `NAME.wasm`. Nothing is read or checked before somebody asks for it; `sandbox` does that.
 
+mod lock;
+mod watch;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+
+pub use lock::{Access, Difference, Granted, LOCK_FILE, Lock, LockError, Pin, Reach, Sign};
+pub use watch::Watch;
 
 /// Every component that can be mounted.
 #[derive(Debug, Clone)]
@@ -157,7 +163,7 @@ mod tests {
         let catalogue = Catalogue::open(None).expect("opened");
         let error = catalogue.get("localf").expect_err("unknown").to_string();
         assert!(
-            error.contains("did you mean 'localfs'?") && error.contains("api-keys, localfs, owner, unix"),
+            error.contains("did you mean 'localfs'?") && error.contains("api-keys, localfs, owner, s3, unix, webdav"),
             "{error}"
         );
     }

@@ -22,6 +22,7 @@ mod logging;
 mod plugin;
 mod pool;
 mod runtime;
+mod stopwatch;
 mod storage;
 mod stream;
 
@@ -29,7 +30,7 @@ pub use authenticator::AuthenticatorPlugin;
 pub use authorizer::AuthorizerPlugin;
 pub use cache::CompileCache;
 pub use grants::Grants;
-pub use inspection::{Inspection, PluginKind, inspect};
+pub use inspection::{Inspection, PluginKind, imports, inspect};
 pub use limits::Limits;
 pub use plugin::{LoadError, Settings};
 pub use runtime::Runtime;

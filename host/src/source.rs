@@ -3,6 +3,8 @@
 //! A source is held bytes, a part of an open file, or a stream. Whoever takes it moves the bytes at its own pace; nobody
 //! ever holds a whole object in memory. It knows nothing of components, paths or protocols.
 
+mod feed;
+
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -17,6 +19,7 @@ use futures_util::{Stream, StreamExt};
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::JoinHandle;
 
+use self::feed::Feed;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest piece that a source hands out, in bytes.
@@ -34,7 +37,7 @@ pub struct Source {
 enum Kind {
     Bytes(Bytes),
     File(FileSource),
-    Stream { stream: BoxStream<'static, Result<Bytes>>, left: Option<u64> },
+    Stream { feed: Feed, left: Option<u64> },
 }
 
 /// A part of an open file.
@@ -63,7 +66,7 @@ impl Source {
 
     /// A stream; a stated size must be met exactly, or reading ends in an error.
     pub fn from_stream(stream: BoxStream<'static, Result<Bytes>>, size: Option<u64>) -> Self {
-        Self { kind: Kind::Stream { stream, left: size }, meter: None }
+        Self { kind: Kind::Stream { feed: Feed::new(Bytes::new(), stream), left: size }, meter: None }
     }
 
     /// The same bytes, with somebody who is told of every piece, instead of whoever was before.
@@ -106,10 +109,61 @@ impl Source {
         Some(part.metered(self.meter.clone()))
     }
 
+    /// The next `max` bytes, or what is left, as a source of their own; this one goes on after them.
+    ///
+    /// Parts of a seekable source know nothing of each other. Of a stream they come one after the other: what is left can
+    /// be read once the part was read to its end, and ends in [`ErrorKind::Interrupted`] if the part was dropped before.
+    pub fn split_front(&mut self, max: u64) -> Self {
+        let part = self.size().map_or(max, |size| size.min(max));
+        if part == 0 {
+            return Self::empty();
+        }
+        if self.size() == Some(part) {
+            let meter = self.meter.clone();
+            return std::mem::replace(self, Self::empty().metered(meter));
+        }
+        let kind = match &mut self.kind {
+            Kind::Bytes(bytes) => Kind::Bytes(bytes.split_to(part as usize)),
+            Kind::File(file) => {
+                let start = file.left.start;
+                file.left.start += part;
+                // It reads what is in the part now.
+                file.pending = None;
+                Kind::File(FileSource { file: file.file.clone(), left: start..start + part, pending: None })
+            }
+            Kind::Stream { feed, left } => {
+                let size = left.as_mut().map(|left| {
+                    *left -= part;
+                    part
+                });
+                Kind::Stream { feed: Feed::new(Bytes::new(), feed.lend(part)), left: size }
+            }
+        };
+        Self { kind, meter: self.meter.clone() }
+    }
+
+    /// The same source with bytes in front that were taken from it.
+    pub fn put_back(self, taken: Bytes) -> Self {
+        if taken.is_empty() {
+            return self;
+        }
+        let left = self.size().map(|size| size + taken.len() as u64);
+        let meter = self.meter.clone();
+        Self { kind: Kind::Stream { feed: Feed::new(taken, self.metered(None).boxed()), left }, meter }
+    }
+
     /// The open file and the part of it that is left, if this is one: whoever has a file to fill lets the kernel copy.
     pub fn as_file(&self) -> Option<(&Arc<File>, Range<u64>)> {
         match &self.kind {
             Kind::File(FileSource { file, left, .. }) => Some((file, left.clone())),
+            _ => None,
+        }
+    }
+
+    /// All bytes that are left, if they are held already.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match &self.kind {
+            Kind::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -133,8 +187,8 @@ impl Source {
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(MAX_CHUNK))))),
             Kind::File(file) => file.poll_piece(cx),
-            Kind::Stream { stream, left } => {
-                let piece = ready!(stream.poll_next_unpin(cx));
+            Kind::Stream { feed, left } => {
+                let piece = ready!(feed.poll_piece(cx));
                 Poll::Ready(match (piece, left) {
                     (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
                         Some(rest) => {
@@ -227,3 +281,6 @@ fn read_cached(file: &File, offset: u64, wanted: usize) -> io::Result<Option<Byt
 fn wrong_length(comparison: &str) -> Error {
     Error::new(ErrorKind::Interrupted, format!("the body has {comparison} bytes than were announced"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,19 @@
 //! HTTP requests to origins that were granted to this component (WIT `http`).
 //!
-//! There is no other way out: the host sends what was granted and nothing else. This version of CallFS has no grant for it
-//! yet, and refuses to load a component that uses it.
+//! There is no other way out: the host sends what was granted (`grants.http` of the mount or authenticator) and nothing
+//! else. What is not granted is [`Error::AccessDenied`](crate::Error::AccessDenied) with what would have to be; a server that
+//! does not answer is [`Error::Unavailable`](crate::Error::Unavailable); what is no request is
+//! [`Error::InvalidArgument`](crate::Error::InvalidArgument). A status is never an error.
+//!
+//! Bodies are sources: pass one on and its bytes never enter your memory. A request announces the length of its body where
+//! that is known ([`Source::size`](crate::Source::size), or a `content-length` of yours) and is chunked otherwise; a response
+//! has the size that the server announced, and a body that breaks off ends in an error. The path is sent as you wrote it, so
+//! encode it. Redirects are followed for GET and HEAD, where their targets are granted. A connection may take 10 seconds and
+//! the head of a response 30 after the last byte of the request, or nine tenths of the `call_timeout` if that is less.
+//!
+//! `credential` names a slot (`grants.credentials`): the host signs the request last, and you never see the secret. Headers
+//! that belong to the signature (`authorization`, with AWS keys `date`, `x-amz-date`, `x-amz-content-sha256` and
+//! `x-amz-security-token`, or the one that the slot names) are refused from you then; `host` and those of the connection always are.
 //!
 //! ```no_run
 //! use callfs_sdk::http::{Request, send};

@@ -32,6 +32,11 @@ pub trait Plugin: Sized + 'static {
     /// `flatten` and `untagged` would hide such keys.
     type Config: DeserializeOwned + JsonSchema;
 
+    /// The same once it is configured, where the configuration decides.
+    fn features(&self) -> Vec<&'static str> {
+        Self::FEATURES.to_vec()
+    }
+
     /// Makes the component, or says which part of the configuration is wrong.
     ///
     /// It may open granted folders, and must be quick: it runs for each instance, and cannot wait.
@@ -44,12 +49,13 @@ pub struct NoConfig {}
 
 impl<P: Exported> lifecycle::Guest for Component<P> {
     fn describe() -> Description {
+        let features = configured::<P>().map_or_else(|_| P::FEATURES.to_vec(), Plugin::features);
         Description {
             name: P::NAME.into(),
             version: P::VERSION.into(),
             summary: P::SUMMARY.into(),
             config_schema: config::schema::<P::Config>(),
-            features: P::FEATURES.iter().map(ToString::to_string).collect(),
+            features: features.into_iter().map(Into::into).collect(),
         }
     }
 

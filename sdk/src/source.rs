@@ -6,6 +6,8 @@
 pub use crate::bindings::callfs::plugin::io::{Source, Transfer, Written};
 
 use crate::bindings::{wit_future, wit_stream};
+use wit_bindgen::rt::async_support::{FutureReader, StreamReader, StreamResult};
+
 use crate::error::{Error, Result};
 
 /// The largest piece that [`Source::read`] answers, in bytes (WIT `io.source`).
@@ -61,5 +63,36 @@ impl Sink {
         } else {
             Err(Error::Interrupted("nobody reads the bytes any more".into()))
         }
+    }
+}
+
+impl Source {
+    /// The bytes, to be read into memory that the component keeps and uses again: quicker than [`Source::read`], which
+    /// hands over each piece in memory of its own.
+    pub fn reader(self) -> Reader {
+        let (bytes, end) = Self::into_stream(self);
+        Reader { bytes, end: Some(end) }
+    }
+}
+
+/// Reads a source into buffers ([`Source::reader`]).
+pub struct Reader {
+    bytes: StreamReader<u8>,
+    end: Option<FutureReader<Result<()>>>,
+}
+
+impl Reader {
+    /// Appends bytes until the buffer is as long as its capacity, or the source is at its end: then it is shorter.
+    pub async fn fill(&mut self, mut buffer: Vec<u8>) -> Result<Vec<u8>> {
+        while buffer.len() < buffer.capacity() && self.end.is_some() {
+            let (outcome, filled) = self.bytes.read(buffer).await;
+            buffer = filled;
+            if !matches!(outcome, StreamResult::Complete(_))
+                && let Some(end) = self.end.take()
+            {
+                end.await?;
+            }
+        }
+        Ok(buffer)
     }
 }

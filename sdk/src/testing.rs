@@ -2,7 +2,7 @@
 //!
 //! There is no host in such a test: a call of [`directories`](crate::directories), [`http`](crate::http) or a
 //! [`Source`](crate::Source) panics, and the log goes to stderr. Keep what decides apart from what calls the host, and
-//! test the former here, and the component as a whole by mounting it.
+//! test the former here. `callfs-harness` starts the real gateway around the component as a whole.
 //!
 //! ```
 //! # #[derive(Debug)]

@@ -4,18 +4,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A crate, and the only places (below `host/src`) that may name it.
-const NAMED_ONLY_BY: [(&str, &[&str]); 7] = [
+const NAMED_ONLY_BY: [(&str, &[&str]); 11] = [
     ("wasmtime", &["sandbox.rs", "sandbox/"]),
     ("wasmtime_wasi", &["sandbox.rs", "sandbox/"]),
     ("sqlx", &["metadata/"]),
     ("axum", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/"]),
-    ("hyper", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/"]),
-    ("http", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "telemetry/metrics"]),
+    ("hyper", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "egress/"]),
+    ("http", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "egress/", "telemetry/metrics"]),
+    ("hyper_rustls", &["egress/"]),
+    ("hyper_util::client", &["egress/"]),
+    ("aws_sigv4", &["egress/"]),
+    ("rustls", &["egress/"]),
     ("figment", &["config.rs", "config/"]),
 ];
 
 /// A layer, and modules of this crate that it must not look up to.
-const NEVER_LOOKS_UP: [(&str, &[&str]); 10] = [
+const NEVER_LOOKS_UP: [(&str, &[&str]); 11] = [
     ("engine", &["http", "cli", "config", "sandbox", "plugins", "links", "app"]),
     ("storage", &["http", "cli", "config", "engine", "metadata", "identity", "app", "plugins"]),
     ("metadata", &["http", "cli", "config", "engine", "storage", "sandbox", "plugins", "app"]),
@@ -24,6 +28,7 @@ const NEVER_LOOKS_UP: [(&str, &[&str]); 10] = [
     ("identity", &["http", "cli", "config", "engine", "metadata", "app", "plugins"]),
     ("sandbox", &["http", "cli", "config", "engine", "metadata", "locks", "app"]),
     ("conformance", &["http", "cli", "config", "engine", "metadata", "locks", "links", "sandbox", "plugins", "app"]),
+    ("egress", &["http", "cli", "config", "engine", "storage", "metadata", "identity", "sandbox", "plugins", "app"]),
     ("path", &["http", "cli", "config", "engine", "storage", "metadata", "sandbox", "plugins", "app"]),
     ("http", &["cli", "metadata", "sandbox", "plugins", "config"]),
 ];

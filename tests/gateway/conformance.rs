@@ -70,7 +70,10 @@ fn the_backends_keep_what_they_claim() {
         let report = keeps_what_it_claims(dir.path(), &[component, "--config", config, "--grant", grant], not_claimed);
         assert_eq!((&report["component"], &report["kind"]), (&component.into(), &"storage".into()));
         let latencies = report["latencies"].as_array().expect("latencies");
-        assert!(latencies.iter().any(|one| one["operation"] == "stat" && one["count"].as_u64() > Some(100)), "{latencies:?}");
+        assert!(
+            latencies.iter().any(|one| one["operation"] == "stat" && one["count"].as_u64() > Some(100)),
+            "{latencies:?}"
+        );
         assert!(report["throughput"][0]["bytes_per_second"].as_f64() > Some(0.0));
     }
 }
@@ -138,7 +141,8 @@ fn every_sin_is_found_by_the_check_of_its_name() {
         let config = format!("sin = \"{sin}\"");
         let folder = dir.path().join("second").join(format!("{sin}-{check_name}"));
         let grant = format!("directories={}:/", folder.display());
-        let (code, report) = report(dir.path(), &["broken", "--config", &config, "--grant", &grant, "--only", check_name]);
+        let (code, report) =
+            report(dir.path(), &["broken", "--config", &config, "--grant", &grant, "--only", check_name]);
         assert_eq!(code, 1, "{sin}: {report:#}");
         assert!(names(&report, "fails").iter().any(|name| name == check_name), "{sin}: {report:#}");
         let why = report["checks"].as_array().expect("checks").iter().find(|one| one["name"] == check_name);
@@ -157,11 +161,15 @@ fn a_mount_of_the_configuration_is_checked_as_it_is() {
         .mount(Mount::folder("/", "files"))
         .mount(Mount::new("/wrong", "broken").granting("second").with(r#"config.sin = "wrong-order""#));
     let dir = setup.prepare();
-    let of = |path: &str| check(dir.path(), &["--callfs-config", "$DIR/callfs.toml", "--mount", path, "--only", "order"]);
+    let of =
+        |path: &str| check(dir.path(), &["--callfs-config", "$DIR/callfs.toml", "--mount", path, "--only", "order"]);
     let (code, stdout, stderr) = of("/");
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert!(stdout.starts_with("localfs, storage: claims storage, storage-write"), "{stdout}");
-    assert!(stdout.contains("holds        listing-order") && stdout.contains("1 hold, 0 fail, 0 not claimed"), "{stdout}");
+    assert!(
+        stdout.contains("holds        listing-order") && stdout.contains("1 hold, 0 fail, 0 not claimed"),
+        "{stdout}"
+    );
     let (code, stdout, stderr) = of("/wrong");
     assert_eq!(code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAILS        listing-order") && stdout.contains("0 hold, 1 fail"), "{stdout}");
@@ -192,7 +200,8 @@ fn the_command_line_says_what_is_wrong_with_it() {
         assert_eq!(seen, code, "{arguments:?}: {stdout}{stderr}");
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
     }
-    let (code, stdout, _) = check(dir.path(), &["$DIR/plugins/flat.wasm", "--grant", "directories=$DIR/files:/", "--list"]);
+    let (code, stdout, _) =
+        check(dir.path(), &["$DIR/plugins/flat.wasm", "--grant", "directories=$DIR/files:/", "--list"]);
     assert_eq!(code, 0);
     assert!(stdout.lines().count() > 40 && stdout.contains("listing-order"), "{stdout}");
     assert!(is_empty(&dir.path().join("files")), "a list changes nothing");
@@ -204,9 +213,11 @@ fn who_interrupts_it_leaves_nothing_behind() {
     let mut command = command(dir.path());
     let grant = format!("directories={}:/", dir.path().join("files").display());
     let mut process = Process::start(command.args(["plugin", "check", "localfs", "--grant", &grant]));
-    let begun = || std::fs::read_dir(dir.path().join("files")).ok()?.flatten().find(|entry| {
-        entry.file_name().to_string_lossy().starts_with("callfs-check-") && entry.path().join("round-trip").exists()
-    });
+    let begun = || {
+        std::fs::read_dir(dir.path().join("files")).ok()?.flatten().find(|entry| {
+            entry.file_name().to_string_lossy().starts_with("callfs-check-") && entry.path().join("round-trip").exists()
+        })
+    };
     eventually_now("the checks to be in the middle", begun);
     process.terminate();
     assert_eq!(process.wait().code(), Some(1), "{}", process.stderr());

@@ -5,25 +5,36 @@
 mod browser;
 mod client;
 mod data;
+pub(crate) mod dav;
+mod garage;
 mod gateway;
 pub(crate) mod link;
 mod metrics;
 mod process;
 mod raw;
+mod reload;
+mod s3;
 mod setup;
+mod tls;
 mod tools;
+mod upstream;
 
 use std::time::{Duration, Instant};
 
 pub(crate) use browser::Browser;
 pub(crate) use client::{Call, Client, Reply, encode};
 pub(crate) use data::{Generated, bytes, sha256_hex};
+pub(crate) use garage::Garage;
 pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
 pub(crate) use raw::Raw;
-pub(crate) use setup::{ALICE_KEY, Mount, Setup};
-pub(crate) use tools::{killed_midway, skip, succeeds, tool};
+pub(crate) use reload::{built_in, edited, marked};
+pub(crate) use s3::S3;
+pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
+pub(crate) use tls::Tls;
+pub(crate) use tools::{killed_midway, repository, skip, succeeds, tool};
+pub(crate) use upstream::{Upstream, spelled};
 
 /// How long anything may take that should take a moment. Generous, because test machines are busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

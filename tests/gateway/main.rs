@@ -28,22 +28,36 @@ mod upload_failures;
 mod concurrency;
 mod crash;
 mod crash_moves;
+mod credentials;
 mod crowds;
+mod egress;
+mod examples;
 mod isolation;
 mod local_folder;
 mod memory;
 mod mounts;
 mod patience;
+mod plugin_lock;
 mod plugins;
 mod rate_limits;
+mod reload;
+mod reload_config;
+mod reload_memory;
+mod s3;
+mod s3_failures;
+mod s3_large;
+mod s3_names;
+mod webdav;
 
 mod clients;
 mod media;
 
 mod config_cli;
 mod conformance;
+mod conformance_servers;
 mod first_run;
 mod link_cli;
 mod readme;
+mod sdk;
 
 mod architecture;

@@ -23,6 +23,26 @@ async fn localfs_without_its_grant_is_refused_with_the_name_of_the_grant() {
 }
 
 #[tokio::test]
+async fn a_component_that_sends_requests_is_refused_with_the_line_to_add() {
+    let caller = Setup::default().plugin("caller", callfs_test_components::CALLER).mount(Mount::new("/", "caller"));
+    let (code, said) = refused(caller);
+    assert_eq!(code, 78, "{said}");
+    for word in ["caller", "callfs:plugin/http@", "grants.http = [ \"https://", "[[mount]]"] {
+        assert!(said.contains(word), "no {word} in {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_opens_sockets_is_refused_by_the_name_of_what_it_wants() {
+    let mount = Mount::new("/", "sockets").granting("files").with(r#"grants.http = ["http://127.0.0.1:9"]"#);
+    let (code, said) = refused(Setup::default().plugin("sockets", callfs_test_components::SOCKETS).mount(mount));
+    assert_eq!(code, 78, "{said}");
+    for word in ["sockets", "wasi:sockets/", "does not offer"] {
+        assert!(said.contains(word), "no {word} in {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_component_is_named_with_those_there_are() {
     let (code, said) = refused(Setup::default().mount(Mount::new("/", "locafs").granting("files")));
     assert_eq!(code, 78, "{said}");
@@ -115,7 +135,7 @@ async fn the_command_line_lists_and_inspects() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let list = run(&["plugin", "list"]);
-    for name in ["localfs", "api-keys", "unix", "owner", "hostile"] {
+    for name in ["localfs", "api-keys", "unix", "owner", "s3", "hostile"] {
         assert!(list.contains(name), "{list}");
     }
     let localfs = run(&["plugin", "inspect", "localfs"]);

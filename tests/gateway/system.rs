@@ -74,6 +74,7 @@ async fn defect_14_every_metric_that_is_declared_moves() {
     alice.get("/hostile/ok").await.is(200);
     alice.get("/hostile/streamed").await.is(200);
     alice.get("/hostile/trap").await.problem(502, "PLUGIN_FAILED");
+    gateway.reloaded("unchanged", async || gateway.hang_up()).await;
     let metrics = gateway.metrics().await;
     let still: Vec<&str> = metrics
         .names()

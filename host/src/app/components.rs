@@ -1,29 +1,45 @@
-//! Every component that the configuration names, found, granted and loaded.
+//! Every component that the configuration names, found, held to the lock, granted and loaded: at the start, and again
+//! whenever something changes.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
 
-use crate::config::{Access as Granted, Component, Config, DirectoryGrant, MountPoint};
+use super::generation::{Generation, Generations, Part, Place, Recipe, granted_by};
+use crate::config::{Access as Granted, Component, Config, DirectoryGrant};
+use crate::egress::Egress;
 use crate::folder::{Access, Folder};
-use crate::identity::{Authenticator, Authorization, Authorizer};
-use crate::plugins::{Catalogue, Found};
+use crate::plugins::{Catalogue, Found, LOCK_FILE, Lock, Origin, Pin};
 use crate::sandbox::{
-    AuthenticatorPlugin, AuthorizerPlugin, CompileCache, Grants, Limits, Runtime, Settings, StoragePlugin,
+    self, AuthenticatorPlugin, AuthorizerPlugin, CompileCache, Grants, Limits, Runtime, Settings, StoragePlugin,
 };
-use crate::storage::{Mount, Mounts};
 use crate::telemetry::{Metrics, PluginMetrics};
 
 /// What components are found in and run on.
-pub(super) struct Components<'a> {
-    catalogue: Catalogue,
+pub(super) struct Components {
+    folder: Option<PathBuf>,
     runtime: Runtime,
-    metrics: &'a Metrics,
+    egress: Egress,
+    /// The most memory that a component on this runtime can have, in bytes.
+    memory: u64,
+    metrics: Arc<Metrics>,
+    /// The one of its name, wherever else there is one.
+    preferred: Option<Found>,
 }
 
-impl<'a> Components<'a> {
-    pub(super) fn open(config: &Config, metrics: &'a Metrics) -> anyhow::Result<Self> {
-        let catalogue = Catalogue::open(config.plugins.dir.as_deref())?;
+/// A component as it was found: what is hashed is what is loaded.
+struct Binary {
+    bytes: Cow<'static, [u8]>,
+    sha256: String,
+    origin: Origin,
+}
+
+impl Components {
+    pub(super) fn open(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let folder = &config.plugins.cache_dir;
         let cache = CompileCache::open(folder)
             .inspect_err(|error| {
@@ -35,55 +51,150 @@ impl<'a> Components<'a> {
         let memory = all.map(|component| component.limits.memory).max().unwrap_or_default();
         let runtime = Runtime::new(memory as usize, cache)
             .map_err(|error| anyhow::anyhow!("cannot start the WebAssembly runtime: {error:#}"))?;
-        Ok(Self { catalogue, runtime, metrics })
-    }
-
-    pub(super) async fn authenticators(&self, wanted: &[Component]) -> anyhow::Result<Vec<Arc<dyn Authenticator>>> {
-        let mut loaded: Vec<Arc<dyn Authenticator>> = Vec::with_capacity(wanted.len());
-        for component in wanted {
-            let bytes = self.catalogue.get(&component.name)?.read()?;
-            let settings = settings(component, Grants::default());
-            let metrics = self.metrics_of(component);
-            loaded.push(Arc::new(AuthenticatorPlugin::load(&self.runtime, &bytes, settings, metrics).await?));
-        }
-        Ok(loaded)
+        Ok(Self {
+            folder: config.plugins.dir.clone(),
+            runtime,
+            egress: Egress::default(),
+            memory,
+            metrics,
+            preferred: None,
+        })
     }
 
     /// Makes a component the one of its name, wherever it was found.
     pub(super) fn prefer(&mut self, found: Option<Found>) {
-        self.catalogue.extend(found);
+        self.preferred = found;
     }
 
-    pub(super) async fn authorizer(&self, wanted: &Component) -> anyhow::Result<Authorization> {
-        self.sole_authorizer(wanted).await.map(Authorization::new)
-    }
-
-    /// The component itself, which nothing asks on behalf of anybody yet.
-    pub(super) async fn sole_authorizer(&self, wanted: &Component) -> anyhow::Result<Arc<dyn Authorizer>> {
-        let bytes = self.catalogue.get(&wanted.name)?.read()?;
-        let settings = settings(wanted, Grants::default());
-        let loaded = AuthorizerPlugin::load(&self.runtime, &bytes, settings, self.metrics_of(wanted)).await?;
-        Ok(Arc::new(loaded))
-    }
-
-    pub(super) async fn mounts(&self, wanted: &[MountPoint]) -> anyhow::Result<Mounts> {
-        let mut mounts = Vec::with_capacity(wanted.len());
-        for MountPoint { path, component, directories } in wanted {
-            let load = async {
-                let bytes = self.catalogue.get(&component.name)?.read()?;
-                let settings = settings(component, grants(directories)?);
-                let metrics = self.metrics_of(component);
-                anyhow::Ok(StoragePlugin::load(&self.runtime, &bytes, settings, metrics).await?)
+    /// The generations that are wanted: those of `current` that are still right, and new ones in all other places. If one
+    /// cannot be had, none is.
+    pub(super) async fn load(&self, wanted: &[(Place, Recipe)], current: &Generations) -> anyhow::Result<Generations> {
+        let found = tokio::task::block_in_place(|| self.find(wanted, current))?;
+        tokio::task::block_in_place(|| self.hold_to_the_lock(wanted, current, &found))?;
+        let mut generations = Generations::new();
+        for (place, recipe) in wanted {
+            let same = |known: &&Arc<Generation>| {
+                let binary = found.get(&recipe.component.name);
+                let same =
+                    |binary: &Binary| (&binary.sha256, &binary.origin) == (&known.inspection.sha256, &known.origin);
+                known.recipe == *recipe && binary.is_none_or(same)
             };
-            let storage = load.await.with_context(|| format!("cannot mount {path}"))?;
-            mounts.push(Mount { path: path.clone(), storage: Arc::new(storage) });
+            let generation = match (current.get(place).filter(same), found.get(&recipe.component.name)) {
+                (Some(known), _) => known.clone(),
+                (None, Some(binary)) => Arc::new(self.make(place, recipe, binary).await?),
+                (None, None) => {
+                    let name = &recipe.component.name;
+                    bail!("{place}: the file of the plugin '{name}' is gone; put it back, or leave its settings alone");
+                }
+            };
+            generations.insert(place.clone(), generation);
         }
-        Ok(Mounts::new(mounts))
+        Ok(generations)
     }
 
-    fn metrics_of(&self, component: &Component) -> Arc<PluginMetrics> {
-        Arc::new(PluginMetrics::new(self.metrics, &component.name))
+    /// Every component that is wanted, read once; but those whose file is gone since they were loaded.
+    fn find(&self, wanted: &[(Place, Recipe)], current: &Generations) -> anyhow::Result<BTreeMap<String, Binary>> {
+        let catalogue = Catalogue::open(self.folder.as_deref())?;
+        let mut found = BTreeMap::new();
+        for (_, recipe) in wanted {
+            let name = &recipe.component.name;
+            if found.contains_key(name) {
+                continue;
+            }
+            let loaded = current.values().find(|generation| generation.recipe.component.name == *name);
+            if let Some(Origin::File(file)) = loaded.map(|generation| &generation.origin)
+                && catalogue.get(name).ok().is_none_or(|found| found.origin == Origin::Builtin)
+            {
+                tracing::warn!(plugin = name, file = %file.display(), "the file of a plugin is gone; what is loaded goes on");
+                continue;
+            }
+            let preferred = self.preferred.as_ref().filter(|preferred| preferred.name == *name);
+            let component = preferred.map_or_else(|| catalogue.get(name), Ok)?;
+            let bytes = component.read()?;
+            let sha256 = hex::encode(Sha256::digest(&bytes));
+            found.insert(name.clone(), Binary { bytes, sha256, origin: component.origin.clone() });
+        }
+        Ok(found)
     }
+
+    /// Fails if a component from the folder is not what was accepted, or is granted more.
+    fn hold_to_the_lock(
+        &self,
+        wanted: &[(Place, Recipe)],
+        current: &Generations,
+        found: &BTreeMap<String, Binary>,
+    ) -> anyhow::Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(lock) = Lock::read(folder)? else {
+            if current.is_empty() {
+                tell_of_no_lock(folder);
+            }
+            return Ok(());
+        };
+        // A file that somebody names is not one that happens to be in the folder.
+        let in_the_folder = |name: &str, binary: &Binary| {
+            matches!(binary.origin, Origin::File(_)) && self.preferred.as_ref().is_none_or(|one| one.name != name)
+        };
+        for (name, binary) in found.iter().filter(|(name, binary)| in_the_folder(name, binary)) {
+            let known = current.values().find(|generation| generation.inspection.sha256 == binary.sha256);
+            let imports = match known {
+                Some(generation) => generation.inspection.imports.clone(),
+                None => sandbox::imports(&self.runtime, name, &binary.bytes)?,
+            };
+            let (sha256, imports) = (binary.sha256.clone(), imports.into_iter().collect());
+            let grants = granted_by(wanted, name);
+            lock.check(name, &Pin { sha256, version: String::new(), imports, grants })?;
+        }
+        Ok(())
+    }
+
+    async fn make(&self, place: &Place, recipe: &Recipe, binary: &Binary) -> anyhow::Result<Generation> {
+        let component = &recipe.component;
+        let (wanted, most) = (component.limits.memory, self.memory);
+        if wanted > most {
+            bail!(
+                "{place}: limits.memory is {wanted} bytes, and this gateway was started for components of at most {most}; \
+                 restart it to raise that"
+            );
+        }
+        let metrics = Arc::new(PluginMetrics::new(&self.metrics, &component.name));
+        let (runtime, bytes) = (&self.runtime, &*binary.bytes);
+        let (inspection, part) = match place {
+            Place::Authenticator(_) => {
+                let settings = settings(component, self.grants(recipe, &metrics)?);
+                let loaded = AuthenticatorPlugin::load(runtime, bytes, settings, metrics).await?;
+                (loaded.inspection().clone(), Part::Authenticator(Arc::new(loaded)))
+            }
+            Place::Authorizer => {
+                let settings = settings(component, Grants::default());
+                let loaded = AuthorizerPlugin::load(runtime, bytes, settings, metrics).await?;
+                (loaded.inspection().clone(), Part::Authorizer(Arc::new(loaded)))
+            }
+            Place::Mount(path) => {
+                let load = async {
+                    let settings = settings(component, self.grants(recipe, &metrics)?);
+                    anyhow::Ok(StoragePlugin::load(runtime, bytes, settings, metrics).await?)
+                };
+                let loaded = load.await.with_context(|| format!("cannot mount {path}"))?;
+                (loaded.inspection().clone(), Part::Storage(Arc::new(loaded)))
+            }
+        };
+        self.metrics.reloads().loaded(&component.name);
+        Ok(Generation { recipe: recipe.clone(), origin: binary.origin.clone(), inspection, part })
+    }
+
+    fn grants(&self, recipe: &Recipe, metrics: &Arc<PluginMetrics>) -> anyhow::Result<Grants> {
+        let Recipe { component, directories } = recipe;
+        let http = self.egress.gate(&component.name, &component.http, metrics.clone()).context("cannot use TLS")?;
+        Ok(Grants { directories: folders(directories)?, http: http.map(Arc::new) })
+    }
+}
+
+fn tell_of_no_lock(folder: &Path) {
+    tracing::info!(
+        "no component is pinned: there is no {LOCK_FILE} in {}; `callfs plugin accept` makes one",
+        folder.display()
+    );
 }
 
 fn settings(component: &Component, grants: Grants) -> Settings {
@@ -101,7 +212,7 @@ fn settings(component: &Component, grants: Grants) -> Settings {
     }
 }
 
-fn grants(directories: &[DirectoryGrant]) -> anyhow::Result<Grants> {
+fn folders(directories: &[DirectoryGrant]) -> anyhow::Result<Vec<(String, Arc<Folder>)>> {
     let open = |grant: &DirectoryGrant| {
         let access = match grant.access {
             Granted::ReadWrite => Access::ReadWrite,
@@ -111,5 +222,5 @@ fn grants(directories: &[DirectoryGrant]) -> anyhow::Result<Grants> {
         let folder = folder.with_context(|| format!("cannot open the granted folder {}", grant.host.display()))?;
         anyhow::Ok((grant.guest.clone(), folder))
     };
-    Ok(Grants { directories: directories.iter().map(open).collect::<anyhow::Result<_>>()? })
+    directories.iter().map(open).collect()
 }

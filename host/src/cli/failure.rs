@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
-use crate::plugins::CatalogueError;
+use crate::plugins::{CatalogueError, LockError};
 use crate::sandbox::LoadError;
 
 /// Why a command failed.
@@ -29,7 +29,10 @@ impl Failure {
     /// wrong with them; so are secrets that are kept elsewhere.
     pub(super) fn of_serving(error: anyhow::Error) -> Self {
         let refuses = |cause: &(dyn std::error::Error + 'static)| {
-            cause.is::<LoadError>() || cause.is::<CatalogueError>() || cause.is::<ConfigError>()
+            cause.is::<LoadError>()
+                || cause.is::<CatalogueError>()
+                || cause.is::<LockError>()
+                || cause.is::<ConfigError>()
         };
         let refused = error.chain().any(refuses);
         if refused { Self::Refused(error) } else { Self::Failed(error) }

@@ -1,6 +1,9 @@
 //! `callfs plugin`
 
+mod accept;
 mod check;
+mod new;
+mod template;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +25,8 @@ pub(super) struct Arguments {
 enum Command {
     /// Print the name and origin of every component.
     List(Place),
+    /// Write a project for a component of your own, to start from.
+    New(new::Arguments),
     /// Print what a component is, imports, wants to be granted, and takes as configuration.
     Inspect {
         /// The name of a component, or a file.
@@ -32,6 +37,8 @@ enum Command {
     },
     /// Try out what a component claims, with a configuration and grants, and print what holds.
     Check(check::Arguments),
+    /// Show what differs from plugins.lock, and record that it is accepted.
+    Accept(accept::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +60,8 @@ impl Place {
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
+        Command::Accept(arguments) => accept::run(arguments),
+        Command::New(arguments) => new::run(arguments),
         Command::List(place) => {
             let catalogue = Catalogue::open(place.plugins()?.dir.as_deref()).map_err(anyhow::Error::from)?;
             print(&list(catalogue.entries()))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Failure, first_run};
 use crate::app;
-use crate::config::{Layers, LoadOptions};
+use crate::config::{Layers, LoadOptions, Loaded};
 use crate::shutdown::Shutdown;
 use crate::telemetry::logs;
 
@@ -29,11 +29,11 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let layers = Layers::read(&LoadOptions { folder, plugins, file: config, listen, ..LoadOptions::of_process() })?;
     layers.check()?;
     let announcement = first_run::prepare(&layers)?;
-    let config = layers.config()?;
-    logs::start(&config.log).map_err(|message| Failure::Failed(anyhow::anyhow!(message)))?;
+    let loaded = Loaded { config: layers.config()?, layers };
+    logs::start(&loaded.config.log).map_err(|message| Failure::Failed(anyhow::anyhow!(message)))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|cause| Failure::failed("cannot start the runtime", cause))?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals().map_err(|cause| Failure::failed("cannot listen for signals", cause))?;
-        app::serve(config, announcement, shutdown).await.map_err(Failure::of_serving)
+        app::serve(loaded, announcement, shutdown).await.map_err(Failure::of_serving)
     })
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use figment::value::Dict;
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::outbound::{self, WrittenOrigin};
 use super::quantity;
 use super::sections::{self, Limits};
+use crate::egress;
 use crate::path::FilePath;
 
 /// A component and all it gets.
@@ -20,6 +22,8 @@ pub struct Component {
     pub config: Settings,
     /// What it may use.
     pub limits: Limits,
+    /// What it may reach by HTTP.
+    pub http: egress::Rules,
 }
 
 /// `[[mount]]`
@@ -75,7 +79,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// `[[authenticator]]` and `[authorizer]` as written.
+/// `[authorizer]` as written.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenComponent {
@@ -84,6 +88,19 @@ pub(super) struct WrittenComponent {
     pub(super) config: Dict,
     #[serde(default)]
     pub(super) limits: LimitOverrides,
+}
+
+/// `[[authenticator]]` as written.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenAuthenticator {
+    pub(super) component: String,
+    #[serde(default)]
+    pub(super) config: Dict,
+    #[serde(default)]
+    pub(super) limits: LimitOverrides,
+    #[serde(default)]
+    pub(super) grants: HttpGrants,
 }
 
 /// `[[mount]]` as written.
@@ -102,10 +119,22 @@ pub(super) struct WrittenMount {
 
 /// What a mount grants; left out, it is nothing.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Grants {
     #[serde(deserialize_with = "some_directories")]
     pub(super) directories: Vec<DirectoryGrant>,
+    #[serde(deserialize_with = "outbound::origins")]
+    pub(super) http: Vec<WrittenOrigin>,
+    pub(super) credentials: Vec<String>,
+}
+
+/// What an authenticator can be granted; left out, it is nothing.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HttpGrants {
+    #[serde(deserialize_with = "outbound::origins")]
+    pub(super) http: Vec<WrittenOrigin>,
+    pub(super) credentials: Vec<String>,
 }
 
 /// Limits that differ from those in `[plugins]`.

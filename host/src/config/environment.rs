@@ -30,7 +30,12 @@ fn layer(name: &str, text: &str) -> Result<Option<Layer>, ConfigError> {
             None => Ok(None),
         };
     }
-    let value = if TEXT.contains(&key.as_str()) { Value::from(text) } else { parse(text) };
+    let value = match parse(text) {
+        _ if TEXT.contains(&key.as_str()) => Value::from(text),
+        // A key or a password may look like anything.
+        Value::Num(..) | Value::Bool(..) if key.starts_with("credentials.") => Value::from(text),
+        value => value,
+    };
     let nested = key.rsplit('.').fold(value, |value, part| Value::from(Dict::from([(part.to_owned(), value)])));
     Ok(nested.into_dict().map(|values| Layer { origin: name.to_owned(), values }))
 }

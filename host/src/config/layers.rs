@@ -19,7 +19,7 @@ pub const TEMPLATE: &str = include_str!("../../../config/callfs.toml");
 /// The name of the layer that it is.
 pub const BUILT_IN: &str = "built-in default";
 
-pub(super) const SECTIONS: [&str; 13] = [
+pub(super) const SECTIONS: [&str; 14] = [
     "server",
     "rate_limits",
     "metrics",
@@ -30,6 +30,7 @@ pub(super) const SECTIONS: [&str; 13] = [
     "log",
     "plugins",
     "filesystem",
+    "credentials",
     "authenticator",
     "authorizer",
     "mount",
@@ -88,20 +89,43 @@ pub(super) fn merge(options: &LoadOptions) -> Result<(Figment, Vec<PathBuf>), Co
         layers.iter_mut().for_each(|layer| layer.values.retain(|section, _| !trial.values.contains_key(section)));
         layers.push(trial);
     }
-    only_the_last(&mut layers, "links", "secret");
+    only_the_last(&mut layers, &["links", "secret"]);
+    for slot in credentials(&layers) {
+        let path: Vec<&str> = slot.iter().map(String::as_str).collect();
+        only_the_last(&mut layers, &path);
+    }
     Ok((layers.into_iter().fold(Figment::new(), Figment::merge), origins))
 }
 
 /// Tables are merged key by key, and a reference to a secret is a table that must not be: one to a file and one to a
 /// variable make none.
-fn only_the_last(layers: &mut [Layer], section: &str, key: &str) {
-    let says = |layer: &Layer| layer.values.get(section).and_then(Value::as_dict).is_some_and(|s| s.contains_key(key));
-    let last = layers.iter().rposition(says).unwrap_or_default();
-    for layer in &mut layers[..last] {
-        if let Some(Value::Dict(_, section)) = layer.values.get_mut(section) {
-            section.remove(key);
+fn only_the_last(layers: &mut [Layer], path: &[&str]) {
+    let Some((key, tables)) = path.split_last() else { return };
+    let last = layers.iter().rposition(|layer| table_at(&layer.values, tables).is_some_and(|t| t.contains_key(*key)));
+    for layer in &mut layers[..last.unwrap_or_default()] {
+        let mut table = Some(&mut layer.values);
+        for name in tables {
+            table = table.and_then(|table| table.get_mut(*name)).and_then(|value| match value {
+                Value::Dict(_, table) => Some(table),
+                _ => None,
+            });
+        }
+        if let Some(table) = table {
+            table.remove(*key);
         }
     }
+}
+
+fn table_at<'a>(values: &'a Dict, path: &[&str]) -> Option<&'a Dict> {
+    path.iter().try_fold(values, |table, name| table.get(*name)?.as_dict())
+}
+
+/// The path of every key of every credential slot.
+fn credentials(layers: &[Layer]) -> Vec<[String; 3]> {
+    let slots = layers.iter().filter_map(|layer| table_at(&layer.values, &["credentials"])).flatten();
+    let keys = slots.filter_map(|(name, slot)| Some((name, slot.as_dict()?)));
+    let path = |name: &String, key: &String| ["credentials".to_owned(), name.clone(), key.clone()];
+    keys.flat_map(|(name, slot)| slot.keys().map(move |key| path(name, key))).collect()
 }
 
 /// A path as a value.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use figment::Figment;
 use figment::value::{Dict, Value};
 
+use super::credentials;
 use super::layers::{BUILT_IN, SECTIONS};
 use super::secret::{self, Reference};
 
@@ -21,6 +22,7 @@ pub(super) fn show(tree: &Dict, figment: &Figment) -> String {
                 }
                 items.iter().filter_map(Value::as_dict).for_each(|item| page.section(&format!("[[{name}]]"), item));
             }
+            Value::Dict(_, slots) if name == "credentials" => page.credentials(slots),
             Value::Dict(_, section) => page.section(&format!("[{name}]"), section),
             other => page.value(name, other, false),
         }
@@ -40,6 +42,22 @@ impl Page<'_> {
         section
             .iter()
             .for_each(|(key, value)| self.value(&bare(key), value, key == "config" || secret::is_secret_name(key)));
+    }
+
+    /// A section for each slot. Here the kind of a slot says what is secret, and not what a key is called.
+    fn credentials(&mut self, slots: &Dict) {
+        for (name, slot) in slots.iter().filter_map(|(name, slot)| Some((name, slot.as_dict()?))) {
+            let gap = if self.text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(self.text, "{gap}[credentials.{}]", bare(name));
+            for (key, value) in slot {
+                match value {
+                    Value::String(..) if credentials::is_secret(key) => {
+                        self.line(&bare(key), toml::Value::from(MASK).to_string(), value, None);
+                    }
+                    _ => self.value(&bare(key), value, true),
+                }
+            }
+        }
     }
 
     /// A line for each leaf. Only what components are told, and what is called one, can hold secrets.

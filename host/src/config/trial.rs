@@ -99,9 +99,9 @@ fn settings(text: &str) -> Result<Table, ConfigError> {
         Value::Table(table) => Some(table),
         _ => None,
     };
-    text.parse::<Table>().or_else(|error| inline().ok_or(error)).map_err(|error| {
-        refused(format!("neither JSON nor TOML: {}", error.to_string().trim_end()))
-    })
+    text.parse::<Table>()
+        .or_else(|error| inline().ok_or(error))
+        .map_err(|error| refused(format!("neither JSON nor TOML: {}", error.to_string().trim_end())))
 }
 
 /// A value as it stands after a `=` in TOML.
@@ -177,14 +177,22 @@ mod tests {
 
     #[test]
     fn means_what_it_would_in_a_file() {
-        let grants = ["directories=/data:/", "directories=/etc:etc:read-only", "directories={host = \"a:b\", guest = \"c\"}"];
+        let grants =
+            ["directories=/data:/", "directories=/etc:etc:read-only", "directories={host = \"a:b\", guest = \"c\"}"];
         let config = load(trial("folder = \"/\"", &grants, &["memory=128MiB", "instances=3"])).expect("good");
         let mount = &config.mounts[0];
         assert_eq!((config.mounts.len(), mount.path.as_str()), (1, "/"));
-        assert_eq!((mount.component.name.as_str(), mount.component.config.to_json().as_str()), ("some", r#"{"folder":"/"}"#));
-        let shown: Vec<_> = mount.directories.iter().map(|one| (one.host.to_str(), one.guest.as_str(), one.access)).collect();
-        let expected =
-            [(Some("/data"), "/", Access::ReadWrite), (Some("/etc"), "etc", Access::ReadOnly), (Some("a:b"), "c", Access::ReadWrite)];
+        assert_eq!(
+            (mount.component.name.as_str(), mount.component.config.to_json().as_str()),
+            ("some", r#"{"folder":"/"}"#)
+        );
+        let shown: Vec<_> =
+            mount.directories.iter().map(|one| (one.host.to_str(), one.guest.as_str(), one.access)).collect();
+        let expected = [
+            (Some("/data"), "/", Access::ReadWrite),
+            (Some("/etc"), "etc", Access::ReadOnly),
+            (Some("a:b"), "c", Access::ReadWrite),
+        ];
         assert_eq!(shown, expected);
         assert_eq!((mount.component.limits.memory, mount.component.limits.instances), (128 << 20, 3));
     }
@@ -203,7 +211,8 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        let said = |config: &str, grants: &[&str], limits: &[&str]| load(trial(config, grants, limits)).expect_err("bad");
+        let said =
+            |config: &str, grants: &[&str], limits: &[&str]| load(trial(config, grants, limits)).expect_err("bad");
         assert!(said("", &["directory=/x:/"], &[]).contains("directory"));
         assert!(said("", &["directories"], &[]).starts_with("--grant: "));
         assert!(said("", &["directories=:/"], &[]).starts_with("--grant: "));

@@ -92,7 +92,8 @@ fn shown(door: &Door, credential: &Credential) -> String {
         Credential::Bearer(token) => format!("bearer {}", short(token)),
         Credential::Basic(user, password) => format!("basic {} {}", short(user), short(password)),
         Credential::Headers(headers) => {
-            let headers = headers.iter().map(|(name, value)| format!("{name}: {}", short(&String::from_utf8_lossy(value))));
+            let headers =
+                headers.iter().map(|(name, value)| format!("{name}: {}", short(&String::from_utf8_lossy(value))));
             format!("headers {}", headers.collect::<Vec<_>>().join(", "))
         }
     }
@@ -109,10 +110,44 @@ fn is_lower_token(name: &str) -> bool {
 /// Texts that nobody meant as a credential.
 fn oddities() -> Vec<String> {
     let odd = [
-        "", " ", "\t", "\0", "\0\0\0\0", "\r\n", "a\nb", "\u{1b}[2J", "\u{7f}", "null", "{}", "[]", "\"", "'", "' OR 1=1 --",
-        "%s%s%s%n", "${jndi:ldap://127.0.0.1/x}", "../../etc/passwd", "Bearer x", "Basic eDp4", "=", "====", ".", "..", "a.b.c",
-        "eyJhbGciOiJub25lIn0.e30.", "sha256:", "sha256:00", "0", "-1", "NaN", "\u{feff}", "\u{202e}", "\u{fffd}", "\u{10ffff}",
-        "\u{1f600}", "e\u{301}", "\u{130}",
+        "",
+        " ",
+        "\t",
+        "\0",
+        "\0\0\0\0",
+        "\r\n",
+        "a\nb",
+        "\u{1b}[2J",
+        "\u{7f}",
+        "null",
+        "{}",
+        "[]",
+        "\"",
+        "'",
+        "' OR 1=1 --",
+        "%s%s%s%n",
+        "${jndi:ldap://127.0.0.1/x}",
+        "../../etc/passwd",
+        "Bearer x",
+        "Basic eDp4",
+        "=",
+        "====",
+        ".",
+        "..",
+        "a.b.c",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "sha256:",
+        "sha256:00",
+        "0",
+        "-1",
+        "NaN",
+        "\u{feff}",
+        "\u{202e}",
+        "\u{fffd}",
+        "\u{10ffff}",
+        "\u{1f600}",
+        "e\u{301}",
+        "\u{130}",
     ];
     odd.into_iter().map(str::to_owned).collect()
 }
@@ -197,7 +232,8 @@ async fn same_answer(door: &Door) -> Outcome {
 }
 
 async fn crowd(door: &Door) -> Outcome {
-    let credentials: Vec<Credential> = oddities().iter().flat_map(|text| all_forms(door, text)).chain(door.known.clone()).collect();
+    let credentials: Vec<Credential> =
+        oddities().iter().flat_map(|text| all_forms(door, text)).chain(door.known.clone()).collect();
     let mut alone = Vec::new();
     for credential in &credentials {
         alone.push(door.ask(credential).await.map_err(|error| error.kind()));
@@ -209,7 +245,12 @@ async fn crowd(door: &Door) -> Outcome {
             for turn in 0..10 {
                 let at = credentials.len() - 1 - (task * 10 + turn) % credentials.len();
                 let answer = door.ask(&credentials[at]).await.map_err(|error| error.kind());
-                same(format!("authenticate({}) among others", shown(&door, &credentials[at])), "the answer", &alone[at], &answer)?;
+                same(
+                    format!("authenticate({}) among others", shown(&door, &credentials[at])),
+                    "the answer",
+                    &alone[at],
+                    &answer,
+                )?;
             }
             Ok(())
         });
@@ -240,7 +281,9 @@ async fn near_misses(door: &Door) -> Outcome {
     let near = |text: &str| {
         let shorter = text.char_indices().next_back().map_or("", |(end, _)| &text[..end]);
         let mut near = vec![shorter.to_owned(), format!("{text}x"), format!("{text}\0"), format!("x{text}")];
-        near.extend([text.to_uppercase(), text.to_lowercase(), text.repeat(2)].into_iter().filter(|other| other != text));
+        near.extend(
+            [text.to_uppercase(), text.to_lowercase(), text.repeat(2)].into_iter().filter(|other| other != text),
+        );
         near
     };
     let misses: Vec<Credential> = match known {

@@ -136,7 +136,12 @@ async fn order(judge: &Judge) -> Outcome {
         let backwards: Vec<Question> = all.iter().rev().cloned().collect();
         let mut decisions = judge.ask(&who, &backwards).await?;
         decisions.reverse();
-        same(format!("authorize({:?}, all questions backwards)", who.subject), "the decisions backwards", &together, &decisions)?;
+        same(
+            format!("authorize({:?}, all questions backwards)", who.subject),
+            "the decisions backwards",
+            &together,
+            &decisions,
+        )?;
     }
     Ok(())
 }
@@ -159,7 +164,12 @@ async fn unknown_action(judge: &Judge) -> Outcome {
             let asked = question(Action::Other(word), 2, Kind::File, &who.subject, 0o7777);
             let decisions = judge.ask(&who, &[asked]).await?;
             let denied = matches!(decisions.as_slice(), [Decision::Deny(_)]);
-            holds(format!("authorize({:?}, the action {word:?})", who.subject), "it is denied", denied, "it is allowed")?;
+            holds(
+                format!("authorize({:?}, the action {word:?})", who.subject),
+                "it is denied",
+                denied,
+                "it is allowed",
+            )?;
         }
     }
     Ok(())
@@ -195,7 +205,12 @@ async fn reasons(judge: &Judge) -> Outcome {
         for (question, decision) in all.iter().zip(judge.ask(&who, &all).await?) {
             if let Decision::Deny(reason) = decision {
                 let good = !reason.trim().is_empty() && !reason.contains('\n');
-                holds(format!("authorize({:?}, {question:?})", who.subject), "a reason in one line", good, format!("{reason:?}"))?;
+                holds(
+                    format!("authorize({:?}, {question:?})", who.subject),
+                    "a reason in one line",
+                    good,
+                    format!("{reason:?}"),
+                )?;
             }
         }
     }

@@ -50,12 +50,9 @@ fn not_claimed(report: &Report) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_holds_of_a_storage_that_keeps_the_contract_whatever_it_can_do() {
     let plain = Abilities { rename: false, copy: false, conditional_write: false, ..everything() };
-    for (abilities, lacking) in [
-        (everything(), 0),
-        (Abilities { carried_write: true, ..everything() }, 0),
-        (plain, 14),
-        (bucket(), 8),
-    ] {
+    for (abilities, lacking) in
+        [(everything(), 0), (Abilities { carried_write: true, ..everything() }, 0), (plain, 14), (bucket(), 8)]
+    {
         let shelf = Shelf::new(abilities, Sin::None);
         let report = check(&shelf, None).await;
         assert!(report.is_good(), "{abilities:?}: {:#?}", report.checks);

@@ -108,7 +108,7 @@ impl Children {
     /// The record of a name, or that of a directory before it which exists by its record alone.
     async fn record_before(&mut self, engine: &Engine, name: Option<&str>) -> Result<Option<Record>> {
         let owner = engine.mounts.owner(&self.directory);
-        let implicit = owner.is_some_and(|(mount, _)| mount.storage.abilities().implicit_directories);
+        let implicit = owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories);
         if name.is_none() && !implicit {
             return Ok(None);
         }
@@ -156,7 +156,7 @@ impl Children {
             self.entries.more = false;
             return Ok(());
         };
-        match mount.storage.list(rest, self.entries.after.as_deref(), self.page).await {
+        match mount.storage().list(rest, self.entries.after.as_deref(), self.page).await {
             Ok(page) => {
                 let last = page.entries.last().map(|entry| entry.name.clone());
                 self.entries.took(page.entries, last, page.more);

@@ -98,7 +98,7 @@ impl Engine {
         let owner = self.mounts.owner(&place.path).map(|(mount, _)| mount);
         match owner {
             _ if place.target.is_some() || place.obstacle.is_some() => Vec::new(),
-            Some(mount) if place.bare && !mount.storage.abilities().implicit_directories => {
+            Some(mount) if place.bare && !mount.storage().abilities().implicit_directories => {
                 let inside = |one: &FilePath| *one != mount.path && one.is_within(&mount.path);
                 place.path.ancestors().into_iter().filter(inside).collect()
             }

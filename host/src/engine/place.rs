@@ -128,8 +128,9 @@ impl Engine {
         let mounted = path.is_root() || self.mounts.any_within(path);
         let (mut stored, mut recorded) = (None, false);
         if let Some((mount, rest)) = self.mounts.owner(path) {
-            stored = if_any(mount.storage.stat(rest).await)?;
-            recorded = mount.storage.abilities().implicit_directories && record.is_some_and(|r| r.content.is_none());
+            let storage = mount.storage();
+            stored = if_any(storage.stat(rest).await)?;
+            recorded = storage.abilities().implicit_directories && record.is_some_and(|r| r.content.is_none());
         }
         Ok(match stored {
             Some(attributes) if !mounted || attributes.kind == Kind::Directory => {
@@ -143,7 +144,7 @@ impl Engine {
     /// What the storage of a path has there, whatever mounts, records and discards say.
     pub(super) async fn stored(&self, path: &FilePath) -> Result<Option<Attributes>> {
         match self.mounts.owner(path) {
-            Some((mount, rest)) => if_any(mount.storage.stat(rest).await),
+            Some((mount, rest)) => if_any(mount.storage().stat(rest).await),
             None => Ok(None),
         }
     }
@@ -151,7 +152,7 @@ impl Engine {
     /// The storage of a path, and the path within it.
     pub(super) fn backend<'a>(&self, path: &'a FilePath) -> Result<(Arc<dyn Storage>, &'a str)> {
         match self.mounts.owner(path) {
-            Some((mount, rest)) => Ok((mount.storage.clone(), rest)),
+            Some((mount, rest)) => Ok((mount.storage(), rest)),
             None => Err(refuse(ErrorKind::NotFound, path, "is not in any storage: nothing is mounted there")),
         }
     }

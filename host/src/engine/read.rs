@@ -108,9 +108,10 @@ impl Engine {
             return Ok(None);
         }
         let Some(ancestors) = self.way_to(path).await? else { return Ok(None) };
+        let storage = mount.storage();
         let mut before = self.metadata.get(path).await?;
         let (attributes, source, record) = loop {
-            let read = self.read_visible(path, &*mount.storage, rest, range, condition.clone()).await;
+            let read = self.read_visible(path, &*storage, rest, range, condition.clone()).await;
             let record = self.metadata.get(path).await?;
             if !gives_the_same_rights(before.as_deref(), record.as_deref()) {
                 // It would be judged by the record of something else.

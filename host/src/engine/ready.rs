@@ -18,7 +18,7 @@ impl Engine {
         ];
         for mount in self.mounts.iter() {
             // A root that does not exist yet is still an answer.
-            let answered = async { if_any(mount.storage.stat("").await).map(drop) };
+            let answered = async { if_any(mount.storage().stat("").await).map(drop) };
             parts.push((format!("mount {}", mount.path), Box::pin(answered)));
         }
         let checked = parts.into_iter().map(async |(name, ready)| (name, ready.await));

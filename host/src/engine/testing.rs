@@ -70,7 +70,7 @@ impl World {
         let (index, locks) = (Arc::new(Index::new(&steps)), Arc::default());
         let mount = |(at, storage): (&str, Memory)| {
             storage.join(&steps);
-            Mount { path: path(at), storage: Arc::new(storage) }
+            Mount::new(path(at), Arc::new(storage))
         };
         let all: Vec<_> = std::iter::once(("/", disk.clone())).chain(others).collect();
         let memories = all.iter().map(|(at, memory)| (path(at), memory.clone())).collect();

@@ -25,13 +25,14 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
         refuse_other_sites(parts, app.cors.as_deref())?;
-        let named = named(&parts.headers, app.authentication.headers());
+        let authentication = app.authentication.current();
+        let named = named(&parts.headers, authentication.headers());
         let identity = match (authorization(&parts.headers)?, named.is_empty()) {
-            (Some(credential), true) => app.authentication.identify(&[credential]).await?,
+            (Some(credential), true) => authentication.identify(&[credential]).await?,
             (credential, _) => {
                 let headers = (!named.is_empty()).then_some(Credential::Headers(named));
                 let shown: Vec<Credential> = credential.into_iter().chain(headers).collect();
-                app.authentication.identify(&shown).await?
+                authentication.identify(&shown).await?
             }
         };
         Standing::identified(parts, &identity)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::cors::Cors;
 use super::rate_limit::RateLimits;
+use crate::reloadable::Reloadable;
 use crate::shutdown::Shutdown;
 use http::HeaderValue;
 
@@ -25,7 +26,7 @@ pub struct App {
     /// Files for whoever has a token.
     pub links: Arc<Links>,
     /// Who a caller is.
-    pub authentication: Authentication,
+    pub authentication: Reloadable<Authentication>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Name of this node, in `X-CallFS-Instance-ID`.

@@ -7,31 +7,33 @@ use std::sync::Arc;
 
 use super::{Authorizer, Decision, Identity, Question};
 use crate::error::{Error, ErrorKind, Result};
+use crate::reloadable::Reloadable;
 
 /// The authorizer, as the rest of CallFS uses it.
 #[derive(Clone)]
 pub struct Authorization {
-    authorizer: Arc<dyn Authorizer>,
+    authorizer: Reloadable<dyn Authorizer>,
 }
 
 impl Authorization {
     /// Decisions by this authorizer.
     pub fn new(authorizer: Arc<dyn Authorizer>) -> Self {
-        Self { authorizer }
+        Self { authorizer: Reloadable::new(authorizer) }
     }
 
-    /// Name of the component.
-    pub fn name(&self) -> &str {
-        self.authorizer.name()
+    /// From the next question on, decisions by this one.
+    pub fn replace(&self, authorizer: Arc<dyn Authorizer>) {
+        self.authorizer.replace(authorizer);
     }
 
     /// One decision for each question, in the same order.
     pub async fn decide(&self, who: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
-        let decisions = self.authorizer.authorize(who, questions).await?;
+        let authorizer = self.authorizer.current();
+        let decisions = authorizer.authorize(who, questions).await?;
         if decisions.len() == questions.len() {
             return Ok(decisions);
         }
-        let (name, given, wanted) = (self.name(), decisions.len(), questions.len());
+        let (name, given, wanted) = (authorizer.name(), decisions.len(), questions.len());
         let message = format!("the authorizer '{name}' gave {given} decisions on {wanted} questions");
         Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(name))
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::bindings::exports::callfs::plugin::authenticator as wit;
 use super::convert;
-use super::inspection::PluginKind;
+use super::inspection::{Inspection, PluginKind};
 use super::plugin::{LoadError, Plugin, Settings};
 use super::runtime::Runtime;
 use crate::error::Result;
@@ -17,6 +17,7 @@ use crate::telemetry::PluginMetrics;
 pub struct AuthenticatorPlugin {
     plugin: Plugin,
     headers: Vec<String>,
+    inspection: Inspection,
 }
 
 impl AuthenticatorPlugin {
@@ -27,13 +28,19 @@ impl AuthenticatorPlugin {
         settings: Settings,
         metrics: Arc<PluginMetrics>,
     ) -> Result<Self, LoadError> {
-        let (plugin, _) = Plugin::load(runtime, component, PluginKind::Authenticator, settings, metrics).await?;
+        let loaded = Plugin::load(runtime, component, PluginKind::Authenticator, settings, metrics);
+        let (plugin, inspection) = loaded.await?;
         let headers =
             plugin.call_sync("headers", async |store, exports| exports.authenticator()?.call_headers(store).await);
         let headers = headers
             .await
             .map_err(|error| LoadError { plugin: plugin.name().to_string(), message: error.message().into() })?;
-        Ok(Self { plugin, headers })
+        Ok(Self { plugin, headers, inspection })
+    }
+
+    /// What the component is.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
     }
 }
 

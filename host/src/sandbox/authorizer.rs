@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::bindings::exports::callfs::plugin::authorizer as wit;
 use super::convert;
-use super::inspection::PluginKind;
+use super::inspection::{Inspection, PluginKind};
 use super::plugin::{LoadError, Plugin, Settings};
 use super::runtime::Runtime;
 use crate::error::Result;
@@ -14,7 +14,10 @@ use crate::identity::{Action, Authorizer, Decision, Identity, Node, Question};
 use crate::telemetry::PluginMetrics;
 
 /// A component as the authorizer.
-pub struct AuthorizerPlugin(Plugin);
+pub struct AuthorizerPlugin {
+    plugin: Plugin,
+    inspection: Inspection,
+}
 
 impl AuthorizerPlugin {
     /// Loads a component that exports `authorizer`.
@@ -24,20 +27,27 @@ impl AuthorizerPlugin {
         settings: Settings,
         metrics: Arc<PluginMetrics>,
     ) -> Result<Self, LoadError> {
-        Ok(Self(Plugin::load(runtime, component, PluginKind::Authorizer, settings, metrics).await?.0))
+        let loaded = Plugin::load(runtime, component, PluginKind::Authorizer, settings, metrics);
+        let (plugin, inspection) = loaded.await?;
+        Ok(Self { plugin, inspection })
+    }
+
+    /// What the component is.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
     }
 }
 
 #[async_trait]
 impl Authorizer for AuthorizerPlugin {
     fn name(&self) -> &str {
-        self.0.name()
+        self.plugin.name()
     }
 
     async fn authorize(&self, identity: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
         let identity = convert::identity_out(identity);
         let questions: Vec<_> = questions.iter().map(question_out).collect();
-        let call = self.0.call_sync("authorize", async |store, exports| {
+        let call = self.plugin.call_sync("authorize", async |store, exports| {
             exports.authorizer()?.call_authorize(store, &identity, &questions).await
         });
         Ok(call.await?.into_iter().map(decision_in).collect())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::egress::Gate;
 use crate::folder::Folder;
 
 /// What a component was given.
@@ -9,6 +10,8 @@ use crate::folder::Folder;
 pub struct Grants {
     /// Folders, each with the name under which the component opens it.
     pub directories: Vec<(String, Arc<Folder>)>,
+    /// What it may reach by HTTP; none for nothing.
+    pub http: Option<Arc<Gate>>,
 }
 
 impl Grants {

@@ -80,6 +80,15 @@ pub async fn inspect(runtime: &Runtime, name: &str, component: &[u8]) -> Result<
     Plugin::inspect(runtime, name, component).await
 }
 
+/// Everything that a component imports, with versions. Nothing of it runs; it takes a while, and no await point.
+pub fn imports(runtime: &Runtime, name: &str, component: &[u8]) -> Result<Vec<String>, LoadError> {
+    let refuse = |message: String| LoadError { plugin: name.into(), message };
+    check_binary(component).map_err(refuse)?;
+    let machine = runtime.machine(PluginKind::Storage);
+    let compiled = machine.compile(component).map_err(|error| refuse(format!("it does not compile: {error:#}")))?;
+    Ok(Interfaces::of(machine, &compiled).imports)
+}
+
 impl Inspection {
     pub(super) fn new(
         bytes: &[u8],
@@ -143,10 +152,10 @@ pub(super) fn check(machine: &Machine, component: &Component, kind: PluginKind, 
     {
         return Err(format!("it imports {}, and an authorizer may import nothing but types and WASI", import.full));
     }
-    imports.iter().try_for_each(|import| check_import(import, grants))
+    imports.iter().try_for_each(|import| check_import(import, kind, grants))
 }
 
-fn check_import(import: &str, grants: &Grants) -> Result<(), String> {
+fn check_import(import: &str, kind: PluginKind, grants: &Grants) -> Result<(), String> {
     let Some(interface) = Interface::parse(import) else {
         return match WASI.iter().any(|offered| import.starts_with(offered)) {
             true => Ok(()),
@@ -157,6 +166,15 @@ fn check_import(import: &str, grants: &Grants) -> Result<(), String> {
     match interface.name {
         name if FREE.contains(&name) => Ok(()),
         "directories" if !grants.directories.is_empty() => Ok(()),
+        "http" if grants.http.is_some() => Ok(()),
+        "http" => Err(format!(
+            "it imports {import}, and no origin is granted; add grants.http = [ \"https://storage.example.org\" ] to its \
+             [[{}]]",
+            if kind == PluginKind::Authenticator { "authenticator" } else { "mount" },
+        )),
+        "directories" if kind == PluginKind::Authenticator => {
+            Err(format!("it imports {import}, and an authenticator may not use directories"))
+        }
         "directories" => Err(format!(
             "it imports {import}, and no directory is granted; \
              add grants.directories = [ {{ host = \"some/folder\", guest = \"/\" }} ] to its [[mount]]"

@@ -22,11 +22,17 @@ pub struct HostSource {
     source: Option<Source>,
     /// What was taken from the source and is not yet handed out.
     rest: Bytes,
+    /// The component made the bytes itself: reading them back moves nothing.
+    own: bool,
 }
 
 impl HostSource {
     pub(super) fn new(source: Source) -> Self {
-        Self { source: Some(source), rest: Bytes::new() }
+        Self { source: Some(source), rest: Bytes::new(), own: false }
+    }
+
+    fn own(source: Source) -> Self {
+        Self { own: true, ..Self::new(source) }
     }
 
     /// The source, untouched; an error if the component has read a part of it.
@@ -53,12 +59,24 @@ impl io::HostSource for State {
     fn from_bytes(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Resource<HostSource>> {
         let metrics = self.metrics.clone();
         let meter = Arc::new(move |bytes| metrics.guest_read(bytes));
-        Ok(self.table.push(HostSource::new(Source::from_bytes(bytes).metered(Some(meter))))?)
+        Ok(self.table.push(HostSource::own(Source::from_bytes(bytes).metered(Some(meter))))?)
     }
 
     fn size(&mut self, source: Resource<HostSource>) -> wasmtime::Result<Option<u64>> {
-        let HostSource { source, rest } = self.table.get(&source)?;
+        let HostSource { source, rest, .. } = self.table.get(&source)?;
         Ok(source.as_ref().and_then(Source::size).map(|size| size + rest.len() as u64))
+    }
+
+    fn split(&mut self, source: Resource<HostSource>, max: u64) -> wasmtime::Result<Resource<HostSource>> {
+        let held = self.table.get_mut(&source)?;
+        let Some(whole) = held.source.take() else {
+            wasmtime::bail!("a source cannot be split while it is being read")
+        };
+        let mut whole = whole.put_back(std::mem::take(&mut held.rest));
+        let part = whole.split_front(max);
+        held.source = Some(whole);
+        let own = held.own;
+        Ok(self.table.push(HostSource { own, ..HostSource::new(part) })?)
     }
 
     fn drop(&mut self, source: Resource<HostSource>) -> wasmtime::Result<()> {
@@ -75,7 +93,7 @@ impl io::HostSourceWithStore<State> for HasSelf<State> {
         size: Option<u64>,
     ) -> wasmtime::Result<Resource<HostSource>> {
         let source = stream::from_guest(wasmtime::AsContextMut::as_context_mut(&mut host), data, end, size)?;
-        Ok(host.get().table.push(HostSource::new(source))?)
+        Ok(host.get().table.push(HostSource::own(source))?)
     }
 
     async fn read(
@@ -104,9 +122,9 @@ impl io::HostSourceWithStore<State> for HasSelf<State> {
         let piece = rest.split_to(rest.len().min(max));
         accessor.with(|mut access| {
             let state = access.get();
-            state.meter.advance();
             state.metrics.guest_write(piece.len() as u64);
             let held = state.table.get_mut(&resource)?;
+            state.meter.moved(piece.len() as u64, held.own);
             held.source = Some(source);
             held.rest = rest;
             wasmtime::error::Ok(())
@@ -118,9 +136,9 @@ impl io::HostSourceWithStore<State> for HasSelf<State> {
         mut host: Access<'_, State, Self>,
         resource: Resource<HostSource>,
     ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<End>)> {
-        let HostSource { source, rest } = host.get().table.delete(resource)?;
+        let HostSource { source, rest, own } = host.get().table.delete(resource)?;
         let Some(source) = source else { wasmtime::bail!("a source cannot become a stream while it is being read") };
-        let (producer, ended) = SourceProducer::new(source, rest);
+        let (producer, ended) = SourceProducer::new(source, rest, own);
         let data = StreamReader::new(&mut host, producer)?;
         let end = FutureReader::new(&mut host, ended.map(end_of_stream))?;
         Ok((data, end))

@@ -6,15 +6,22 @@ use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 
+use super::stopwatch::Stopwatch;
+
 /// How often a running guest is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// How much more processor time a call gets for each [`MOVED`] bytes that it moves through guest memory.
+const TIME_TO_MOVE: Duration = Duration::from_millis(10);
+const MOVED: u64 = 1 << 20;
 
 /// What one component may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Linear memory of one instance, in bytes.
     pub memory: usize,
-    /// Processor time of one call, measured in ticks of 10 ms.
+    /// Processor time of one call, measured in ticks of 10 ms; it grows by as much for each MiB that the call moves through
+    /// guest memory.
     pub cpu_time: Duration,
     /// Wall time of one call without any byte moved on its behalf.
     pub call_timeout: Duration,
@@ -40,13 +47,14 @@ pub(super) struct Meter {
     memory: usize,
     /// A request for more memory was refused: what fails next fails for that reason.
     pub(super) out_of_memory: bool,
-    /// Ticks that the current call has used.
-    ticks: u32,
+    /// Processor time that the current call has used.
+    used: Duration,
+    /// Bytes that the current call has moved through guest memory.
+    moved: u64,
     /// The current call used up its time.
     pub(super) out_of_time: bool,
     progress: Progress,
-    /// When the guest was last seen to begin or go on running, in milliseconds since [`START`].
-    running_since: Arc<AtomicU64>,
+    stopwatch: Stopwatch,
 }
 
 /// When a byte was last moved on behalf of a call; readable while the call runs.
@@ -80,6 +88,12 @@ impl Progress {
     pub(super) fn deadline(&self) -> Instant {
         *START + Duration::from_millis(self.last.load(Ordering::Relaxed)) + self.limits.call_timeout
     }
+
+    /// When a tenth of the time without progress is left: whoever waits for others on behalf of the call gives up then,
+    /// so that the component can still say so.
+    pub(super) fn nearly_over(&self) -> Instant {
+        self.deadline() - self.limits.call_timeout / 10
+    }
 }
 
 impl Meter {
@@ -88,45 +102,61 @@ impl Meter {
             limits,
             memory: 0,
             out_of_memory: false,
-            ticks: 0,
+            used: Duration::ZERO,
+            moved: 0,
             out_of_time: false,
             progress: Progress::new(limits),
-            running_since: Arc::new(AtomicU64::new(now())),
+            stopwatch: Stopwatch::new(),
         }
     }
 
     /// A call begins.
     pub(super) fn begin(&mut self) {
-        self.ticks = 0;
+        (self.used, self.moved) = (Duration::ZERO, 0);
         self.out_of_memory = false;
         self.progress.advance();
-        self.running_since.store(now(), Ordering::Relaxed);
     }
 
-    /// The guest ran into another tick; whether it may go on. A tick counts only if the guest was running all the while:
-    /// one that waited for the host finds the deadline passed when it goes on, and is not to blame for that.
+    /// The guest ran into another tick; whether it may go on.
     pub(super) fn tick(&mut self) -> bool {
-        let now = now();
-        let ran = now.saturating_sub(self.running_since.swap(now, Ordering::Relaxed));
-        if ran < 2 * TICK.as_millis() as u64 {
-            self.ticks += 1;
-        }
-        self.out_of_time = TICK * self.ticks > self.limits.cpu_time;
+        self.charge(self.stopwatch.read(TICK))
+    }
+
+    fn charge(&mut self, used: Duration) -> bool {
+        self.used += used;
+        let to_move = TIME_TO_MOVE.mul_f64(self.moved as f64 / MOVED as f64);
+        self.out_of_time = self.used > self.limits.cpu_time + to_move;
         !self.out_of_time
     }
 
     /// Lets other tasks run for a moment, which is not the guest's time.
     pub(super) fn pause(&self) -> impl Future<Output = ()> + Send + 'static {
-        let running_since = self.running_since.clone();
+        let stopwatch = self.stopwatch.clone();
         async move {
             tokio::task::yield_now().await;
-            running_since.store(now(), Ordering::Relaxed);
+            stopwatch.go_on();
         }
+    }
+
+    /// Times the guest; whatever runs it must run in this.
+    pub(super) fn stopwatch(&self) -> Stopwatch {
+        self.stopwatch.clone()
     }
 
     /// Bytes were moved.
     pub(super) fn advance(&mut self) {
         self.progress.advance();
+    }
+
+    /// Bytes entered or left guest memory. Those that the guest made itself and reads back have gone nowhere: no guest
+    /// earns time by talking to itself.
+    pub(super) fn moved(&mut self, bytes: u64, back: bool) {
+        if back {
+            self.moved = self.moved.saturating_sub(bytes);
+        } else {
+            self.moved += bytes;
+            self.progress.advance();
+        }
     }
 
     /// Says when the current call is over for lack of progress.
@@ -154,5 +184,62 @@ impl ResourceLimiter for Meter {
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(desired <= 20_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A meter whose guest has been running ever since.
+    fn busy(cpu_time: Duration) -> Meter {
+        let mut meter = Meter::new(Limits { cpu_time, ..Limits::default() });
+        meter.begin();
+        meter
+    }
+
+    /// How many ticks it may go on for; in each it was running all the while.
+    fn ticks(meter: &mut Meter) -> u32 {
+        let mut ticks = 0;
+        loop {
+            if !meter.charge(TICK) {
+                return ticks;
+            }
+            ticks += 1;
+            assert!(ticks < 100_000, "it would go on for ever");
+        }
+    }
+
+    #[test]
+    fn a_busy_guest_is_stopped() {
+        let mut meter = busy(Duration::from_secs(1));
+        assert_eq!(ticks(&mut meter), 100);
+        assert!(meter.out_of_time);
+    }
+
+    #[test]
+    fn whoever_moves_bytes_gets_ten_milliseconds_for_each_mebibyte() {
+        let mut meter = busy(Duration::from_secs(1));
+        meter.moved(5 << 30, false);
+        assert_eq!(ticks(&mut meter), 100 + 5 * 1024);
+        meter.begin();
+        assert_eq!(ticks(&mut meter), 100, "the next call moved nothing");
+    }
+
+    #[test]
+    fn whoever_talks_to_itself_gets_nothing() {
+        let mut meter = busy(Duration::from_secs(1));
+        meter.moved(1 << 30, false);
+        meter.moved(1 << 30, true);
+        assert_eq!(ticks(&mut meter), 100);
+        meter.moved(1 << 20, true);
+        assert_eq!(meter.moved, 0);
+    }
+
+    #[test]
+    fn small_pieces_count_as_much_as_large_ones() {
+        let mut meter = busy(Duration::from_secs(1));
+        (0..4 << 10).for_each(|_| meter.moved(1 << 10, false));
+        assert_eq!(ticks(&mut meter), 104);
     }
 }

@@ -4,20 +4,18 @@
 //! rate, so that a component can neither forge lines nor fill a disk.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWrite;
 use tracing::Level;
 
 use super::bindings::wasi::logging::logging;
 use super::instance::State;
+use crate::telemetry::Allowance;
 
 /// The longest line, in bytes.
 const MAX_LINE: usize = 4096;
-/// Lines that a plugin may log at once, and then each second.
-const LINES: u32 = 50;
 
 /// The log of one plugin.
 #[derive(Clone)]
@@ -25,24 +23,17 @@ pub(super) struct PluginLog(Arc<Inner>);
 
 struct Inner {
     plugin: String,
-    allowance: Mutex<Allowance>,
-}
-
-struct Allowance {
-    left: u32,
-    renewed: Instant,
-    suppressed: u64,
+    allowance: Allowance,
 }
 
 impl PluginLog {
     pub(super) fn new(plugin: &str) -> Self {
-        let allowance = Mutex::new(Allowance { left: LINES, renewed: Instant::now(), suppressed: 0 });
-        Self(Arc::new(Inner { plugin: plugin.into(), allowance }))
+        Self(Arc::new(Inner { plugin: plugin.into(), allowance: Allowance::default() }))
     }
 
     /// Logs a line, or counts it as suppressed.
     pub(super) fn line(&self, level: Level, message: &str) {
-        let Some(suppressed) = self.admit() else { return };
+        let Some(suppressed) = self.0.allowance.admit() else { return };
         let plugin = &self.0.plugin;
         if suppressed > 0 {
             tracing::warn!(plugin, suppressed, "the plugin logged more lines than are let through");
@@ -55,21 +46,6 @@ impl PluginLog {
             Level::INFO => tracing::info!(plugin, "{line}"),
             _ => tracing::debug!(plugin, "{line}"),
         }
-    }
-
-    /// Whether a line may pass, and how many did not since the last that did.
-    fn admit(&self) -> Option<u64> {
-        let mut allowance = self.0.allowance.lock().unwrap_or_else(PoisonError::into_inner);
-        if allowance.renewed.elapsed() > Duration::from_secs(1) {
-            allowance.left = LINES;
-            allowance.renewed = Instant::now();
-        }
-        if allowance.left == 0 {
-            allowance.suppressed += 1;
-            return None;
-        }
-        allowance.left -= 1;
-        Some(std::mem::take(&mut allowance.suppressed))
     }
 }
 

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
 use wasmtime::component::{Accessor, InstancePre};
 
@@ -125,14 +126,15 @@ impl Plugin {
             let mut instance =
                 self.instantiate().await.map_err(|error| refuse(format!("it does not start: {error:#}")))?;
             let exports = instance.exports.clone();
+            match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) if error.path.is_empty() => return Err(refuse(format!("config: {}", error.message))),
+                Ok(Err(error)) => return Err(refuse(format!("config.{}: {}", error.path, error.message))),
+                Err(error) => return Err(refuse(format!("it does not take its configuration: {error:#}"))),
+            }
             let description = exports.lifecycle.call_describe(&mut instance.store).await;
             let description = description.map_err(|error| refuse(format!("it does not describe itself: {error:#}")))?;
-            match exports.lifecycle.call_configure(&mut instance.store, &self.settings.config).await {
-                Ok(Ok(())) => Ok((instance, description)),
-                Ok(Err(error)) if error.path.is_empty() => Err(refuse(format!("config: {}", error.message))),
-                Ok(Err(error)) => Err(refuse(format!("config.{}: {}", error.path, error.message))),
-                Err(error) => Err(refuse(format!("it does not take its configuration: {error:#}"))),
-            }
+            Ok((instance, description))
         };
         let limit = self.settings.limits.call_timeout;
         let started = timeout(limit, start).await;
@@ -163,6 +165,11 @@ impl Plugin {
         timeout(limit, start).await.unwrap_or_else(|_| wasmtime::bail!("it did not start within {limit:?}"))
     }
 
+    /// Waits for the right to make a call that lasts as long as a client writes; it is held until then.
+    pub(super) async fn admit_writer(&self) -> Result<OwnedSemaphorePermit> {
+        self.pool.admit_writer().await
+    }
+
     /// Calls an asynchronous export: one instance for this call alone, within its limits.
     pub(super) async fn call<R>(
         &self,
@@ -176,8 +183,9 @@ impl Plugin {
             // Bytes that move on behalf of the call put its end off, so the deadline is looked up again when it is over.
             let progress = instance.store.data().meter.progress();
             let mut deadline = progress.deadline();
+            let stopwatch = instance.store.data().meter.stopwatch();
             let running = instance.store.run_concurrent(async |accessor| call(accessor, &exports).await);
-            let mut running = pin!(running);
+            let mut running = pin!(stopwatch.timing(running));
             loop {
                 match timeout_at(deadline.into(), &mut running).await {
                     Ok(outcome) => break Some(outcome.flatten()),
@@ -209,8 +217,11 @@ impl Plugin {
         let started = Instant::now();
         let (checkout, mut instance, calls_left) = self.begin(operation).await?;
         let exports = instance.exports.clone();
-        let deadline = instance.store.data().meter.progress().deadline();
-        let result = match timeout_at(deadline.into(), call(&mut instance.store, &exports)).await {
+        let (deadline, stopwatch) = {
+            let meter = &instance.store.data().meter;
+            (meter.progress().deadline(), meter.stopwatch())
+        };
+        let result = match timeout_at(deadline.into(), stopwatch.timing(call(&mut instance.store, &exports))).await {
             Ok(Ok(result)) => {
                 self.end(checkout, instance, calls_left);
                 Ok(result)
@@ -261,8 +272,10 @@ impl Plugin {
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
             // The guest runs only while this is polled, and it may be stuck: whether somebody still reads is asked beside.
+            let stopwatch = instance.store.data().meter.stopwatch();
+            let running = instance.store.run_concurrent(async |_| std::future::pending::<()>().await);
             let driven = tokio::select! {
-                driven = instance.store.run_concurrent(async |_| std::future::pending::<()>().await) => driven,
+                driven = stopwatch.timing(running) => driven,
                 () = streams.closed() => Ok(()),
             };
             if let Err(error) = driven {

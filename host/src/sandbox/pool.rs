@@ -26,6 +26,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Pool {
     plugin: Arc<str>,
     permits: Arc<Semaphore>,
+    /// Fewer than `permits`: who takes as long as a client takes must leave something to others.
+    writers: Arc<Semaphore>,
     idle: Mutex<Vec<Warm>>,
     failures: Mutex<Failures>,
     metrics: Arc<PluginMetrics>,
@@ -52,25 +54,33 @@ pub(super) struct Checkout {
 impl Pool {
     pub(super) fn new(plugin: Arc<str>, instances: usize, metrics: Arc<PluginMetrics>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(instances.max(1)));
-        Arc::new(Self { plugin, permits, idle: Mutex::default(), failures: Mutex::default(), metrics })
+        let writers = Arc::new(Semaphore::new((instances * 3 / 4).max(1)));
+        Arc::new(Self { plugin, permits, writers, idle: Mutex::default(), failures: Mutex::default(), metrics })
     }
 
     /// Waits for the right to use an instance, warm if there is one.
     pub(super) async fn check_out(self: &Arc<Self>) -> Result<Checkout> {
-        let permit = match self.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                self.metrics.wait();
-                let permit = tokio::time::timeout(MAX_WAIT, self.permits.clone().acquire_owned()).await;
-                permit.map_err(|_| self.busy())?.map_err(Error::internal)?
-            }
-        };
+        let permit = self.wait_for(&self.permits).await?;
         self.metrics.busy(1);
         let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if warm.is_some() {
             self.metrics.idle(-1);
         }
         Ok(Checkout { pool: self.clone(), warm, _permit: permit })
+    }
+
+    /// Waits for the right to keep an instance for as long as a client writes.
+    pub(super) async fn admit_writer(&self) -> Result<OwnedSemaphorePermit> {
+        self.wait_for(&self.writers).await
+    }
+
+    async fn wait_for(&self, permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        self.metrics.wait();
+        let permit = tokio::time::timeout(MAX_WAIT, permits.clone().acquire_owned()).await;
+        permit.map_err(|_| self.busy())?.map_err(Error::internal)
     }
 
     /// A call failed in a way that is the plugin's fault.
@@ -103,6 +113,13 @@ impl Pool {
         let message = format!("all instances of the plugin '{}' are busy", self.plugin);
         let error = Error::new(ErrorKind::BackendUnavailable, message).of_plugin(&*self.plugin);
         error.retry_after(Duration::from_secs(1))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.metrics.idle(-(idle.len() as i64));
     }
 }
 

@@ -24,6 +24,7 @@ use wasmtime::component::{Accessor, Resource};
 pub struct StoragePlugin {
     plugin: Plugin,
     abilities: Abilities,
+    inspection: Inspection,
 }
 
 impl StoragePlugin {
@@ -35,7 +36,12 @@ impl StoragePlugin {
         metrics: Arc<PluginMetrics>,
     ) -> Result<Self, LoadError> {
         let (plugin, inspection) = Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
-        Ok(Self { abilities: abilities(&inspection), plugin })
+        Ok(Self { abilities: abilities(&inspection), plugin, inspection })
+    }
+
+    /// What the component is.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
     }
 }
 
@@ -161,6 +167,10 @@ impl Storage for StoragePlugin {
 
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
         self.require(self.abilities.write, "write")?;
+        let _turn = match self.abilities.carried_write {
+            true => None,
+            false => Some(self.plugin.admit_writer().await?),
+        };
         let path = path.to_owned();
         let WriteOptions { condition, content_type, mode } = options;
         let options = write_wit::WriteOptions {

@@ -78,14 +78,16 @@ pub(super) struct SourceProducer {
     source: Source,
     /// What was taken from the source and did not fit into the guest's buffer.
     rest: Bytes,
+    /// The guest made the bytes itself.
+    own: bool,
     end: Option<oneshot::Sender<End>>,
 }
 
 impl SourceProducer {
     /// The producer, and the result that goes with it.
-    pub(super) fn new(source: Source, rest: Bytes) -> (Self, oneshot::Receiver<End>) {
+    pub(super) fn new(source: Source, rest: Bytes, own: bool) -> (Self, oneshot::Receiver<End>) {
         let (end, ended) = oneshot::channel();
-        (Self { source: source.metered(None), rest, end: Some(end) }, ended)
+        (Self { source: source.metered(None), rest, own, end: Some(end) }, ended)
     }
 
     /// What is left, if nothing was cut out of its middle.
@@ -123,11 +125,12 @@ impl StreamProducer<State> for SourceProducer {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        store.data_mut().meter.advance();
+        let offered = self.rest.len().min(MAX_CHUNK);
+        let count = destination.remaining(&mut store).map_or(offered, |room| room.min(offered));
+        store.data_mut().meter.moved(count as u64, self.own);
         let metrics = store.data().metrics.clone();
-        let mut destination = destination.as_direct(store, self.rest.len().min(MAX_CHUNK));
+        let mut destination = destination.as_direct(store, offered);
         let room = destination.remaining();
-        let count = room.len().min(self.rest.len()).min(MAX_CHUNK);
         room[..count].copy_from_slice(&self.rest[..count]);
         destination.mark_written(count);
         self.rest.advance(count);
@@ -220,10 +223,10 @@ impl StreamConsumer<State> for ChunkConsumer {
             Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
             Poll::Pending => return Poll::Pending,
         }
-        store.data_mut().meter.advance();
+        let count = items.remaining(&mut store).min(MAX_CHUNK);
+        store.data_mut().meter.moved(count as u64, false);
         let mut items = items.as_direct(store);
         let offered = items.remaining();
-        let count = offered.len().min(MAX_CHUNK);
         if count > 0 {
             let chunk = Bytes::copy_from_slice(&offered[..count]);
             items.mark_read(count);

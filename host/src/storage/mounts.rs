@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Storage;
 use crate::path::FilePath;
+use crate::reloadable::Reloadable;
 
 /// A backend and where it is mounted.
 #[derive(Clone)]
@@ -11,7 +12,19 @@ pub struct Mount {
     /// Where it is mounted.
     pub path: FilePath,
     /// What serves it.
-    pub storage: Arc<dyn Storage>,
+    pub storage: Reloadable<dyn Storage>,
+}
+
+impl Mount {
+    /// A backend at a path.
+    pub fn new(path: FilePath, storage: Arc<dyn Storage>) -> Self {
+        Self { path, storage: Reloadable::new(storage) }
+    }
+
+    /// The backend as it is now: whoever does several things with it that must fit together does them with this one.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        self.storage.current()
+    }
 }
 
 /// All mounts.

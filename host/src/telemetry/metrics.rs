@@ -6,6 +6,7 @@
 mod http;
 mod plugin;
 mod process;
+mod reloads;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use http::HttpMetrics;
 use plugin::PluginFamilies;
 pub use plugin::PluginMetrics;
 use process::Process;
+pub use reloads::{ReloadMetrics, Serving};
 
 /// Media type of what [`Metrics::render`] gives.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -25,6 +27,7 @@ pub struct Metrics {
     registry: Registry,
     http: HttpMetrics,
     plugins: PluginFamilies,
+    reloads: ReloadMetrics,
     process: Process,
 }
 
@@ -37,13 +40,19 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let http = HttpMetrics::register(&registry)?;
         let plugins = PluginFamilies::register(&registry)?;
+        let reloads = ReloadMetrics::register(&registry)?;
         let process = Process::register(&registry)?;
-        Ok(Arc::new(Self { registry, http, plugins, process }))
+        Ok(Arc::new(Self { registry, http, plugins, reloads, process }))
     }
 
     /// Requests.
     pub fn http(&self) -> &HttpMetrics {
         &self.http
+    }
+
+    /// What serves now, and how that changed.
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.reloads
     }
 
     /// All of them, as [`CONTENT_TYPE`].
@@ -71,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 16] = [
+    const FAMILIES: [&str; 23] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
@@ -85,6 +94,13 @@ mod tests {
         "callfs_plugin_memory_bytes_max",
         "callfs_plugin_bytes_total",
         "callfs_plugin_waits_total",
+        "callfs_plugin_generations",
+        "callfs_plugin_info",
+        "callfs_plugin_loaded_time_seconds",
+        "callfs_reloads_total",
+        "callfs_plugin_http_requests_total",
+        "callfs_plugin_http_request_seconds",
+        "callfs_plugin_http_refused_total",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_start_time_seconds",
@@ -112,8 +128,19 @@ mod tests {
         localfs.memory(1024);
         localfs.native_read(11);
         localfs.wait();
+        localfs.http_answered(204, Duration::from_millis(2));
+        localfs.http_failed("refused", Duration::from_millis(2));
+        localfs.http_refused("origin");
+
+        metrics.reloads().finished("refused");
+        metrics.reloads().loaded("localfs");
+        let serving =
+            |version: &str| Serving { plugin: "localfs".into(), version: version.into(), sha256: "3f".into() };
+        metrics.reloads().serves([serving("1.0.0")].into());
+        metrics.reloads().serves([serving("1.1.0")].into());
 
         let text = metrics.render();
+        assert!(!text.contains("1.0.0"), "what serves no more is not told:\n{text}");
         for family in FAMILIES {
             assert!(text.contains(&format!("# TYPE {family} ")), "{family} is missing from\n{text}");
         }
@@ -137,6 +164,14 @@ mod tests {
             r#"callfs_plugin_instances{plugin="localfs",state="idle"} 0"#,
             r#"callfs_plugin_memory_bytes_max{plugin="localfs"} 65536"#,
             r#"callfs_plugin_bytes_total{carrier="native",direction="read",plugin="localfs"} 11"#,
+            r#"callfs_plugin_generations{plugin="localfs"} 1"#,
+            r#"callfs_plugin_info{plugin="localfs",sha256="3f",version="1.1.0"} 1"#,
+            r#"callfs_reloads_total{outcome="refused"} 1"#,
+            r#"callfs_reloads_total{outcome="ok"} 0"#,
+            r#"callfs_plugin_http_requests_total{outcome="2xx",plugin="localfs"} 1"#,
+            r#"callfs_plugin_http_requests_total{outcome="refused",plugin="localfs"} 1"#,
+            r#"callfs_plugin_http_request_seconds_count{plugin="localfs"} 2"#,
+            r#"callfs_plugin_http_refused_total{plugin="localfs",reason="origin"} 1"#,
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is missing from\n{text}");
         }
@@ -153,5 +188,8 @@ mod tests {
         let text = metrics.render();
         assert!(text.contains(r#"callfs_plugin_instances{plugin="s3",state="idle"} 2"#), "{text}");
         assert!(text.contains(r#"callfs_plugin_memory_bytes_max{plugin="s3"} 10"#), "{text}");
+        assert!(text.contains(r#"callfs_plugin_generations{plugin="s3"} 2"#), "{text}");
+        drop(other);
+        assert!(metrics.render().contains(r#"callfs_plugin_generations{plugin="s3"} 1"#));
     }
 }

@@ -64,6 +64,11 @@ impl Gateway {
         assert!(status.success(), "ended with {status}");
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
     /// The same folder again, after [`kill`](Self::kill) or [`stop`](Self::stop).
     #[track_caller]
     pub(crate) fn restart(self) -> Self {
@@ -159,6 +164,11 @@ impl Gateway {
         Raw::connect(&self.authority(), ALICE_KEY).await
     }
 
+    /// The same for somebody to whom permissions do not apply.
+    pub(crate) async fn raw_admin(&self) -> Raw {
+        Raw::connect(&self.authority(), ADMIN_KEY).await
+    }
+
     /// Host and port.
     pub(crate) fn authority(&self) -> String {
         self.base.trim_start_matches("http://").trim_end_matches('/').to_owned()
@@ -166,8 +176,13 @@ impl Gateway {
 
     /// What its metrics listener says now.
     pub(crate) async fn metrics(&self) -> Metrics {
+        Metrics::parse(&self.metrics_text().await)
+    }
+
+    /// The same as it says it.
+    pub(crate) async fn metrics_text(&self) -> String {
         let reply = Client::new(&self.metrics, None).call("GET", "").await.is(200);
-        Metrics::parse(&String::from_utf8_lossy(&reply.body))
+        String::from_utf8_lossy(&reply.body).into_owned()
     }
 }
 

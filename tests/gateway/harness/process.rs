@@ -50,7 +50,7 @@ impl Process {
     /// What is found in the first line on stderr that has it; fails with everything that was said if the process ends
     /// before it says that.
     #[track_caller]
-    fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
+    pub(crate) fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
         eventually_now(what, || {
             let ended = self.child.try_wait().expect("waitable");
             let said = self.stderr();
@@ -97,6 +97,12 @@ impl Process {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the process can be signalled");
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).expect("the process can be signalled");
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -105,10 +111,33 @@ impl Process {
 
     /// The largest resident set so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:") << 10
+    }
+
+    /// The resident set, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.status("VmRSS:") << 10
+    }
+
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> u64 {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("the process runs").count() as u64
+    }
+
+    /// How many files and other things it has mapped.
+    pub(crate) fn mappings(&self) -> u64 {
+        std::fs::read_to_string(format!("/proc/{}/maps", self.id())).expect("the process runs").lines().count() as u64
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says VmHWM");
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
-        kibibytes << 10
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 }
 

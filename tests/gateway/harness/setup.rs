@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::Gateway;
+use super::{Gateway, built_in};
 
 /// Keys of the people in these tests: long enough, and nothing else about them matters.
 pub(crate) const ALICE_KEY: &str = "key-of-alice-0123456789";
@@ -17,7 +17,7 @@ pub(crate) const ADMIN_KEY: &str = "key-of-admin-0123456789";
 /// What will be started. `$DIR` in any text of the configuration is the gateway's own folder.
 pub(crate) struct Setup {
     mounts: Vec<Mount>,
-    plugins: Vec<(&'static str, &'static [u8])>,
+    plugins: Vec<(&'static str, Vec<u8>)>,
     top: String,
     server: String,
     limits: String,
@@ -81,8 +81,8 @@ impl Setup {
     }
 
     /// Puts `<name>.wasm` into the plugin folder.
-    pub(crate) fn plugin(mut self, name: &'static str, component: &'static [u8]) -> Self {
-        self.plugins.push((name, component));
+    pub(crate) fn plugin(mut self, name: &'static str, component: &[u8]) -> Self {
+        self.plugins.push((name, component.to_vec()));
         self
     }
 
@@ -92,6 +92,15 @@ impl Setup {
             .plugin("hostile", callfs_test_components::HOSTILE)
             .mount(Mount::folder("/", "files"))
             .mount(Mount::new("/hostile", "hostile").granting("hostile"))
+    }
+
+    /// `edition` at `/edition`, beside `localfs` from the plugin folder at `/`.
+    pub(crate) fn edition() -> Self {
+        Self::default()
+            .plugin("localfs", built_in("localfs"))
+            .plugin("edition", callfs_test_components::EDITION)
+            .mount(Mount::folder("/", "files"))
+            .mount(Mount::new("/edition", "edition").with(r#"config.says = "hello""#))
     }
 
     /// A line before all sections.

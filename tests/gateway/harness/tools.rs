@@ -19,6 +19,11 @@ pub(crate) fn tool(name: &str) -> Option<Command> {
     None
 }
 
+/// The repository that is tested.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("in a repository")
+}
+
 /// Says that something is not tested, or fails.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os(FORBID_SKIP).is_none_or(|set| set != "1"), "{why}, and {FORBID_SKIP} is set");

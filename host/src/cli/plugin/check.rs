@@ -217,7 +217,9 @@ mod tests {
     fn a_credential_is_read_and_never_shown() {
         let bearer = credential("bearer:a:b").expect("good");
         assert!(bearer.0 == Credential::Bearer("a:b".into()) && format!("{bearer:?}") == "a credential");
-        assert!(credential("basic:user:pass:word").expect("good").0 == Credential::Basic("user".into(), "pass:word".into()));
+        assert!(
+            credential("basic:user:pass:word").expect("good").0 == Credential::Basic("user".into(), "pass:word".into())
+        );
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "from a file\n").expect("written");
         let read = credential(&format!("bearer:@{}", file.path().display())).expect("good");

@@ -46,7 +46,11 @@ pub(super) async fn read(room: &Room) -> Outcome {
         verified.map_err(|differs| Finding::new(operation(), "the version that has it", differs))?;
     }
     room.put_new("object", 1000).await?;
-    refused("read(\"object\", if it is a version that was replaced)", &[PreconditionFailed], read(one_of(&[&etag])).await)
+    refused(
+        "read(\"object\", if it is a version that was replaced)",
+        &[PreconditionFailed],
+        read(one_of(&[&etag])).await,
+    )
 }
 
 pub(super) async fn write_absent(room: &Room) -> Outcome {

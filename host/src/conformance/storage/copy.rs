@@ -43,7 +43,8 @@ pub(super) async fn wrong_kind(room: &Room) -> Outcome {
     refused("copy of what is not there", &[NotFound], room.copy("missing", "to", Always).await)?;
     refused("copy of what is not there over a file", &[NotFound], room.copy("missing", "file", Always).await)?;
     // Where directories are made of what is below them, there is no object under the name of one.
-    let no_object: &[_] = if room.abilities().implicit_directories { &[IsADirectory, NotFound] } else { &[IsADirectory] };
+    let no_object: &[_] =
+        if room.abilities().implicit_directories { &[IsADirectory, NotFound] } else { &[IsADirectory] };
     refused("copy of a directory", no_object, room.copy("directory", "to", Always).await)?;
     room.nothing_at("to").await?;
     room.is("file", content).await.map(drop)

@@ -83,7 +83,8 @@ pub(super) async fn abandoned_anywhere(room: &Room) -> Outcome {
             let mut write = pin!(room.write(&name, new.source(), Condition::Always));
             let mut finished = None;
             for _ in 0..polls {
-                finished = std::future::poll_fn(|cx| std::task::Poll::Ready(write.as_mut().poll_unpin(cx))).await.into();
+                finished =
+                    std::future::poll_fn(|cx| std::task::Poll::Ready(write.as_mut().poll_unpin(cx))).await.into();
                 if matches!(finished, Some(std::task::Poll::Ready(_))) {
                     break;
                 }

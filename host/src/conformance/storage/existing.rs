@@ -119,7 +119,9 @@ pub(super) async fn ranges(room: &Room) -> Outcome {
     let (_, whole) = works(format!("read({path:?})"), room.read(&path, None).await)?;
     let whole = gathered(&path, whole).await?;
     let compared = whole.len() as u64;
-    for (start, end) in [(0, 1), (0, compared), (compared / 3, compared / 2 + 1), (compared - 1, compared), (0, size + 10)] {
+    for (start, end) in
+        [(0, 1), (0, compared), (compared / 3, compared / 2 + 1), (compared - 1, compared), (0, size + 10)]
+    {
         let operation = || format!("read({path:?}, {start}..{end}) of {size} bytes");
         let (opened, part) = works(operation(), room.read(&path, Some(ByteRange { start, end: Some(end) })).await)?;
         same(operation(), "the size of the whole object", size, opened.size)?;

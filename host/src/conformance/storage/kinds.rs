@@ -18,9 +18,7 @@ async fn furnished(room: &Room) -> Outcome<Content> {
 
 pub(super) async fn stat_directories(room: &Room) -> Outcome {
     furnished(room).await?;
-    for (name, found) in
-        [("the root", room.storage().stat("").await), ("a directory", room.stat("directory").await)]
-    {
+    for (name, found) in [("the root", room.storage().stat("").await), ("a directory", room.stat("directory").await)] {
         let found = works(format!("stat of {name}"), found)?;
         same(format!("stat of {name}"), "kind and size", (Kind::Directory, 0), (found.kind, found.size))?;
     }

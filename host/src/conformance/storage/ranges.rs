@@ -58,7 +58,11 @@ pub(super) async fn past_end(room: &Room) -> Outcome {
         let opened = room.read(name, Some(ByteRange { start, end })).await;
         refused(operation, &[ErrorKind::RangeNotSatisfiable { size }], opened)?;
     }
-    refused("read of a range of nothing", &[ErrorKind::NotFound], room.read("missing", Some(ByteRange { start: 0, end: None })).await)?;
+    refused(
+        "read of a range of nothing",
+        &[ErrorKind::NotFound],
+        room.read("missing", Some(ByteRange { start: 0, end: None })).await,
+    )?;
     room.is("object", content).await?;
     room.is("empty", empty).await.map(drop)
 }

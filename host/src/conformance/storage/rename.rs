@@ -60,7 +60,11 @@ pub(super) async fn directory(room: &Room) -> Outcome {
 pub(super) async fn missing(room: &Room) -> Outcome {
     let content = room.put_new("file", 100).await?;
     refused("rename of what is not there", &[ErrorKind::NotFound], room.rename("missing", "to", Always).await)?;
-    refused("rename of what is not there over a file", &[ErrorKind::NotFound], room.rename("missing", "file", Always).await)?;
+    refused(
+        "rename of what is not there over a file",
+        &[ErrorKind::NotFound],
+        room.rename("missing", "file", Always).await,
+    )?;
     room.nothing_at("to").await?;
     room.is("file", content).await.map(drop)
 }

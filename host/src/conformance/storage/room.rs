@@ -149,7 +149,12 @@ impl Room {
             let page = works(operation(), self.storage.list(&path, after.as_deref(), limit).await)?;
             let count = page.entries.len();
             holds(operation(), "at most as many as were asked for", count <= limit as usize, count)?;
-            holds(operation(), "an empty page is the last one", count > 0 || !page.more, "an empty page before others")?;
+            holds(
+                operation(),
+                "an empty page is the last one",
+                count > 0 || !page.more,
+                "an empty page before others",
+            )?;
             let mut last = after.as_deref();
             for entry in &page.entries {
                 let next = entry.name.as_str();

@@ -1,8 +1,8 @@
 //! A storage in memory that keeps the whole contract, whatever its abilities, or commits one sin.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -125,7 +125,8 @@ impl Shelf {
 
     fn find(&self, path: &str) -> Result<Object> {
         let (path, state) = (self.key(path), self.state());
-        let directory = || Object { kind: Kind::Directory, bytes: Bytes::new(), version: 0, media_type: None, modified: 0 };
+        let directory =
+            || Object { kind: Kind::Directory, bytes: Bytes::new(), version: 0, media_type: None, modified: 0 };
         if path.is_empty() {
             return Ok(directory());
         }
@@ -136,7 +137,11 @@ impl Shelf {
         if self.0.abilities.implicit_directories && state.objects.keys().any(|one| one.starts_with(&below)) {
             return Ok(directory());
         }
-        Err(error(if self.sins(Sin::MissingIsUnavailable) { ErrorKind::BackendUnavailable } else { ErrorKind::NotFound }))
+        Err(error(if self.sins(Sin::MissingIsUnavailable) {
+            ErrorKind::BackendUnavailable
+        } else {
+            ErrorKind::NotFound
+        }))
     }
 
     fn attributes(&self, object: &Object) -> Attributes {
@@ -152,7 +157,11 @@ impl Shelf {
             etag: file.then(|| format!("v{version}")),
             modified: file.then_some(object.modified),
             mode: None,
-            content_type: if self.sins(Sin::LosesMediaType) { media_type.map(|_| "text/plain".into()) } else { media_type },
+            content_type: if self.sins(Sin::LosesMediaType) {
+                media_type.map(|_| "text/plain".into())
+            } else {
+                media_type
+            },
         }
     }
 
@@ -352,8 +361,9 @@ impl Storage for Shelf {
         let (from, to) = (self.key(from), self.key(to));
         let below = if self.sins(Sin::RenamesByPrefix) { from.clone() } else { format!("{from}/") };
         let mut state = self.state();
-        let (moving, staying): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut state.objects).into_iter().partition(|(one, _)| *one == from || one.starts_with(&below));
+        let (moving, staying): (Vec<_>, Vec<_>) = std::mem::take(&mut state.objects)
+            .into_iter()
+            .partition(|(one, _)| *one == from || one.starts_with(&below));
         state.objects = staying.into_iter().collect();
         for (one, object) in moving {
             state.objects.insert(format!("{to}{}", &one[from.len()..]), object.clone());

@@ -120,7 +120,7 @@ async fn messages_name_the_path_and_what_is_wrong() {
 async fn mounts_appear_with_the_directories_that_lead_to_them() {
     let deep = Memory::new("deep", folder());
     deep.plant("f", "deep down");
-    let mounts = vec![Mount { path: path("/a/b"), storage: std::sync::Arc::new(deep.clone()) }];
+    let mounts = vec![Mount::new(path("/a/b"), std::sync::Arc::new(deep.clone()))];
     let world = World::on(mounts, deep);
     for at in ["/", "/a", "/a/b"] {
         assert!(matches!(world.engine.open(&bob(), &path(at)).await, Ok(Opened::Directory(_))), "{at}");

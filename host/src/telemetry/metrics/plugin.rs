@@ -23,9 +23,13 @@ pub(super) struct PluginFamilies {
     memory_rises: Arc<Mutex<()>>,
     bytes: IntCounterVec,
     waits: IntCounterVec,
+    generations: IntGaugeVec,
+    http: IntCounterVec,
+    http_seconds: HistogramVec,
+    http_refused: IntCounterVec,
 }
 
-/// Handles for one component, however often it is mounted.
+/// Handles for one generation of a component, which is counted for as long as somebody has them.
 pub struct PluginMetrics(Option<Handles>);
 
 struct Handles {
@@ -41,6 +45,7 @@ struct Handles {
     guest_read: IntCounter,
     guest_write: IntCounter,
     waits: IntCounter,
+    generations: IntGauge,
 }
 
 #[derive(Clone)]
@@ -59,6 +64,16 @@ impl PluginFamilies {
         let memory = Opts::new("callfs_plugin_memory_bytes_max", "The most memory that one instance has had.");
         let bytes = Opts::new("callfs_plugin_bytes_total", "Bytes of files by who carried them.");
         let waits = Opts::new("callfs_plugin_waits_total", "Calls that had to wait for an instance.");
+        let generations =
+            "Loaded components that are in use, one for each mount; more than that finish what they began.";
+        let generations = Opts::new("callfs_plugin_generations", generations);
+        let http = Opts::new("callfs_plugin_http_requests_total", "Requests that components sent, by how they ended.");
+        let http_seconds =
+            HistogramOpts::new("callfs_plugin_http_request_seconds", "Time until the head of the answer was there.");
+        let http_refused = Opts::new(
+            "callfs_plugin_http_refused_total",
+            "Requests that components were not allowed to send, and why.",
+        );
         Ok(Self {
             calls: register(registry, IntCounterVec::new(calls, &["plugin", "operation", "outcome"]))?,
             seconds: register(registry, HistogramVec::new(seconds.buckets(call_buckets()), &["plugin", "operation"]))?,
@@ -68,6 +83,10 @@ impl PluginFamilies {
             memory_rises: Arc::default(),
             bytes: register(registry, IntCounterVec::new(bytes, &["plugin", "direction", "carrier"]))?,
             waits: register(registry, IntCounterVec::new(waits, &["plugin"]))?,
+            generations: register(registry, IntGaugeVec::new(generations, &["plugin"]))?,
+            http: register(registry, IntCounterVec::new(http, &["plugin", "outcome"]))?,
+            http_seconds: register(registry, HistogramVec::new(http_seconds.buckets(buckets()), &["plugin"]))?,
+            http_refused: register(registry, IntCounterVec::new(http_refused, &["plugin", "reason"]))?,
         })
     }
 }
@@ -81,6 +100,8 @@ impl PluginMetrics {
     /// Handles for a component.
     pub fn new(metrics: &Metrics, plugin: &str) -> Self {
         let families = metrics.plugins.clone();
+        let generations = families.generations.with_label_values(&[plugin]);
+        generations.inc();
         let bytes = |direction, carrier| families.bytes.with_label_values(&[plugin, direction, carrier]);
         Self(Some(Handles {
             idle: families.instances.with_label_values(&[plugin, "idle"]),
@@ -91,6 +112,7 @@ impl PluginMetrics {
             guest_read: bytes("read", "guest"),
             guest_write: bytes("write", "guest"),
             waits: families.waits.with_label_values(&[plugin]),
+            generations,
             operations: RwLock::default(),
             plugin: plugin.to_owned(),
             families,
@@ -152,6 +174,36 @@ impl PluginMetrics {
         }
     }
 
+    /// A request of the component was answered with a status.
+    pub fn http_answered(&self, status: u16, elapsed: Duration) {
+        let class = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.http_ended(class, elapsed);
+    }
+
+    /// A request of the component was not answered; the outcome says why.
+    pub fn http_failed(&self, outcome: &'static str, elapsed: Duration) {
+        self.http_ended(outcome, elapsed);
+    }
+
+    fn http_ended(&self, outcome: &'static str, elapsed: Duration) {
+        let Some(Handles { plugin, families, .. }) = &self.0 else { return };
+        families.http.with_label_values(&[plugin.as_str(), outcome]).inc();
+        families.http_seconds.with_label_values(&[plugin]).observe(elapsed.as_secs_f64());
+    }
+
+    /// A request of the component was not allowed.
+    pub fn http_refused(&self, reason: &'static str) {
+        if let Some(Handles { plugin, families, .. }) = &self.0 {
+            families.http_refused.with_label_values(&[plugin.as_str(), reason]).inc();
+        }
+    }
+
     /// Bytes left the storage without the component.
     pub fn native_read(&self, bytes: u64) {
         self.count(|handles| &handles.native_read, bytes);
@@ -176,6 +228,12 @@ impl PluginMetrics {
         if let Some(handles) = &self.0 {
             counter(handles).inc_by(by);
         }
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.generations.dec();
     }
 }
 

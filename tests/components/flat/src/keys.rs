@@ -74,7 +74,8 @@ impl Keys {
                 }
                 match entry.name.strip_suffix(MARK) {
                     Some(first) => {
-                        let inside = Box::pin(self.collect(below(&entry.name), format!("{begin}{first}"), None, wanted, found));
+                        let inside =
+                            Box::pin(self.collect(below(&entry.name), format!("{begin}{first}"), None, wanted, found));
                         inside.await?;
                     }
                     None => found.push((format!("{begin}{}", entry.name), entry.attributes)),

@@ -198,10 +198,10 @@ fn regular(found: Result<(Option<File>, Stat), Errno>, place: &Place) -> Result<
 /// The part of a file of some size that a range means.
 fn part(range: Option<ByteRange>, size: u64, place: &Place) -> Result<Range<u64>> {
     let Some(ByteRange { start, end }) = range else { return Ok(0..size) };
-    let end = end.unwrap_or(size);
-    if end < start {
+    if end.is_some_and(|end| end < start) {
         return Err(Error::new(ErrorKind::BadRequest, format!("the range of {place} ends before it starts")));
     }
+    let end = end.unwrap_or(size);
     if start >= size {
         let message = format!("the range starts at byte {start}, and {place} has {size} bytes");
         return Err(Error::new(ErrorKind::RangeNotSatisfiable { size }, message));

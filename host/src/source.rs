@@ -136,20 +136,34 @@ impl Source {
                     *left -= part;
                     part
                 });
-                Kind::Stream { feed: Feed::new(Bytes::new(), feed.lend(part)), left: size }
+                Kind::Stream { feed: feed.lend(part), left: size }
             }
         };
         Self { kind, meter: self.meter.clone() }
     }
 
-    /// The same source with bytes in front that were taken from it.
-    pub fn put_back(self, taken: Bytes) -> Self {
+    /// The same source with the bytes in front that were last taken from it. However often that is done, it does not grow.
+    pub fn put_back(mut self, taken: Bytes) -> Self {
         if taken.is_empty() {
             return self;
         }
-        let left = self.size().map(|size| size + taken.len() as u64);
-        let meter = self.meter.clone();
-        Self { kind: Kind::Stream { feed: Feed::new(taken, self.metered(None).boxed()), left }, meter }
+        let size = taken.len() as u64;
+        match &mut self.kind {
+            Kind::File(file) => {
+                file.left.start -= size;
+                file.pending = None;
+            }
+            Kind::Stream { feed, left } => {
+                feed.put_back(taken);
+                left.iter_mut().for_each(|left| *left += size);
+            }
+            Kind::Bytes(bytes) => {
+                let left = Some(size + bytes.len() as u64);
+                let rest = Self::from_bytes(std::mem::take(bytes));
+                self.kind = Kind::Stream { feed: Feed::new(taken, rest.boxed()), left };
+            }
+        }
+        self
     }
 
     /// The open file and the part of it that is left, if this is one: whoever has a file to fill lets the kernel copy.

@@ -9,7 +9,8 @@
 //! that is known ([`Source::size`](crate::Source::size), or a `content-length` of yours) and is chunked otherwise; a response
 //! has the size that the server announced, and a body that breaks off ends in an error. The path is sent as you wrote it, so
 //! encode it. Redirects are followed for GET and HEAD, where their targets are granted. A connection may take 10 seconds and
-//! the head of a response 30 after the last byte of the request, or nine tenths of the `call_timeout` if that is less.
+//! the head of a response nine tenths of the `call_timeout` after the last byte that moved; what you send after that, to clear up,
+//! has a twentieth of it. At most 256 requests of a component wait for an answer at the same time.
 //!
 //! `credential` names a slot (`grants.credentials`): the host signs the request last, and you never see the secret. Headers
 //! that belong to the signature (`authorization`, with AWS keys `date`, `x-amz-date`, `x-amz-content-sha256` and

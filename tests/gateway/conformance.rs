@@ -98,9 +98,9 @@ fn what_can_only_be_read_is_checked_on_what_is_there() {
 #[test]
 fn those_who_know_callers_and_rights_keep_what_they_claim() {
     let dir = place();
-    let keys = format!(r#"{{"keys": [{{"user": "alice", "key": {{"env": "ALICE"}}}}]}}"#);
+    let keys = r#"{"keys": [{"user": "alice", "key": {"env": "ALICE"}}]}"#;
     let mut with_key = command(dir.path());
-    let with_key = with_key.env("ALICE", ALICE_KEY).args(["plugin", "check", "api-keys", "--config", &keys]);
+    let with_key = with_key.env("ALICE", ALICE_KEY).args(["plugin", "check", "api-keys", "--config", keys]);
     let credential = format!("bearer:{ALICE_KEY}");
     let output = with_key.args(["--credential", &credential, "--json"]).output().expect("runs");
     let (said, report) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -29,6 +30,8 @@ pub(super) struct Components {
     metrics: Arc<Metrics>,
     /// The one of its name, wherever else there is one.
     preferred: Option<Found>,
+    /// There was a lock: there has to be one from then on.
+    locked: AtomicBool,
 }
 
 /// A component as it was found: what is hashed is what is loaded.
@@ -58,6 +61,7 @@ impl Components {
             memory,
             metrics,
             preferred: None,
+            locked: AtomicBool::new(false),
         })
     }
 
@@ -126,11 +130,19 @@ impl Components {
     ) -> anyhow::Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let Some(lock) = Lock::read(folder)? else {
+            if self.locked.load(Ordering::Relaxed) {
+                bail!(
+                    "{LOCK_FILE} is gone from {}; put it back, let `callfs plugin accept` make another one, or restart \
+                     the gateway to go on without",
+                    folder.display()
+                );
+            }
             if current.is_empty() {
                 tell_of_no_lock(folder);
             }
             return Ok(());
         };
+        self.locked.store(true, Ordering::Relaxed);
         // A file that somebody names is not one that happens to be in the folder.
         let in_the_folder = |name: &str, binary: &Binary| {
             matches!(binary.origin, Origin::File(_)) && self.preferred.as_ref().is_none_or(|one| one.name != name)

@@ -116,13 +116,25 @@ fn describe(found: &Inspection) -> String {
         let _ = writeln!(text, "{:15}{}", format!("{label}:"), plain(value));
         text
     });
-    let _ = writeln!(text, "config schema:\n{}", plain(&format!("{:#}", found.config_schema)));
+    let _ = writeln!(text, "config schema:");
+    for line in format!("{:#}", found.config_schema).lines() {
+        let _ = writeln!(text, "{}", printable(line));
+    }
     text
 }
 
-/// Without what could move the cursor of a terminal: the text comes from a component that nobody trusts yet.
+/// The longest text of a component in one line, in characters.
+const MAX_TEXT: usize = 1000;
+
+/// One line, and not a long one: the text comes from a component that nobody trusts yet, and must not look like more of
+/// what is printed around it.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+    printable(text).chars().take(MAX_TEXT).collect()
+}
+
+/// Without what could move the cursor of a terminal.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Bodies: a source on its way out, and what comes back as a source.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -18,33 +17,14 @@ use crate::source::Source;
 /// How long the body of an answer may rest while somebody waits for it.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
-/// When a byte was last taken to be sent.
-#[derive(Clone)]
-pub(super) struct Activity(Arc<Mutex<Instant>>);
-
-impl Activity {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
-    }
-
-    pub(super) fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn advance(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-}
-
 /// The body of a request.
 pub(super) struct Outgoing {
     source: Option<Source>,
-    activity: Activity,
 }
 
 impl Outgoing {
-    pub(super) fn new(source: Option<Source>, activity: Activity) -> Self {
-        Self { source, activity }
+    pub(super) fn new(source: Option<Source>) -> Self {
+        Self { source }
     }
 }
 
@@ -55,7 +35,6 @@ impl Body for Outgoing {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         let Some(source) = &mut self.source else { return Poll::Ready(None) };
         let piece = std::task::ready!(source.poll_piece(cx));
-        self.activity.advance();
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
@@ -132,7 +111,7 @@ mod tests {
     #[test]
     fn lengths_are_known_on_both_ways() {
         assert_eq!(incoming(Full::new(Bytes::from("abc")), IDLE).size(), Some(3));
-        let outgoing = |source| Outgoing::new(source, Activity::new());
+        let outgoing = |source| Outgoing::new(source);
         assert_eq!(outgoing(None).size_hint().exact(), Some(0));
         assert_eq!(outgoing(Some(Source::from_bytes("abc"))).size_hint().exact(), Some(3));
         let flowing = outgoing(Some(Source::from_stream(stream::pending().boxed(), None)));

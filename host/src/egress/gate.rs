@@ -2,15 +2,16 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
-use super::body::{self, Activity, Outgoing};
+use super::body::{self, Outgoing};
 use super::client::Client;
 use super::failure::Failure;
 use super::headers;
@@ -22,8 +23,8 @@ use crate::error::Result;
 use crate::source::Source;
 use crate::telemetry::{Allowance, PluginMetrics};
 
-/// How long the head of an answer may take from the last byte that was sent.
-const HEAD: Duration = Duration::from_secs(30);
+/// How many requests of one component may wait for an answer at the same time.
+const MAX_WAITING: usize = 256;
 
 /// What a component wants to send. Nothing in it is to be trusted.
 pub struct Request {
@@ -56,6 +57,8 @@ pub struct Gate {
     client: Arc<Client>,
     metrics: Arc<PluginMetrics>,
     allowance: Allowance,
+    /// Requests that wait for the head of an answer: each has a connection, and connections are for everybody.
+    waiting: Semaphore,
 }
 
 /// A request that is one, but may still not pass.
@@ -73,7 +76,14 @@ struct Admitted<'a> {
 
 impl Gate {
     pub(super) fn new(plugin: &str, rules: Rules, client: Arc<Client>, metrics: Arc<PluginMetrics>) -> Self {
-        Self { plugin: plugin.into(), rules, client, metrics, allowance: Allowance::default() }
+        Self {
+            plugin: plugin.into(),
+            rules,
+            client,
+            metrics,
+            allowance: Allowance::default(),
+            waiting: Semaphore::new(MAX_WAITING),
+        }
     }
 
     /// Sends a request and answers when the head of the response has arrived, or fails by the time that `give_up` names:
@@ -215,16 +225,18 @@ impl Gate {
         }
         // A name may lead to an internal address only where that was granted; an address was granted as such.
         let private = grant.private || grant.origin.address().is_some();
-        let activity = Activity::new();
-        let outgoing = Outgoing::new(body, activity.clone());
+        let waited = timeout_at(give_up().into(), self.waiting.acquire()).await;
+        let Ok(Ok(_one)) = waited else {
+            return Err(Failure::unavailable("busy", "too many requests of this component wait for an answer"));
+        };
+        let outgoing = Outgoing::new(body);
         let mut answer = pin!(self.client.send(http::Request::from_parts(head, outgoing), private));
         // Bytes of the body that move put the end off, so the deadline is looked up again when it is over.
-        let deadline = || (activity.last() + HEAD).min(give_up());
-        let mut until = deadline();
+        let mut until = give_up();
         loop {
             match timeout_at(until.into(), &mut answer).await {
                 Ok(answer) => return answer.map_err(Failure::of),
-                Err(_) => match deadline() {
+                Err(_) => match give_up() {
                     later if later > until => until = later,
                     _ => return Err(Failure::unavailable("timeout", "the other server did not answer in time")),
                 },

@@ -23,8 +23,14 @@ pub(super) fn is_hosts(name: &HeaderName) -> bool {
     HOSTS.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
+/// As many as any server takes.
+const MAX_HEADERS: usize = 256;
+
 /// Headers as a component gave them, if they are some; else which one is not.
 pub(super) fn parse(given: &[(String, Vec<u8>)]) -> Result<HeaderMap, String> {
+    if given.len() > MAX_HEADERS {
+        return Err(format!("{} headers are too many; at most {MAX_HEADERS} can be sent", given.len()));
+    }
     let mut headers = HeaderMap::with_capacity(given.len() + 8);
     for (name, value) in given {
         let shown = || name.escape_default().take(100).collect::<String>();

@@ -4,6 +4,7 @@
 //! object is passed over, except where a record is what makes an empty directory exist.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::Engine;
 use super::failure::about;
@@ -11,7 +12,7 @@ use super::place::{Target, bare_directory};
 use crate::error::{ErrorKind, Result};
 use crate::metadata::Record;
 use crate::path::{FilePath, MAX_NAME};
-use crate::storage::{Attributes, Entry, Kind};
+use crate::storage::{Attributes, Entry, Kind, Storage};
 
 /// One name in a directory.
 pub(super) struct Child {
@@ -28,6 +29,8 @@ pub(super) struct Children {
     entries: Fetched<Entry>,
     records: Fetched<Record>,
     mounts: VecDeque<String>,
+    /// What lists them: the same from the first to the last, whatever takes its place meanwhile.
+    storage: Option<Arc<dyn Storage>>,
     /// Something was passed over because no path can have its name.
     pub(super) passed_over: bool,
 }
@@ -65,7 +68,8 @@ impl Children {
         let names = engine.mounts.names_in(&directory).into_iter();
         let mounts = names.filter(|name| after.as_deref().is_none_or(|after| *name > after)).map(Into::into).collect();
         let (entries, records) = (Fetched::starting(after.clone()), Fetched::starting(after));
-        Self { directory, page, entries, records, mounts, passed_over: false }
+        let storage = engine.mounts.owner(&directory).map(|(mount, _)| mount.storage());
+        Self { directory, page, entries, records, mounts, storage, passed_over: false }
     }
 
     /// Where they are.
@@ -107,8 +111,7 @@ impl Children {
 
     /// The record of a name, or that of a directory before it which exists by its record alone.
     async fn record_before(&mut self, engine: &Engine, name: Option<&str>) -> Result<Option<Record>> {
-        let owner = engine.mounts.owner(&self.directory);
-        let implicit = owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories);
+        let implicit = self.storage.as_ref().is_some_and(|storage| storage.abilities().implicit_directories);
         if name.is_none() && !implicit {
             return Ok(None);
         }
@@ -152,11 +155,12 @@ impl Children {
     }
 
     async fn fetch_entries_once(&mut self, engine: &Engine) -> Result<()> {
-        let Some((mount, rest)) = engine.mounts.owner(&self.directory) else {
+        let owner = engine.mounts.owner(&self.directory);
+        let (Some(storage), Some((_, rest))) = (&self.storage, owner) else {
             self.entries.more = false;
             return Ok(());
         };
-        match mount.storage().list(rest, self.entries.after.as_deref(), self.page).await {
+        match storage.list(rest, self.entries.after.as_deref(), self.page).await {
             Ok(page) => {
                 let last = page.entries.last().map(|entry| entry.name.clone());
                 self.entries.took(page.entries, last, page.more);

@@ -132,7 +132,10 @@ impl Lock {
         let file = folder.join(LOCK_FILE);
         let text = match fs::read_to_string(&file) {
             Ok(text) => text,
-            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+            // A link that leads nowhere is a lock that cannot be read.
+            Err(cause) if cause.kind() == ErrorKind::NotFound && fs::symlink_metadata(&file).is_err() => {
+                return Ok(None);
+            }
             Err(source) => return Err(LockError::Unreadable { file, source }),
         };
         let broken = |error: toml::de::Error| LockError::Broken { file, message: error.to_string().trim_end().into() };

@@ -63,16 +63,33 @@ async fn watch(folder: PathBuf, mut known: u64, kernel: fn(&Path) -> io::Result<
     let mut warned = false;
     loop {
         let watching = kernel(&folder);
-        let now = look(&folder).await;
+        let now = look(&folder, fingerprint).await;
         if std::mem::replace(&mut known, now) != now {
             tell();
         }
         match watching {
             Ok(kernel) => {
                 warned = false;
-                while kernel.change(&folder).await.is_ok() {
-                    kernel.rest(&folder).await;
-                    tell();
+                let mut elsewhere = look(&folder, links).await;
+                loop {
+                    match timeout(POLL, kernel.change(&folder)).await {
+                        Ok(Ok(())) => {
+                            let rested = kernel.rest(&folder).await;
+                            tell();
+                            if rested.is_err() {
+                                break;
+                            }
+                        }
+                        Ok(Err(_)) => break,
+                        // The kernel does not look where links lead.
+                        Err(_) => {
+                            let now = look(&folder, links).await;
+                            if std::mem::replace(&mut elsewhere, now) != now {
+                                tell();
+                                break;
+                            }
+                        }
+                    }
                 }
                 // The folder itself was moved or removed; there may be another one under its name.
                 known = 0;
@@ -112,10 +129,16 @@ impl Kernel {
         }
     }
 
-    /// Waits until nothing changes any more.
-    async fn rest(&self, folder: &Path) {
+    /// Waits until nothing changes any more; fails if the folder is not there any more.
+    async fn rest(&self, folder: &Path) -> io::Result<()> {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE && matches!(timeout(QUIET, self.change(folder)).await, Ok(Ok(()))) {}
+        while begun.elapsed() < PATIENCE {
+            match timeout(QUIET, self.change(folder)).await {
+                Ok(changed) => changed?,
+                Err(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Whether one of the events that are waiting may be a change.
@@ -153,15 +176,30 @@ fn is_whole(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() || found.nlink() > 1)
 }
 
-async fn look(folder: &Path) -> u64 {
+async fn look(folder: &Path, what: fn(&Path) -> u64) -> u64 {
     let folder = folder.to_owned();
     // Without an answer it counts as a change.
-    tokio::task::spawn_blocking(move || fingerprint(&folder)).await.unwrap_or_default()
+    tokio::task::spawn_blocking(move || what(&folder)).await.unwrap_or_default()
+}
+
+/// What the folder is, which may itself be reached by a link, and what the links in it lead to.
+fn links(folder: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    fs::metadata(folder).ok().map(|found| (found.dev(), found.ino())).hash(&mut hasher);
+    files(folder, |entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What the files of a folder look like from outside.
 fn fingerprint(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut hasher = DefaultHasher::new();
+    files(folder, |_| true).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What some files of a folder look like.
+fn files(folder: &Path, wanted: fn(&fs::DirEntry) -> bool) -> Vec<impl Hash + use<>> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).filter(wanted);
     let mut files: Vec<_> = entries
         .filter_map(|entry| {
             let found = fs::metadata(entry.path()).ok()?;
@@ -170,9 +208,7 @@ fn fingerprint(folder: &Path) -> u64 {
         })
         .collect();
     files.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    files.hash(&mut hasher);
-    hasher.finish()
+    files
 }
 
 #[cfg(test)]

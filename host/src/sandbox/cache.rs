@@ -86,10 +86,16 @@ impl CompileCache {
     }
 
     fn store(&self, file: &Path, compiled: &[u8]) -> io::Result<()> {
-        let temporary = file.with_extension(format!("{}.tmp", std::process::id()));
+        // Others may write the same file at this moment, also from another container where all have one process id.
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+        let temporary = file.with_extension(format!("{}.tmp", hex::encode(random)));
         let mut options = fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create(true).truncate(true), 0o600);
-        options.open(&temporary)?.write_all(compiled)?;
+        std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+        let mut draft = options.open(&temporary)?;
+        draft.write_all(compiled)?;
+        // What is loaded is trusted: after a power cut, a name must not lead to bytes that were never written.
+        draft.sync_all()?;
         fs::rename(&temporary, file)
     }
 }

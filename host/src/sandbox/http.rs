@@ -1,6 +1,7 @@
 //! The `http` capability: the gate of this component, with sources of both directions.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
@@ -38,7 +39,8 @@ impl outbound::HostWithStore<State> for HasSelf<State> {
         });
         let request = Request { method, uri, headers, credential, body };
         // The component is to hear of it before its own time is up.
-        let answered = gate.send(request, &|| progress.nearly_over()).await;
+        let begun = Instant::now();
+        let answered = gate.send(request, &|| progress.nearly_over(begun)).await;
         let response = match answered {
             Ok(response) => response,
             Err(error) => return Ok(Err(error_out(&error))),

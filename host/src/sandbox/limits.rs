@@ -84,15 +84,21 @@ impl Progress {
         self.last.store(now(), Ordering::Relaxed);
     }
 
+    /// For how long no byte was moved.
+    pub(super) fn rested(&self) -> Duration {
+        Duration::from_millis(now().saturating_sub(self.last.load(Ordering::Relaxed)))
+    }
+
     /// When the call is over for lack of progress.
     pub(super) fn deadline(&self) -> Instant {
         *START + Duration::from_millis(self.last.load(Ordering::Relaxed)) + self.limits.call_timeout
     }
 
-    /// When a tenth of the time without progress is left: whoever waits for others on behalf of the call gives up then,
-    /// so that the component can still say so.
-    pub(super) fn nearly_over(&self) -> Instant {
-        self.deadline() - self.limits.call_timeout / 10
+    /// When whoever began to wait for others on behalf of the call gives up: as long as a tenth of the time without
+    /// progress is left, so that the component can still say so; but not at once, so that it can still clear up.
+    pub(super) fn nearly_over(&self, begun: Instant) -> Instant {
+        let timeout = self.limits.call_timeout;
+        (self.deadline() - timeout / 10).max(begun + timeout / 20)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
@@ -14,7 +14,7 @@ use super::exports::{ExportIndices, Exports};
 use super::grants::Grants;
 use super::inspection::{self, Inspection, PluginKind};
 use super::instance::{Instance, State};
-use super::limits::Limits;
+use super::limits::{Limits, Progress};
 use super::logging::PluginLog;
 use super::pool::{Checkout, Pool};
 use super::runtime::{Machine, Runtime};
@@ -272,11 +272,14 @@ impl Plugin {
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
             // The guest runs only while this is polled, and it may be stuck: whether somebody still reads is asked beside.
-            let stopwatch = instance.store.data().meter.stopwatch();
+            let meter = &instance.store.data().meter;
+            let (stopwatch, progress) = (meter.stopwatch(), meter.progress());
             let running = instance.store.run_concurrent(async |_| std::future::pending::<()>().await);
             let driven = tokio::select! {
                 driven = stopwatch.timing(running) => driven,
                 () = streams.closed() => Ok(()),
+                // Nobody reads so slowly: it was forgotten, perhaps by the component itself.
+                () = at_rest(&progress) => Err(wasmtime::format_err!("nobody read the stream for {FORGOTTEN:?}")),
             };
             if let Err(error) = driven {
                 metrics.trap("stream");
@@ -317,6 +320,20 @@ impl Plugin {
         let Settings { name, limits, .. } = &self.settings;
         let message = format!("the plugin '{name}' did not answer within {:?}", limits.call_timeout);
         Error::new(ErrorKind::BackendTimeout, message).of_plugin(&**name)
+    }
+}
+
+/// How long a stream of a component may rest before its instance is given up: longer than any client may.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+
+/// Waits until no byte has moved for that long.
+async fn at_rest(progress: &Progress) {
+    loop {
+        let rested = progress.rested();
+        match FORGOTTEN.checked_sub(rested) {
+            None => return,
+            Some(left) => tokio::time::sleep(left).await,
+        }
     }
 }
 

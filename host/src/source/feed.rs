@@ -8,14 +8,19 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::oneshot;
 
 use super::MAX_CHUNK;
 use crate::error::{Error, ErrorKind, Result};
 
+/// How many times a part may be taken of a part: whoever polls or drops one does so with all around it.
+const MAX_DEPTH: u32 = 64;
+
 /// A stream, wherever it is.
 pub(super) struct Feed {
+    /// Of how many others it is a part.
+    depth: u32,
     /// What was taken from the stream and belongs to whoever reads next.
     rest: Bytes,
     stream: Lendable,
@@ -29,18 +34,28 @@ enum Lendable {
 
 impl Feed {
     pub(super) fn new(rest: Bytes, stream: BoxStream<'static, Result<Bytes>>) -> Self {
-        Self { rest, stream: Lendable::Here(stream) }
+        Self { depth: 0, rest, stream: Lendable::Here(stream) }
     }
 
-    /// The next `max` bytes, or fewer where it ends before; this goes on after them.
-    pub(super) fn lend(&mut self, max: u64) -> BoxStream<'static, Result<Bytes>> {
+    /// The next `max` bytes, or fewer where it ends before; this goes on after them. A part of too many parts ends in an
+    /// error, and so does what it was taken of.
+    pub(super) fn lend(&mut self, max: u64) -> Self {
         let (back, lent) = oneshot::channel();
-        let feed = std::mem::replace(self, Self { rest: Bytes::new(), stream: Lendable::Lent(lent) });
-        Part { borrowed: Some((feed, back)), left: max }.boxed()
+        let depth = self.depth + 1;
+        let feed =
+            std::mem::replace(self, Self { depth: self.depth, rest: Bytes::new(), stream: Lendable::Lent(lent) });
+        let part = match depth <= MAX_DEPTH {
+            true => Part { borrowed: Some((feed, back)), left: max }.boxed(),
+            false => {
+                let message = format!("a part of a part of a source, and so on {depth} times, is too deep");
+                stream::iter([Err(Error::new(ErrorKind::Unsupported, message))]).boxed()
+            }
+        };
+        Self { depth, rest: Bytes::new(), stream: Lendable::Here(part) }
     }
 
     /// What was taken and is to be read again.
-    fn put_back(&mut self, taken: Bytes) {
+    pub(super) fn put_back(&mut self, taken: Bytes) {
         self.rest = if self.rest.is_empty() { taken } else { [taken, std::mem::take(&mut self.rest)].concat().into() };
     }
 

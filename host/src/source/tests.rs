@@ -144,3 +144,33 @@ async fn what_was_put_back_is_read_again() {
         assert_eq!(read, rest, "{kind}");
     }
 }
+
+/// As often as it takes to find out whether something grows with it.
+const OFTEN: usize = 200_000;
+
+#[tokio::test]
+async fn what_is_put_back_again_and_again_does_not_nest() {
+    for (kind, mut source) in sources() {
+        for _ in 0..OFTEN {
+            let taken = source.next().await.expect("readable").expect("some bytes");
+            source = source.put_back(taken);
+            drop(source.split_front(0));
+        }
+        assert_eq!(all(&mut source).await.expect("readable"), WHOLE, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_part_without_end_is_an_error() {
+    let mut source = streamed(3, None);
+    for _ in 0..OFTEN {
+        // The one it was taken of is dropped.
+        source = source.split_front(u64::MAX);
+    }
+    assert!(all(&mut source).await.is_err());
+    let mut source = streamed(3, None);
+    for _ in 0..60 {
+        source = source.split_front(u64::MAX);
+    }
+    assert_eq!(all(&mut source).await.expect("readable"), WHOLE);
+}

@@ -11,6 +11,8 @@ use crate::retry;
 
 /// The largest document that is read, in bytes: a page of a thousand names that are as long and as strange as they can be.
 const MAX_DOCUMENT: usize = 8 << 20;
+/// Headers that say how the object must be that a request is about. Those about the source of a copy are none of them.
+const CONDITIONS: [&str; 2] = ["if-match", "if-none-match"];
 
 /// A bucket, or what is below a prefix of it.
 pub(crate) struct Bucket {
@@ -138,7 +140,14 @@ impl Call<'_> {
 
     /// Sends it, and again if that may help: without a body, or with one that can be made again.
     pub(crate) async fn insist(self, body: impl Fn() -> Option<Source>) -> Result<Response, Failure> {
-        retry::until_it_helps(async || self.attempt(body()).await).await
+        retry::until_it_helps(self.is_conditional(), async || self.attempt(body()).await).await
+    }
+
+    /// It changes the object only if the object is as it should be, which it may no longer be when that is sent again.
+    fn is_conditional(&self) -> bool {
+        let is_condition = |name: &str| CONDITIONS.iter().any(|condition| name.eq_ignore_ascii_case(condition));
+        let Request { method, headers, .. } = &self.request;
+        !matches!(method.as_str(), "GET" | "HEAD") && headers.iter().any(|(name, _)| is_condition(name))
     }
 
     async fn attempt(&self, body: Option<Source>) -> Result<Response, Failure> {
@@ -210,6 +219,23 @@ mod tests {
         let base = "https://archive.s3.us-east-1.amazonaws.com";
         assert_eq!(uri(amazon, "x", &query), format!("{base}/x?partNumber=1&uploadId=a%2Fb%3D"));
         assert_eq!(uri(amazon, "x", &[("uploads", "")]), format!("{base}/x?uploads"));
+    }
+
+    #[test]
+    fn changes_under_a_condition_are_told_from_what_can_be_sent_twice() {
+        let s3: S3 = configure(r#"{"bucket": "archive"}"#).expect("a good configuration");
+        let key = s3.bucket.key("x").expect("an object");
+        for (method, header, conditional) in [
+            ("PUT", "if-none-match", true),
+            ("PUT", "If-Match", true),
+            ("DELETE", "if-match", true),
+            ("PUT", "x-amz-copy-source-if-match", false),
+            ("PUT", "content-type", false),
+            ("GET", "if-match", false),
+        ] {
+            let call = s3.bucket.object(method, &key, &[]).header(header, "x");
+            assert_eq!(call.is_conditional(), conditional, "{method} {header}");
+        }
     }
 
     #[test]

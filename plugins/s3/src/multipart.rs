@@ -110,17 +110,17 @@ impl<'a> Upload<'a> {
             format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", escape(etag.as_str()))
         });
         let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.collect::<String>());
-        let completed = retry::until_it_helps(async || {
+        let completed = retry::until_it_helps(condition.header().is_some(), async || {
             let call = self.call_whole("POST").header("content-type", "application/xml").maybe(condition.header());
             let what = call.what().to_owned();
             let response = match call.send(Some(Source::from_bytes(body.as_bytes()))).await {
                 // Whether it was completed is not known, and asking again would not tell.
-                Err(Failure::Broken(error)) => return Ok(Err(error)),
+                Err(Failure::Broken(error)) => return Ok(Err(retry::unknown(error))),
                 answered => answered?,
             };
             let answer = match document(response).await {
                 Ok(answer) => answer,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Ok(Err(retry::unknown(error))),
             };
             match parse(&answer).map_err(Failure::Broken)? {
                 Completed::CompleteMultipartUploadResult(Stored { etag }) => Ok(Ok(object::etag(&etag))),

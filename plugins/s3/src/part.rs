@@ -4,8 +4,8 @@ use callfs_sdk::{Error, Result};
 
 /// S3 takes no more of them.
 pub(crate) const MAX_PARTS: u64 = 10_000;
-/// The largest part, and the largest object that is stored in one piece, in bytes.
-pub(crate) const MAX_PART: u64 = 5 << 30;
+/// The largest part, in bytes.
+const MAX_PART: u64 = 5 << 30;
 /// The largest object, in bytes.
 const MAX_OBJECT: u64 = MAX_PARTS * MAX_PART;
 

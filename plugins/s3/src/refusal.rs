@@ -65,6 +65,11 @@ impl Refusal {
         );
         code || matches!(self.status, 429 | 500 | 502 | 503 | 504)
     }
+
+    /// S3 itself says that it did nothing. A 503 without its words may be of a proxy that lost the answer.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.status == 429 || matches!(self.code.as_str(), "SlowDown" | "ServiceUnavailable" | "OperationAborted")
+    }
 }
 
 impl From<Refusal> for Error {

@@ -128,6 +128,12 @@ impl Setup {
                     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     command.args(["--limit", &format!("{limit}={value}")]);
                 }
+                let grants = section.get("grants").and_then(Value::as_object);
+                for (grant, entries) in grants.into_iter().flatten() {
+                    for entry in entries.as_array().into_iter().flatten() {
+                        command.args(["--grant", &format!("{grant}={}", written(entry))]);
+                    }
+                }
                 &mut command
             }
         };
@@ -195,6 +201,18 @@ impl Setup {
 }
 
 /// A key that nobody else on this machine guesses.
+/// An entry of a grant as the command line takes it: text as it is, a table as in TOML.
+fn written(entry: &Value) -> String {
+    match entry {
+        Value::String(text) => text.clone(),
+        Value::Object(table) => {
+            let members: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 fn fresh_key() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("test-{:016x}{:016x}", random(), random())

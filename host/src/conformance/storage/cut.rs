@@ -25,6 +25,10 @@ pub(super) async fn upload(room: &Room) -> Outcome {
     let old = room.put_new("old", 100_000).await?;
     for after in [0, 1, 64 << 10, SIZE / 2, SIZE - 1, SIZE] {
         for announced in [true, false] {
+            // Whoever has all bytes that were announced need not ask whether there is an error after them.
+            if announced && after == SIZE {
+                continue;
+            }
             for name in ["old", "new"] {
                 let body = Content::new(SIZE).cut(after, announced);
                 let length = if announced { "announced" } else { "unknown" };
@@ -50,7 +54,7 @@ pub(super) async fn upload(room: &Room) -> Outcome {
 
 pub(super) async fn abandoned(room: &Room) -> Outcome {
     let old = room.put_new("old", 100_000).await?;
-    for after in [0, 1, SIZE / 2, SIZE] {
+    for after in [0, 1, SIZE / 2, SIZE - 1] {
         for name in ["old", "new"] {
             let (body, waited_for) = Content::new(SIZE).stalled(after);
             give_up(room, name, body, waited_for).await?;

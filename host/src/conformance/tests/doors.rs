@@ -61,7 +61,7 @@ impl Authenticator for Porter {
             Sin::TrapsOnControls if token.chars().any(char::is_control) => return Err(traps()),
             Sin::TrapsOnLongOnes if token.len() > 10_000 => return Err(traps()),
             Sin::LikesTheEmptyToken => token.is_empty() || token == "Secret",
-            Sin::ForgetsEverySecond => token == "Secret" && turn % 2 == 0,
+            Sin::ForgetsEverySecond => token == "Secret" && turn.is_multiple_of(2),
             Sin::Trims => token.trim_end_matches(['x', '\0']) == "Secret",
             Sin::KnowsNobody => false,
             _ => token == "Secret",

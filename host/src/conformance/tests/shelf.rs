@@ -1,5 +1,7 @@
 //! A storage in memory that keeps the whole contract, whatever its abilities, or commits one sin.
 
+mod carried;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,14 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 
+use self::carried::Carried;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
-use crate::storage::{
-    Abilities, Attributes, ByteRange, Condition, Entry, Kind, Page, Staged, Storage, Transfer, WriteOptions, Written,
-};
+use crate::storage::{Abilities, Attributes, ByteRange, Condition, Entry, Kind, Page, Storage, WriteOptions, Written};
 
 /// What a shelf does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -385,43 +384,5 @@ impl Storage for Shelf {
         }
         let (bytes, media_type) = (object.bytes, object.media_type);
         self.store(to, bytes, media_type, &condition).map(Written::Done)
-    }
-}
-
-struct Carried {
-    shelf: Shelf,
-    path: String,
-    body: Source,
-    condition: Condition,
-    content_type: Option<String>,
-}
-
-struct Ready {
-    shelf: Shelf,
-    path: String,
-    bytes: Bytes,
-    condition: Condition,
-    content_type: Option<String>,
-}
-
-impl Transfer for Carried {
-    fn stage(self: Box<Self>) -> BoxFuture<'static, Result<Box<dyn Staged>>> {
-        let Self { shelf, path, body, condition, content_type } = *self;
-        async move {
-            let bytes = shelf.gather(&path, body).await?;
-            Ok(Box::new(Ready { shelf, path, bytes, condition, content_type }) as Box<dyn Staged>)
-        }
-        .boxed()
-    }
-}
-
-impl Staged for Ready {
-    fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
-        let Self { shelf, path, bytes, condition: asked, content_type } = *self;
-        async move {
-            shelf.check(&path, &asked)?;
-            shelf.store(&path, bytes, content_type, &condition)
-        }
-        .boxed()
     }
 }

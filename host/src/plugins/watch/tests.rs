@@ -94,3 +94,39 @@ async fn tells_of_what_changed_before_the_kernel_looked() {
     fs::write(folder.path().join("b.wasm"), b"x").expect("written");
     will_change(&mut watch).await;
 }
+
+#[tokio::test]
+async fn goes_on_with_a_folder_that_takes_the_place_of_a_full_one() {
+    let around = folder();
+    let here = around.path().join("plugins");
+    fs::create_dir(&here).expect("made");
+    for name in 0..20 {
+        fs::write(here.join(name.to_string()), b"x").expect("written");
+    }
+    let mut watch = Watch::start(here.clone());
+    assert!(!changed(&mut watch).await, "nothing happened");
+    fs::remove_dir_all(&here).expect("removed");
+    fs::create_dir(&here).expect("made");
+    while changed(&mut watch).await {}
+    timeout(LONG, async {
+        // Once it is watched again, somebody is told, again and again.
+        for _ in 0..3 {
+            fs::write(here.join("a.wasm"), b"x").expect("written");
+            watch.changed().await;
+        }
+    })
+    .await
+    .expect("told");
+}
+
+#[tokio::test]
+async fn tells_of_what_changes_behind_a_link() {
+    let (around, folder) = (folder(), folder());
+    let target = around.path().join("a.wasm");
+    fs::write(&target, b"x").expect("written");
+    symlink(&target, folder.path().join("a.wasm")).expect("linked");
+    let mut watch = Watch::start(folder.path().into());
+    assert!(!changed(&mut watch).await, "nothing happened");
+    fs::write(&target, b"another").expect("written");
+    will_change(&mut watch).await;
+}

@@ -37,14 +37,16 @@ impl Storage for Constant {
         if attributes.kind == Kind::Directory {
             return Err(Error::IsADirectory);
         }
+        if !options.condition.holds(Some(&attributes)) {
+            return Err(Error::PreconditionFailed);
+        }
         let size = attributes.size;
-        let range = options.range.map_or(0..size, |range| range.start..range.end.unwrap_or(size).min(size));
-        let bytes = CONTENT.get(range.start as usize..range.end as usize).ok_or(Error::InvalidRange(size))?;
-        Ok((attributes, Source::from_bytes(bytes)))
+        let range = options.range.map_or(Ok(0..size), |range| range.within(size))?;
+        Ok((attributes, Source::from_bytes(&CONTENT[range.start as usize..range.end as usize])))
     }
 
     async fn list(&self, path: &str, after: Option<&str>, _: u32) -> Result<Page> {
-        if !path.is_empty() {
+        if self.stat(path).await?.kind != Kind::Directory {
             return Err(Error::NotADirectory);
         }
         let entry = Entry { name: NAME.into(), attributes: self.stat(NAME).await?, link: false };

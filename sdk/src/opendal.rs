@@ -63,8 +63,12 @@
 //!   others there is [`Adapter::replace_by_rename`].
 //! - Pages are in byte order of names. Where a service cannot start after a name, each page lists the whole directory, and
 //!   where one answer holds all of it, as with WebDAV, it may be 8 MiB: some ten thousand names.
-//! - Nothing is tried again, and there are no timeouts here: OpenDAL's layers for it need timers that a component has not
-//!   got, and the host has.
+//! - Nothing that fails is tried again, and there are no timeouts here: OpenDAL's layers for it need timers that a component
+//!   has not got, and the host has. But where files are replaced by renaming, some servers remove the old file before they
+//!   move the new one: what is missing is looked for three times, at once, and a move that another one got in the way of
+//!   is tried as often before it is [`Error::Unavailable`](crate::Error::Unavailable). That narrows the gap of such
+//!   servers and cannot close it.
+//! - A directory is made only where its parent is one, whatever the service would make besides.
 //! - Directories are looked at before they are removed or replaced, because servers do that with all that is in them.
 //!
 //! Not for services that have no HTTP behind them, that digest or wrap the bodies they send, or that send them twice:

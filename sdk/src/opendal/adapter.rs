@@ -18,6 +18,9 @@ pub(super) const STAGING: &str = ".callfs-staging";
 /// How large an answer may be that is not an object, in bytes: a service holds it several times over while reading it.
 const RESPONSE_LIMIT: u64 = 8 << 20;
 
+/// How often a file is looked for that may be missing only for the moment in which a server replaces it.
+pub(super) const LOOKS: u32 = 3;
+
 /// An OpenDAL service as a storage backend; see [the module](super) for what it promises.
 pub struct Adapter {
     operator: Operator,
@@ -55,6 +58,9 @@ impl Adapter {
     /// is complete into its place.
     ///
     /// For services whose objects are visible, or the old ones gone, before all of the new bytes are there.
+    ///
+    /// Some servers remove the old object before they move the new one: so what is missing is looked for three times,
+    /// and a move that another one got in the way of is tried as often. That narrows the gap, and cannot close it.
     pub fn replace_by_rename(mut self) -> Self {
         self.stages = true;
         self
@@ -80,10 +86,33 @@ impl Adapter {
 
     /// What is at a path, or why nothing is.
     pub(super) async fn found(&self, path: &str) -> Result<Attributes> {
-        match self.look(path).await? {
+        match self.seek(path).await? {
             Some(attributes) => Ok(attributes),
             None => Err(self.missing(path).await?),
         }
+    }
+
+    /// What is at a path, if anything is that is not missing only while it is replaced.
+    pub(super) async fn seek(&self, path: &str) -> Result<Option<Attributes>> {
+        let mut found = self.look(path).await?;
+        for _ in 1..self.looks() {
+            if found.is_some() {
+                break;
+            }
+            found = self.look_at(path).await?;
+        }
+        Ok(found)
+    }
+
+    /// How often to look for a file before it is believed to be missing.
+    pub(super) fn looks(&self) -> u32 {
+        if self.stages { LOOKS } else { 1 }
+    }
+
+    /// What is at a path that is about to be replaced under a condition.
+    pub(super) async fn target(&self, path: &str, condition: &Condition) -> Result<Option<Attributes>> {
+        let target = if *condition == Condition::Always { self.look(path).await? } else { self.seek(path).await? };
+        if condition.holds(target.as_ref()) { Ok(target) } else { Err(Error::PreconditionFailed) }
     }
 
     /// What is at a path, if anything.
@@ -133,15 +162,30 @@ impl Adapter {
 
     /// Why nothing is at a path.
     pub(super) async fn missing(&self, path: &str) -> Result<Error> {
-        let mut path = path;
+        Ok(self.misplaced(path).await?.unwrap_or(Error::NotFound))
+    }
+
+    /// Why nothing can be at a path, if its parent is no directory.
+    pub(super) async fn misplaced(&self, path: &str) -> Result<Option<Error>> {
+        let (mut path, mut why) = (path, None);
         while let Some((parent, _)) = path.rsplit_once('/').filter(|_| self.own_directories) {
             match self.look(parent).await? {
                 Some(Attributes { kind: Kind::Directory, .. }) => break,
-                Some(_) => return Ok(Error::NotADirectory),
-                None => path = parent,
+                Some(_) => return Ok(Some(Error::NotADirectory)),
+                None => (path, why) = (parent, Some(Error::NotFound)),
             }
         }
-        Ok(Error::NotFound)
+        Ok(why)
+    }
+
+    /// Why a service refused to put something at a path: servers have many answers where there is no directory for it.
+    pub(super) async fn refused(&self, path: &str, error: Error) -> Error {
+        match error {
+            Error::NotFound | Error::AccessDenied(_) | Error::Unavailable(_) | Error::Other(_) => {
+                self.misplaced(path).await.ok().flatten().unwrap_or(error)
+            }
+            error => error,
+        }
     }
 
     /// Whether a condition holds of what is at a path, as far as anybody can know who does not lock it.

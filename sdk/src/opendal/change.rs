@@ -34,6 +34,11 @@ impl Adapter {
         if self.look(path).await?.is_some() {
             return Err(Error::AlreadyExists);
         }
+        // Services make the parents too.
+        if let Some(error) = self.misplaced(path).await? {
+            return Err(error);
+        }
+        self.exchange.begin();
         let made = self.service().create_dir_dyn(self.context(), &directory(path), OpCreateDir::new()).await;
         made.map_err(|error| self.failure(error))?;
         self.found(path).await
@@ -64,17 +69,20 @@ impl Adapter {
     pub(super) async fn rename(&self, from: &str, to: &str, condition: &Condition) -> Result<()> {
         check(to)?;
         let source = self.stat(from).await?;
-        let target = self.look(to).await?;
-        Self::demand(condition, target.as_ref())?;
-        match (source.kind, target.map(|target| target.kind)) {
+        let target = self.target(to, condition).await?;
+        let moved = match (source.kind, target.map(|target| target.kind)) {
             (Kind::Directory, None) => self.relocate(&directory(from), &directory(to)).await,
             (Kind::Directory, Some(Kind::Directory)) => {
                 self.demand_empty(to).await?;
                 self.relocate(&directory(from), &directory(to)).await
             }
-            (Kind::Directory, Some(_)) => Err(Error::NotADirectory),
-            (_, Some(Kind::Directory)) => Err(Error::IsADirectory),
+            (Kind::Directory, Some(_)) => return Err(Error::NotADirectory),
+            (_, Some(Kind::Directory)) => return Err(Error::IsADirectory),
             (_, _) => self.relocate(from, to).await,
+        };
+        match moved {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refused(to, error).await),
         }
     }
 
@@ -85,8 +93,7 @@ impl Adapter {
             return Err(Error::IsADirectory);
         }
         if !self.stages {
-            let target = self.look(to).await?;
-            Self::demand(condition, target.as_ref())?;
+            let target = self.target(to, condition).await?;
             if target.is_some_and(|target| target.kind == Kind::Directory) {
                 return Err(Error::IsADirectory);
             }

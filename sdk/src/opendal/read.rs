@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use opendal_core::BytesRange;
-use opendal_core::raw::OpRead;
 use opendal_core::raw::oio::ReadStreamDyn;
+use opendal_core::raw::{OpRead, RpRead};
 
 use super::adapter::{Adapter, check};
 use super::exchange::Incoming;
@@ -24,12 +24,7 @@ impl Adapter {
             None => BytesRange::default(),
             Some(range) => BytesRange::new(range.start, range.end.map(|end| end.saturating_sub(range.start))),
         };
-        self.exchange.begin();
-        let reader = self.service().read_dyn(self.context(), path, OpRead::new()).map_err(|e| self.failure(e))?;
-        let (opened, stream) = match reader.open_dyn(range).await {
-            Ok(opened) => opened,
-            Err(error) => return Err(self.unopened(path, error).await?),
-        };
+        let (opened, stream) = self.open(path, range).await?;
         let incoming = self.exchange.incoming();
         let attributes = match opened.metadata() {
             Some(metadata) => self.attributes(metadata),
@@ -46,6 +41,23 @@ impl Adapter {
             Some(range) => range.within(attributes.size)?,
         };
         Ok((attributes, body(incoming, stream, wanted)?))
+    }
+
+    /// Opens an object, which may be missing only while it is replaced.
+    async fn open(&self, path: &str, range: BytesRange) -> Result<(RpRead, Box<dyn ReadStreamDyn>)> {
+        let mut looks = self.looks();
+        loop {
+            self.exchange.begin();
+            let reader = self.service().read_dyn(self.context(), path, OpRead::new()).map_err(|e| self.failure(e))?;
+            let error = match reader.open_dyn(range).await {
+                Ok(opened) => return Ok(opened),
+                Err(error) => self.unopened(path, error).await?,
+            };
+            looks -= 1;
+            if error != Error::NotFound || looks == 0 {
+                return Err(error);
+            }
+        }
     }
 
     /// Why an object could not be opened.

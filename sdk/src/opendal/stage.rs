@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use opendal_core::options::ListOptions;
 use opendal_core::raw::{OpCreateDir, OpRename};
 
-use super::adapter::{Adapter, STAGING, directory};
+use super::adapter::{Adapter, LOOKS, STAGING, directory};
 use super::exchange::random;
 use crate::attributes::{Attributes, Condition, Kind};
 use crate::error::{Error, Result};
@@ -48,15 +48,33 @@ impl Adapter {
     }
 
     /// Moves what is staged to where it belongs, and answers what is there then.
+    ///
+    /// Again if another move to the same place got in the way, which servers that first remove what is there answer
+    /// with a failure: what is staged is still there then, and so is the directory that it belongs in.
     pub(super) async fn publish(&self, staged: &str, to: &str, condition: &Condition) -> Result<Attributes> {
-        let target = self.look(to).await?;
-        Self::demand(condition, target.as_ref())?;
-        // A server that is told to move over a directory removes everything in it.
-        if target.is_some_and(|target| target.kind == Kind::Directory) {
-            return Err(Error::IsADirectory);
+        let overtaken = || Error::Unavailable("another change of the same file got in the way".into());
+        for _ in 0..LOOKS {
+            let target = self.target(to, condition).await?;
+            // A server that is told to move over a directory removes everything in it.
+            if target.is_some_and(|target| target.kind == Kind::Directory) {
+                return Err(Error::IsADirectory);
+            }
+            let Err(error) = self.relocate(staged, to).await else {
+                let found = self.found(to).await;
+                return found.map_err(|error| if error == Error::NotFound { overtaken() } else { error });
+            };
+            let conflict = self.exchange.refusal().is_some_and(|refusal| refusal.status == 409);
+            if error != Error::NotFound && !conflict {
+                return Err(self.refused(to, error).await);
+            }
+            if let Some(error) = self.misplaced(to).await? {
+                return Err(error);
+            }
+            if self.look(staged).await?.is_none() {
+                break;
+            }
         }
-        self.relocate(staged, to).await?;
-        self.found(to).await
+        Err(overtaken())
     }
 
     /// Moves by names as the service knows them.

@@ -1,6 +1,9 @@
 //! The adapter on services that need no host: OpenDAL's own in memory, and one that lists as object stores do.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
 
 use opendal_core::raw::*;
 use opendal_core::services::Memory;
@@ -15,11 +18,15 @@ use crate::testing::run;
 
 /// Objects without content, under whole paths, listed in byte order of those.
 #[derive(Debug, Clone, Default)]
-struct Keys(BTreeSet<String>);
+struct Keys {
+    keys: BTreeSet<String>,
+    /// How many looks at a key find nothing first.
+    misses: Arc<AtomicU32>,
+}
 
 impl Keys {
     fn new(keys: &[&str]) -> Self {
-        Self(keys.iter().map(ToString::to_string).collect())
+        Self { keys: keys.iter().map(ToString::to_string).collect(), ..Self::default() }
     }
 }
 
@@ -63,7 +70,8 @@ impl Service for Keys {
     }
 
     async fn stat(&self, _: &OperationContext, path: &str, _: OpStat) -> Outcome<RpStat> {
-        match self.0.contains(path) {
+        let missed = self.misses.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        match self.keys.contains(path) && !missed {
             true => Ok(RpStat::new(MetadataBuilder::file(0).build())),
             false => Err(Failure::new(ErrorKind::NotFound, "no such key")),
         }
@@ -72,7 +80,7 @@ impl Service for Keys {
     fn list(&self, _: &OperationContext, path: &str, args: OpList) -> Outcome<Listing> {
         let prefix = if path == "/" { "" } else { path };
         let mut found: Vec<String> = Vec::new();
-        for key in &self.0 {
+        for key in &self.keys {
             let Some(rest) = key.strip_prefix(prefix) else { continue };
             let name = rest.split_once('/').map_or(rest, |(first, _)| &rest[..=first.len()]);
             let path = format!("{prefix}{name}");
@@ -209,4 +217,19 @@ fn a_service_that_lists_in_any_way_is_paged_all_the_same() {
 fn what_a_service_cannot_is_said() {
     let copied = run(keys(&["a"]).copy("a", "b", &Condition::Always)).map(drop);
     assert!(matches!(&copied, Err(Error::Unsupported(_))), "{copied:?}");
+}
+
+#[test]
+fn a_file_that_is_missing_for_a_moment_is_found() {
+    let found = |misses, renames: bool| {
+        let keys = Keys::new(&["a"]);
+        keys.misses.store(misses, SeqCst);
+        let adapter = Adapter::new(keys, None).expect("a service");
+        let adapter = if renames { adapter.replace_by_rename() } else { adapter };
+        run(adapter.stat("a")).map(drop)
+    };
+    assert_eq!(found(0, false), Ok(()));
+    assert_eq!(found(1, false), Err(Error::NotFound));
+    assert_eq!(found(2, true), Ok(()));
+    assert_eq!(found(3, true), Err(Error::NotFound));
 }

@@ -24,13 +24,16 @@ impl Adapter {
     pub(super) async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
         check(path)?;
         if !self.stages {
-            self.put(path, body, options).await?;
-            return self.found(path).await.map(Written::Done);
+            return match self.put(path, body, options).await {
+                Ok(()) => self.found(path).await.map(Written::Done),
+                Err(error) => Err(self.refused(path, error).await),
+            };
         }
         let staged = self.stage().await?;
         let put = WriteOptions { condition: Condition::Always, ..options };
         let published = match self.put(&staged, body, put).await {
             Ok(()) => self.publish(&staged, path, &options.condition).await,
+            Err(Error::NotFound) => Err(Error::Unavailable("the directory for uploads in progress went away".into())),
             Err(error) => Err(error),
         };
         self.published(&staged, published).await.map(Written::Done)

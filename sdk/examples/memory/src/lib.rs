@@ -16,6 +16,9 @@ use callfs_sdk::{
     Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
+/// The largest file: an instance hands over at most 4 MiB in one call (see `Source::from_bytes`), and this hands a file over
+/// as a whole, so that nobody who downloads keeps the one instance.
+const LARGEST: u64 = 3 << 20;
 /// What a file or directory takes beside its path and its bytes, roughly.
 const ENTRY: u64 = 256;
 
@@ -227,7 +230,7 @@ impl Memory {
     fn admit(&self, more: u64) -> Result<()> {
         let taken = |(path, node): (&String, &Node)| ENTRY + path.len() as u64 + node.bytes.len() as u64;
         let used: u64 = self.nodes.borrow().iter().map(taken).sum();
-        if used.saturating_add(ENTRY).saturating_add(more) > self.capacity {
+        if more > LARGEST || used.saturating_add(ENTRY).saturating_add(more) > self.capacity {
             return Err(Error::InsufficientStorage);
         }
         Ok(())

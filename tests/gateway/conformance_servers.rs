@@ -45,7 +45,7 @@ fn s3_with_conditions_keeps_what_it_claims() {
 #[test]
 fn webdav_keeps_what_it_claims() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(dav) = Dav::serve(folder.path()) else { return };
+    let Some(dav) = Dav::serve_alone(folder.path()) else { return };
     let origin = dav.origin();
     let mount = Mount::new("/dav", "webdav")
         .with(&format!(r#"config = {{ endpoint = "{origin}", credential = "dav" }}"#))

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A crate, and the only places (below `host/src`) that may name it.
-const NAMED_ONLY_BY: [(&str, &[&str]); 11] = [
+const NAMED_ONLY_BY: [(&str, &[&str]); 12] = [
+    ("ureq", &["cli/"]),
     ("wasmtime", &["sandbox.rs", "sandbox/"]),
     ("wasmtime_wasi", &["sandbox.rs", "sandbox/"]),
     ("sqlx", &["metadata/"]),

@@ -267,6 +267,19 @@ fn on_a_terminal_people_are_asked() {
 }
 
 #[tokio::test]
+async fn a_lock_that_goes_away_lets_nothing_in() {
+    let gateway = Gateway::start_in(pinned(), &[]);
+    let other = marked(EDITION, "other");
+    gateway.reloaded("refused", async || gateway.install("edition", &other)).await;
+    gateway.reloaded("refused", async || fs::remove_file(gateway.path("plugins/plugins.lock")).expect("removed")).await;
+    gateway.logged("plugins.lock is gone").await;
+    let serves = gateway.metrics().await.sum("callfs_plugin_info", &[("sha256", &sha256_hex(&other))]);
+    assert_eq!(serves, 0.0);
+    gateway.alice().get("/edition/says").await.is(200);
+    gateway.reloaded("ok", async || drop(accepted(&gateway.path(""), &["--yes"]))).await;
+}
+
+#[tokio::test]
 async fn a_running_gateway_takes_what_was_accepted() {
     let gateway = Gateway::start_in(pinned(), &[]);
     let other = marked(EDITION, "other");

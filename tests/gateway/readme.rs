@@ -75,6 +75,7 @@ fn the_walk_to_a_backend_works_as_written() {
     symlink(repository(), dir.join("callfs")).expect("a checkout");
     // The versions that are here already, and what was made of them.
     let (lock, target) = (repository().join("Cargo.lock"), workshop().join("target"));
+    fs::create_dir_all(&target).expect("writable");
     let at_hand = format!("cp '{}' Cargo.lock\nln -s '{}' target\n", lock.display(), target.display());
     let here = |block: &String| if block.contains("plugin new") { format!("{block}{at_hand}") } else { block.clone() };
     let shell = || {

@@ -103,6 +103,26 @@ async fn a_client_that_goes_away_leaves_nothing() {
     gateway.alice().get("/s3/new").await.problem(404, "FILE_NOT_FOUND");
 }
 
+/// The component's time is up when the client has paused for too long: it can still give up what it began.
+#[tokio::test]
+async fn a_client_that_pauses_for_too_long_leaves_nothing() {
+    let s3 = S3::start();
+    let mount = s3.mount("/s3", "").with("limits = { call_timeout = \"2s\" }");
+    let gateway = S3::credentials(Setup::default().mount(Mount::folder("/", "files")).mount(mount)).start().await;
+    gateway.admin().put("/s3/old", "old").await.is(201);
+    gateway.admin().patch("/s3", &json!({"mode": "1777"})).await.is(200);
+    let mut raw = gateway.raw().await;
+    raw.head("PUT", "/v1/files/s3/new", &[&format!("Content-Length: {}", LARGE_MIB << 20)]).await;
+    let piece = bytes(9, 1 << 20);
+    for _ in 0..20 {
+        raw.send(&piece).await;
+    }
+    eventually("an upload in parts", async || (s3.open_uploads() == 1).then_some(())).await;
+    eventually("the upload to be given up", async || (s3.open_uploads() == 0).then_some(())).await;
+    gateway.alice().get("/s3/new").await.problem(404, "FILE_NOT_FOUND");
+    assert_eq!(s3.keys(), ["old"]);
+}
+
 #[tokio::test]
 async fn what_a_killed_gateway_left_is_removed_by_the_next_upload_of_that_key() {
     const DAY: u64 = 24 * 60 * 60;

@@ -155,7 +155,7 @@ mod tests {
         let found = Inspection {
             name: "evil\u{1b}[2J".into(),
             version: "1.0.0".into(),
-            summary: "erases your screen".into(),
+            summary: "erases your screen\nsha256:        00aa".into(),
             kind: vec![PluginKind::Storage],
             abilities: vec!["storage".into(), "storage-write".into()],
             features: Vec::new(),
@@ -166,6 +166,7 @@ mod tests {
         };
         let text = describe(&found);
         assert!(text.starts_with("name:          evil[2J\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("sha256:")).count(), 1, "{text}");
         assert!(
             text.contains("kind:          storage\nexports:       storage, storage-write\nfeatures:      none\n"),
             "{text}"

@@ -78,6 +78,14 @@ mod tests {
     }
 
     #[test]
+    fn so_many_headers_are_refused_before_there_is_room_for_them() {
+        let many = |count: usize| vec![("x-a".to_owned(), b"b".to_vec()); count];
+        assert_eq!(parse(&many(MAX_HEADERS)).expect("as many as may be").len(), MAX_HEADERS);
+        assert!(parse(&many(MAX_HEADERS + 1)).expect_err("one too many").contains("too many"));
+        assert!(parse(&many(30_000)).is_err());
+    }
+
+    #[test]
     fn knows_the_gateways_own() {
         for name in
             ["host", "connection", "transfer-encoding", "te", "upgrade", "expect", "keep-alive", "proxy-authorization"]

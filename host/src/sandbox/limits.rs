@@ -217,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn whoever_waits_for_others_leaves_time_to_say_so_and_to_clear_up() {
+        let limits = Limits { call_timeout: Duration::from_secs(20), ..Limits::default() };
+        let progress = Progress::new(limits);
+        let seconds = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64().round();
+        let now = Instant::now();
+        assert_eq!(seconds(now, progress.nearly_over(now)), 18.0);
+        assert_eq!(seconds(now, progress.deadline()), 20.0);
+        // What begins when that time is over has a twentieth of it, of its own.
+        let late = now + Duration::from_secs(19);
+        assert_eq!(seconds(late, progress.nearly_over(late)), 1.0);
+    }
+
+    #[test]
     fn a_busy_guest_is_stopped() {
         let mut meter = busy(Duration::from_secs(1));
         assert_eq!(ticks(&mut meter), 100);

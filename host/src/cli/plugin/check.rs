@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "CREDENTIAL", value_parser = credential)]
     credential: Option<Shown>,
     /// Only checks that have this in their name.
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     only: Option<String>,
     /// Print what would be checked, and check nothing.
     #[arg(long)]

@@ -16,14 +16,40 @@ pub use self::local::Local;
 use crate::error::Result;
 use crate::path::FilePath;
 
+/// Names who holds locks that may be lost: a process from its start, or from its last loss, until its lease is over. It is
+/// the token that fences: what was fenced is never granted or accepted again. Random, and never used twice.
+pub type LeaseId = [u8; 16];
+
 /// Held for as long as it lives.
-pub struct Guard(#[expect(dead_code, reason = "held for its Drop")] Box<dyn Send + Sync>);
+pub struct Guard {
+    lease: Option<LeaseId>,
+    #[expect(dead_code, reason = "held for its Drop")]
+    held: Box<dyn Send + Sync>,
+}
 
 impl Guard {
-    /// A guard that releases by dropping what it holds.
+    /// A guard that cannot be lost, and releases by dropping what it holds.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
-        Self(Box::new(held))
+        Self { lease: None, held: Box::new(held) }
     }
+
+    /// The same of one that is lost when a lease is over.
+    pub fn leased(lease: LeaseId, held: impl Send + Sync + 'static) -> Self {
+        Self { lease: Some(lease), held: Box::new(held) }
+    }
+
+    /// Under which lease it is held, if it can be lost. A change that is made under it is to say so: see
+    /// [`Change::Under`](crate::metadata::Change::Under).
+    pub fn lease(&self) -> Option<LeaseId> {
+        self.lease
+    }
+}
+
+/// Where a lease that is over is made known, before anybody else gets what was locked under it.
+#[async_trait]
+pub trait Fences: Send + Sync {
+    /// From when this returns on, nothing is committed under this lease.
+    async fn fence(&self, lease: LeaseId) -> Result<()>;
 }
 
 /// A lock manager.

@@ -6,7 +6,9 @@
 //! permissions.
 
 mod cached;
+mod feed;
 mod links;
+mod queue;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -14,15 +16,18 @@ mod suite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 pub use self::cached::Cached;
+pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
+use crate::locks::LeaseId;
 use crate::path::FilePath;
 
 /// What is recorded of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Where it is; the key.
     pub path: FilePath,
@@ -41,7 +46,7 @@ pub struct Record {
 
 /// What is recorded of an object's bytes. It holds as long as the storage reports this etag: bytes that somebody else
 /// replaced have another one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// As the storage reported it when the bytes were written.
     pub etag: Option<String>,
@@ -54,8 +59,8 @@ pub struct Content {
 }
 
 /// What is about to happen to a storage and cannot be told from its state afterwards; recorded first, so that a crash in
-/// between can be healed. A plain write needs none: its record is put before the object is published.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// between can be healed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Intent {
     /// A path with everything below it is about to move.
     Rename {
@@ -71,13 +76,18 @@ pub enum Intent {
         /// Only what is below it; what is at the path itself is a directory, and stays.
         inside: bool,
     },
+    /// Objects begin or cease to exist here, or below it: what is recorded of those that are not stored is to be forgotten.
+    Reconcile {
+        /// Here.
+        path: FilePath,
+    },
 }
 
 /// Names an intent; unique, made by whoever begins it.
 pub type IntentId = [u8; 16];
 
 /// One step of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Records, or replaces what was recorded.
     Put(Record),
@@ -97,6 +107,30 @@ pub enum Change {
     Begin(IntentId, Intent),
     /// Forgets an intent.
     End(IntentId),
+    /// Refuses the whole, with [`PreconditionFailed`](ErrorKind::PreconditionFailed), unless what is recorded of a path has
+    /// this revision; none: unless nothing is recorded of it. A `Put` or `Remove` after it is conditional.
+    Expect {
+        /// Of this path.
+        path: FilePath,
+        /// As [`Record::revision`] was when it was read.
+        revision: Option<u64>,
+    },
+    /// Refuses the whole, with [`Locked`](ErrorKind::Locked), if this lease was fenced: whoever makes the change lost the
+    /// locks under which it was made.
+    Under(LeaseId),
+    /// From now on, nothing is changed under this lease.
+    Fence(LeaseId),
+}
+
+/// What is refused that was to be committed under a lease that was fenced.
+pub(crate) fn fenced() -> Error {
+    let message = "the lock was lost while the change was made, because this node did not renew its lease; try again";
+    Error::new(ErrorKind::Locked, message)
+}
+
+/// What is refused because a path has changed.
+pub(crate) fn unexpected(path: &FilePath) -> Error {
+    Error::new(ErrorKind::PreconditionFailed, format!("what is recorded of {path} has changed meanwhile"))
 }
 
 impl Change {
@@ -121,6 +155,10 @@ pub trait Metadata: Send + Sync {
     /// Records of the direct children of a directory, in byte order of their names: at most `limit`, those whose name is
     /// greater than `after`.
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>>;
+
+    /// Records of a path and of everything below it, in byte order of the paths: at most `limit`, those whose path is
+    /// greater than `after`. Each page is of one moment; pages together are not.
+    async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>>;
 
     /// Carries out all of the changes in order, or none. Durable when it returns.
     async fn apply(&self, changes: Vec<Change>) -> Result<()>;

@@ -9,15 +9,19 @@ use crate::error::Result;
 use crate::metadata::{Change, Intent, IntentId};
 use crate::path::FilePath;
 
+/// How many records are looked at at a time.
+const PAGE: u32 = 256;
+
 impl Engine {
     /// Heals everything that was begun and not ended; answers how much. What cannot be healed now, because its storage
     /// does not answer, stays for the next time.
     pub async fn recover(&self) -> Result<usize> {
         let (mut healed, mut discards) = (0, Vec::new());
-        let (mut moves, mut begun) = (Vec::new(), self.metadata.intents().await?);
+        let (mut moves, mut reconciled, mut begun) = (Vec::new(), Vec::new(), self.metadata.intents().await?);
         for (id, intent) in begun.drain(..) {
             match intent {
                 Intent::Rename { from, to } => moves.push((id, from, to)),
+                Intent::Reconcile { path } => reconciled.push((id, path)),
                 Intent::Discard { path, inside } => {
                     // Hidden before anything else happens, and until it is gone.
                     self.discards.put(Discard { id, path: path.clone(), inside, abandoned: true });
@@ -31,6 +35,12 @@ impl Engine {
                 Err(error) => tracing::warn!(%from, %to, %error, "an interrupted move cannot be healed yet"),
             }
         }
+        for (id, path) in reconciled {
+            match self.reconcile(id, &path).await {
+                Ok(()) => healed += 1,
+                Err(error) => tracing::warn!(%path, %error, "an interrupted change cannot be healed yet"),
+            }
+        }
         for path in discards {
             match self.clear_left(&path).await {
                 Ok(()) => healed += 1,
@@ -38,6 +48,28 @@ impl Engine {
             }
         }
         Ok(healed)
+    }
+
+    /// Forgets what is recorded at a path, and below it, of what is not stored.
+    async fn reconcile(&self, id: IntentId, path: &FilePath) -> Result<()> {
+        let mut after: Option<FilePath> = None;
+        loop {
+            let records = self.metadata.records(path, after.as_ref(), PAGE).await?;
+            let mut changes = Vec::new();
+            for record in &records {
+                if self.stored(&record.path).await?.is_none() {
+                    changes.push(Change::Remove(record.path.clone()));
+                }
+            }
+            after = records.last().map(|record| record.path.clone());
+            if after.is_none() {
+                changes.push(Change::End(id));
+            }
+            self.metadata.apply(changes).await?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Makes the records agree with what the storage did, or did not do, of a move. As long as the storage may still do it

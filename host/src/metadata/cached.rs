@@ -1,8 +1,10 @@
-//! A bounded memory of what a store answered, absence included. Exact: once [`apply`](Metadata::apply) returned, or a
-//! reader saw what it did, nobody is told anything older.
+//! A bounded memory of what a store answered. Exact for what goes through it: once [`apply`](Metadata::apply) returned,
+//! or a reader saw what it did, nobody is told anything older.
 //!
-//! It holds as long as every change of the store goes through this one cache. No hit waits or takes a lock. It knows
-//! nothing of the store behind it.
+//! Of a store that others change, too, it remembers what is there and not what is missing, for as long as its [`Feed`] is
+//! recent: what others changed is told for at most [`STALE_AT_MOST`](super::STALE_AT_MOST) as it was. Whoever holds the
+//! lock of a path and [forgets](Cached::forget) it first is told how it is. No hit waits or takes a lock. It knows nothing
+//! of the store behind it.
 
 mod stamps;
 
@@ -10,8 +12,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::stamps::{Stamp, Stamps};
-use super::{Change, Intent, IntentId, Metadata, Record};
+use self::stamps::Stamp;
+pub(super) use self::stamps::Stamps;
+use super::{Change, Feed, Intent, IntentId, Metadata, Record, Touched};
 use crate::error::{Error, Result};
 use crate::path::FilePath;
 
@@ -19,6 +22,8 @@ use crate::path::FilePath;
 pub struct Cached<M: ?Sized> {
     entries: moka::sync::Cache<FilePath, Entry>,
     stamps: Arc<Stamps>,
+    /// What others change; none if nobody else does.
+    feed: Option<Arc<Feed>>,
     store: Arc<M>,
 }
 
@@ -30,14 +35,26 @@ struct Entry {
 }
 
 impl<M: Metadata + ?Sized> Cached<M> {
-    /// Remembers at most this many paths of a store.
+    /// Remembers at most this many paths of a store that nobody else changes.
     pub fn new(store: Arc<M>, entries: u64) -> Self {
-        let entries = moka::sync::Cache::new(entries);
-        Self { entries, stamps: Arc::new(Stamps::new()), store }
+        Self { entries: moka::sync::Cache::new(entries), stamps: Arc::new(Stamps::new()), feed: None, store }
+    }
+
+    /// The same of a store that others change, and that tells this feed.
+    pub fn shared(store: Arc<M>, entries: u64, feed: Arc<Feed>) -> Self {
+        Self { entries: moka::sync::Cache::new(entries), stamps: feed.stamps().clone(), feed: Some(feed), store }
+    }
+
+    /// Forgets what is remembered of paths, as the store is to be asked next.
+    pub fn forget(&self, paths: &[FilePath]) {
+        self.stamps.void(&Touched { paths: paths.to_vec(), ..Touched::default() });
     }
 
     /// What is remembered of a path: none if nothing is, so that the store has to be asked.
     pub fn peek(&self, path: &FilePath) -> Option<Option<Arc<Record>>> {
+        if self.feed.as_ref().is_some_and(|feed| !feed.is_recent()) {
+            return None;
+        }
         let entry = self.entries.get(path)?;
         self.stamps.is_current(entry.stamp).then_some(entry.record)
     }
@@ -52,7 +69,9 @@ impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
         // Before the store is asked: if the path changes meanwhile, the stamp is void and so is the entry.
         let stamp = self.stamps.of(path);
         let record = self.store.get(path).await?;
-        if let Some(stamp) = stamp {
+        // What is missing may appear elsewhere at any moment, together with its object.
+        let lasts = record.is_some() || self.feed.is_none();
+        if let Some(stamp) = stamp.filter(|_| lasts) {
             self.entries.insert(path.clone(), Entry { stamp, record: record.clone() });
         }
         Ok(record)
@@ -60,6 +79,10 @@ impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
 
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
         self.store.children(directory, after, limit).await
+    }
+
+    async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
+        self.store.records(within, after, limit).await
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {

@@ -16,7 +16,7 @@ use crate::path::FilePath;
 pub type LinkId = [u8; 16];
 
 /// What is recorded of a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The key.
     pub id: LinkId,
@@ -63,6 +63,17 @@ impl Link {
         let taken = self.uses.iter().filter(|one| one.taken).map(|one| one.until);
         taken.fold(self.expires, i64::max)
     }
+}
+
+/// One change of the links, for stores that take changes from a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LinkChange {
+    /// Refused with [`AlreadyExists`](crate::error::ErrorKind::AlreadyExists) if its id or token is recorded.
+    Create(Link),
+    /// Refused with [`PreconditionFailed`](crate::error::ErrorKind::PreconditionFailed) unless the revision is the same.
+    Replace(Link),
+    Remove(LinkId),
+    Sweep(i64),
 }
 
 /// A store of links.

@@ -17,15 +17,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
-use self::failure::{closed, failed};
-use self::links::LinkChange;
+use self::failure::failed;
 use self::row::{IntentRow, Row};
-use self::writer::{Batch, Step, Writer};
+use self::writer::Writer;
+use super::links::LinkChange;
+use super::queue::{Queue, Step, closed};
 use super::{Change, Intent, IntentId, Metadata, Record};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::path::FilePath;
 
 /// Reads that run at once.
@@ -38,9 +37,7 @@ const READER_WAIT: Duration = Duration::from_secs(10);
 /// A store in one file.
 pub struct Sqlite {
     readers: SqlitePool,
-    queue: mpsc::Sender<Batch>,
-    stop: CancellationToken,
-    stopped: CancellationToken,
+    queue: Queue,
 }
 
 impl Sqlite {
@@ -63,22 +60,13 @@ impl Sqlite {
             .connect_with(options.read_only(true))
             .await
             .map_err(cannot)?;
-        let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
-        let (writer, queue) = Writer::new(connection, writing, stop.clone());
-        tokio::spawn(writer.run(stopped.clone().drop_guard()));
-        Ok(Self { readers, queue, stop, stopped })
+        Ok(Self { readers, queue: Queue::new(Writer::new(connection, writing)) })
     }
 }
 
 impl Sqlite {
     async fn change_link(&self, change: LinkChange) -> Result<()> {
-        self.commit(Step::Link(change)).await
-    }
-
-    async fn commit(&self, step: Step) -> Result<()> {
-        let (answer, outcome) = oneshot::channel();
-        self.queue.send(Batch { step, answer }).await.map_err(|_| closed())?;
-        outcome.await.map_err(|_| Error::internal("the writer of the metadata store ended before it answered"))?
+        self.queue.commit(Step::Link(change)).await
     }
 }
 
@@ -107,9 +95,24 @@ impl Metadata for Sqlite {
         rows.into_iter().map(Row::record).collect()
     }
 
+    async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
+        let (lower, upper) = changes::below(within);
+        let after = after.map_or(&b""[..], |after| after.as_str().as_bytes());
+        let rows: Vec<Row> = sqlx::query_as(row::RECORDS)
+            .bind(within.as_str().as_bytes())
+            .bind(after)
+            .bind(lower.as_slice().max(after))
+            .bind(upper)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(Row::record).collect()
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(Change::check)?;
-        self.commit(Step::Records(changes)).await
+        self.queue.commit(Step::Records(changes)).await
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
@@ -131,8 +134,7 @@ impl Metadata for Sqlite {
     async fn close(&self) {
         // Readers first: the writer leaves last, so that it can fold the log into the file.
         self.readers.close().await;
-        self.stop.cancel();
-        self.stopped.cancelled().await;
+        self.queue.close().await;
     }
 }
 

@@ -98,7 +98,7 @@ impl Engine {
         let found = self.metadata.intents().await?.into_iter().find(|(one, _)| *one == id);
         Ok(found.and_then(|(_, intent)| match intent {
             Intent::Discard { path, inside } => Some((path, inside)),
-            Intent::Rename { .. } => None,
+            Intent::Rename { .. } | Intent::Reconcile { .. } => None,
         }))
     }
 

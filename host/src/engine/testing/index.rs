@@ -66,6 +66,14 @@ impl Metadata for Index {
         Ok(records)
     }
 
+    async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
+        self.steps.take().await?;
+        let state = self.state();
+        let records = state.records.values().filter(|record| record.path.is_within(within));
+        let records = records.filter(|record| after.is_none_or(|after| record.path > *after));
+        Ok(records.take(limit as usize).cloned().collect())
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::BackendUnavailable, "the index is broken"));
@@ -95,6 +103,7 @@ impl Metadata for Index {
                 }
                 Change::Begin(id, intent) => state.intents.push((id, intent)),
                 Change::End(id) => state.intents.retain(|(one, _)| *one != id),
+                Change::Expect { .. } | Change::Under(_) | Change::Fence(_) => {}
             }
         }
         match verdict {

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::metadata::Change;
+use crate::metadata::{Change, Touched};
 use crate::path::FilePath;
 
 /// Paths that share a counter void each other: many enough for that to be rare.
@@ -18,7 +18,7 @@ const COUNTERS: usize = 4096;
 const BUSY: u64 = (1 << 24) - 1;
 const STEP: u64 = BUSY + 1;
 
-pub(super) struct Stamps {
+pub(in crate::metadata) struct Stamps {
     trees: AtomicU64,
     paths: Vec<AtomicU64>,
     hasher: RandomState,
@@ -40,7 +40,7 @@ pub(super) struct Underway {
 }
 
 impl Stamps {
-    pub(super) fn new() -> Self {
+    pub(in crate::metadata) fn new() -> Self {
         let paths = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
         Self { trees: AtomicU64::new(0), paths, hasher: RandomState::new() }
     }
@@ -70,11 +70,21 @@ impl Stamps {
                 Change::Put(record) => underway.counters.push(stamps.counter(&record.path)),
                 Change::Remove(path) => underway.counters.push(stamps.counter(path)),
                 Change::RemoveTree(_) | Change::Rename { .. } => underway.trees = true,
-                Change::Begin(..) | Change::End(_) => {}
+                Change::Begin(..) | Change::End(_) | Change::Expect { .. } | Change::Under(_) | Change::Fence(_) => {}
             }
         }
         underway.each(|counter| counter.fetch_add(STEP + 1, Ordering::SeqCst));
         underway
+    }
+
+    /// Voids every stamp of what was changed, by whomever.
+    pub(in crate::metadata) fn void(&self, touched: &Touched) {
+        if touched.trees {
+            self.trees.fetch_add(STEP, Ordering::SeqCst);
+        }
+        for path in &touched.paths {
+            self.paths[self.counter(path)].fetch_add(STEP, Ordering::SeqCst);
+        }
     }
 
     fn counter(&self, path: &FilePath) -> usize {
@@ -121,6 +131,18 @@ mod tests {
         drop(second);
         assert!(!stamps.is_current(before));
         assert!(stamps.of(&path("/a")).is_some_and(|stamp| stamps.is_current(stamp)));
+    }
+
+    #[test]
+    fn what_others_changed_is_void() {
+        let stamps = Arc::new(Stamps::new());
+        let before = stamps.of(&path("/a")).expect("at rest");
+        stamps.void(&Touched { paths: vec![path("/a")], ..Touched::default() });
+        assert!(!stamps.is_current(before));
+        let after = stamps.of(&path("/a")).expect("at rest");
+        assert!(stamps.is_current(after));
+        stamps.void(&Touched::everything());
+        assert!(!stamps.is_current(after) && stamps.of(&path("/a")).is_some());
     }
 
     #[test]

@@ -14,8 +14,8 @@ struct Fixture(suite::Folder);
 impl suite::Place for Fixture {
     type Store = Cached<Sqlite>;
 
-    fn new() -> Self {
-        Self(suite::Folder::new())
+    async fn new() -> Option<Self> {
+        Some(Self(suite::Folder::new()))
     }
 
     async fn open(&self) -> Self::Store {
@@ -43,6 +43,12 @@ impl Gated {
         };
         Cached::new(Arc::new(gates), 100)
     }
+
+    /// The same of one that others change.
+    fn shared(feed: &Arc<Feed>) -> Cached<Self> {
+        let Cached { store, .. } = Self::cached();
+        Cached::shared(store, 100, feed.clone())
+    }
 }
 
 #[async_trait]
@@ -55,6 +61,10 @@ impl Metadata for Gated {
     }
 
     async fn children(&self, _: &FilePath, _: Option<&str>, _: u32) -> Result<Vec<Record>> {
+        Ok(Vec::new())
+    }
+
+    async fn records(&self, _: &FilePath, _: Option<&FilePath>, _: u32) -> Result<Vec<Record>> {
         Ok(Vec::new())
     }
 
@@ -142,4 +152,24 @@ async fn an_abandoned_change_still_voids_what_it_touches() {
         tokio::task::yield_now().await;
     }
     assert!(cached.get(&path("/a")).await.expect("read").is_some());
+}
+
+#[tokio::test]
+async fn what_others_change_is_remembered_while_the_news_are_recent() {
+    let feed = Arc::new(Feed::new());
+    let cached = Gated::shared(&feed);
+    cached.store.reading.add_permits(9);
+    cached.store.changing.add_permits(9);
+    cached.apply(vec![Change::Put(record("/a", "alice"))]).await.expect("changed");
+    cached.get(&path("/a")).await.expect("read").expect("there");
+    assert!(cached.peek(&path("/a")).is_none(), "nobody said that the news are recent");
+    feed.current(std::time::Instant::now());
+    assert!(cached.peek(&path("/a")).is_some());
+    cached.get(&path("/b")).await.expect("read");
+    assert!(cached.peek(&path("/b")).is_none(), "it may appear at any moment");
+    feed.changed(&Touched { paths: vec![path("/a")], ..Touched::default() });
+    assert!(cached.peek(&path("/a")).is_none());
+    cached.get(&path("/a")).await.expect("read").expect("there");
+    cached.forget(&[path("/a")]);
+    assert!(cached.peek(&path("/a")).is_none());
 }

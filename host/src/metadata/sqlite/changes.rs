@@ -2,9 +2,10 @@
 
 use sqlx::SqliteConnection;
 
-use super::row::{DISCARD, DISCARD_INSIDE, RENAME};
+use super::row::{DISCARD, DISCARD_INSIDE, RECONCILE, RENAME};
 use crate::error::{Error, ErrorKind};
-use crate::metadata::{Change, Intent, IntentId, Record};
+use crate::locks::LeaseId;
+use crate::metadata::{Change, Intent, IntentId, Record, fenced, unexpected};
 use crate::path::{FilePath, MAX_PATH, PathError};
 
 /// Why changes were not carried out.
@@ -41,6 +42,9 @@ pub(super) async fn carry_out(
             }
             Change::Begin(id, intent) => begin(connection, id, intent).await?,
             Change::End(id) => end(connection, id).await?,
+            Change::Expect { path, revision } => expect(connection, path, *revision).await?,
+            Change::Under(lease) => refuse_fenced(connection, lease).await?,
+            Change::Fence(lease) => fence(connection, lease).await?,
         }
     }
     Ok(())
@@ -156,6 +160,7 @@ async fn begin(connection: &mut SqliteConnection, id: &IntentId, intent: &Intent
     let (kind, source, target) = match intent {
         Intent::Rename { from, to } => (RENAME, from, to.as_str()),
         Intent::Discard { path, inside } => (if *inside { DISCARD_INSIDE } else { DISCARD }, path, ""),
+        Intent::Reconcile { path } => (RECONCILE, path, ""),
     };
     let begun =
         sqlx::query("INSERT INTO intents (id, kind, source, target) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
@@ -174,5 +179,30 @@ async fn begin(connection: &mut SqliteConnection, id: &IntentId, intent: &Intent
 
 async fn end(connection: &mut SqliteConnection, id: &IntentId) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM intents WHERE id = ?").bind(id.as_slice()).execute(connection).await?;
+    Ok(())
+}
+
+async fn expect(connection: &mut SqliteConnection, path: &FilePath, revision: Option<u64>) -> Result<(), Failure> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT revision FROM records WHERE path = ?")
+        .bind(path.as_str().as_bytes())
+        .fetch_optional(connection)
+        .await?;
+    match found.map(i64::cast_unsigned) == revision {
+        true => Ok(()),
+        false => Err(Failure::Refused(unexpected(path))),
+    }
+}
+
+async fn refuse_fenced(connection: &mut SqliteConnection, lease: &LeaseId) -> Result<(), Failure> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM fences WHERE lease = ?")
+        .bind(lease.as_slice())
+        .fetch_optional(connection)
+        .await?;
+    found.map_or(Ok(()), |_| Err(Failure::Refused(fenced())))
+}
+
+async fn fence(connection: &mut SqliteConnection, lease: &LeaseId) -> Result<(), sqlx::Error> {
+    let fence = "INSERT INTO fences (lease) VALUES (?) ON CONFLICT DO NOTHING";
+    sqlx::query(fence).bind(lease.as_slice()).execute(connection).await?;
     Ok(())
 }

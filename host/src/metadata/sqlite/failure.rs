@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 
 use crate::error::{Error, ErrorKind};
+use crate::metadata::queue::closed;
 
 // Primary result codes, https://www.sqlite.org/rescode.html
 const BUSY: i32 = 5;
@@ -29,11 +30,6 @@ pub(super) fn failed(cause: sqlx::Error) -> Error {
         _ => return Error::internal(cause),
     };
     error.because(cause)
-}
-
-/// The store was closed before.
-pub(super) fn closed() -> Error {
-    Error::new(ErrorKind::NotReady, "the metadata store is closed")
 }
 
 /// A row that this program did not write.

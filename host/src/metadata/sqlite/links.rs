@@ -7,15 +7,8 @@ use super::changes::Failure;
 use super::failure::{damaged, failed};
 use super::{Sqlite, row};
 use crate::error::{Error, ErrorKind, Result};
+use crate::metadata::links::LinkChange;
 use crate::metadata::{Link, LinkId, LinkStore};
-
-/// One change of the links.
-pub(super) enum LinkChange {
-    Create(Link),
-    Replace(Link),
-    Remove(LinkId),
-    Sweep(i64),
-}
 
 const COLUMNS: &str =
     "id, token_sha256, path, maker, filename, created, expires, max_uses, spent, uses, kept_until, revision";

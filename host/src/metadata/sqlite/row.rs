@@ -11,6 +11,10 @@ use crate::path::FilePath;
 pub(super) const CHILDREN: &str = "SELECT * FROM records INDEXED BY records_by_depth \
     WHERE depth = ? AND path > ? AND path < ? ORDER BY path LIMIT ?";
 
+/// A path and what is below it, after another path. They are not one range: '/a!' comes between '/a' and '/a/b'.
+pub(super) const RECORDS: &str = "SELECT * FROM records WHERE path = ? AND path > ? \
+    UNION ALL SELECT * FROM records WHERE path > ? AND path < ? ORDER BY path LIMIT ?";
+
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     path: Vec<u8>,
@@ -54,6 +58,8 @@ pub(super) const RENAME: &str = "rename";
 /// The kinds of [`Intent::Discard`]; neither has a target.
 pub(super) const DISCARD: &str = "discard";
 pub(super) const DISCARD_INSIDE: &str = "discard-inside";
+/// The kind of [`Intent::Reconcile`], which has no target either.
+pub(super) const RECONCILE: &str = "reconcile";
 
 impl IntentRow {
     pub(super) fn intent(self) -> Result<(IntentId, Intent)> {
@@ -62,6 +68,7 @@ impl IntentRow {
             RENAME => Ok((id, Intent::Rename { from: path(self.source)?, to: path(self.target)? })),
             DISCARD => Ok((id, Intent::Discard { path: path(self.source)?, inside: false })),
             DISCARD_INSIDE => Ok((id, Intent::Discard { path: path(self.source)?, inside: true })),
+            RECONCILE => Ok((id, Intent::Reconcile { path: path(self.source)? })),
             other => Err(damaged(&format!("an intent of the unknown kind '{other}'"))),
         }
     }

@@ -12,6 +12,7 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
         let intent = match n {
             9 => Intent::Discard { path: at, inside: false },
             5 => Intent::Discard { path: at, inside: true },
+            3 => Intent::Reconcile { path: at },
             _ => Intent::Rename { from: at, to: path("/to") },
         };
         ([n; 16], intent)
@@ -25,8 +26,8 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
     assert_eq!(store.intents().await.expect("read"), [intent(9), intent(1), intent(5)]);
     store.apply(vec![rename("/x", "/y"), Change::End([1; 16]), Change::End([77; 16])]).await.expect("ended");
     assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5)]);
-    store.apply(vec![begin(1)]).await.expect("begun again");
-    assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5), intent(1)]);
+    store.apply(vec![begin(1), begin(3)]).await.expect("begun again");
+    assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5), intent(1), intent(3)]);
 }
 
 pub(crate) async fn one_intent_becomes_another_in_one_step(place: &impl Place) {
@@ -122,4 +123,69 @@ pub(crate) async fn never_goes_back_in_time(place: &impl Place) {
     for reader in readers {
         reader.await.expect("no panic");
     }
+}
+
+pub(crate) async fn changes_what_is_expected_and_nothing_else(place: &impl Place) {
+    let store = filled(place, &["/a", "/b"]).await;
+    let revision = async |text: &str| store.get(&path(text)).await.expect("read").map(|record| record.revision);
+    let expect = |text: &str, revision| Change::Expect { path: path(text), revision };
+    let seen = revision("/a").await;
+    store.apply(vec![expect("/a", seen), put("/a"), expect("/new", None), put("/new")]).await.expect("as expected");
+    for wrong in [seen, None, Some(u64::MAX >> 1)] {
+        let refused = store.apply(vec![put("/c"), expect("/a", wrong), Change::Remove(path("/a"))]).await;
+        assert_eq!(refused.expect_err("it has another").kind(), ErrorKind::PreconditionFailed, "{wrong:?}");
+    }
+    store.apply(vec![expect("/nothing", seen)]).await.expect_err("nothing is there");
+    assert_eq!(all(&store).await, ["/a", "/b", "/new"]);
+    // What was changed a moment ago, in the same step, counts.
+    store.apply(vec![Change::Remove(path("/b")), expect("/b", None), put("/b")]).await.expect("as expected");
+    let seen = revision("/b").await;
+    store.apply(vec![rename("/b", "/moved"), expect("/b", None)]).await.expect("as expected");
+    store.apply(vec![expect("/moved", seen)]).await.expect_err("a move gives a revision");
+    store.apply(vec![expect("/moved", revision("/moved").await), Change::Remove(path("/moved"))]).await.expect("gone");
+    assert!(!has(&store, "/moved").await);
+}
+
+pub(crate) async fn changes_nothing_under_a_lease_that_was_fenced(place: &impl Place) {
+    let store = place.open().await;
+    let (lost, held) = ([1; 16], [2; 16]);
+    store.apply(vec![Change::Under(lost), put("/before")]).await.expect("held");
+    store.apply(vec![Change::Fence(lost), Change::Fence(lost)]).await.expect("fenced");
+    store.apply(vec![Change::Fence(lost)]).await.expect("was fenced before");
+    for _ in 0..2 {
+        let refused = store.apply(vec![put("/after"), Change::Under(lost)]).await.expect_err("lost");
+        assert_eq!(refused.kind(), ErrorKind::Locked);
+        store.apply(vec![Change::Under(held), put("/other")]).await.expect("held");
+    }
+    store.close().await;
+    let store = place.open().await;
+    store.apply(vec![Change::Under(lost)]).await.expect_err("for ever");
+    assert!(has(&store, "/other").await && !has(&store, "/after").await);
+}
+
+pub(crate) async fn scans_trees_in_byte_order(place: &impl Place) {
+    let sorted = ["/", "/A", "/a", "/a!", "/a!/x", "/a/b", "/a/b!", "/a/b/c", "/a/b0", "/a/\u{e9}", "/a0", "/ab"];
+    let store = filled(place, &sorted).await;
+    let scan = async |within: &str, page: u32| {
+        let mut found: Vec<String> = Vec::new();
+        loop {
+            let after = found.last().map(|last| path(last));
+            let records = store.records(&path(within), after.as_ref(), page).await.expect("scanned");
+            assert!(records.len() <= page as usize);
+            match records.is_empty() {
+                true => return found,
+                false => found.extend(records.iter().map(|record| record.path.to_string())),
+            }
+        }
+    };
+    for page in [1, 2, 5, 100] {
+        assert_eq!(scan("/", page).await, sorted, "{page} at a time");
+        assert_eq!(scan("/a", page).await, ["/a", "/a/b", "/a/b!", "/a/b/c", "/a/b0", "/a/\u{e9}"]);
+        assert_eq!(scan("/a/b", page).await, ["/a/b", "/a/b/c"]);
+        assert!(scan("/nothing", page).await.is_empty());
+    }
+    let after = path("/a/b/a");
+    let found = store.records(&path("/a"), Some(&after), 2).await.expect("scanned");
+    assert_eq!(found.iter().map(|record| record.path.as_str()).collect::<Vec<_>>(), ["/a/b/c", "/a/b0"]);
+    assert!(store.records(&path("/"), None, 0).await.expect("scanned").is_empty());
 }

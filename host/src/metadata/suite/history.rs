@@ -99,15 +99,24 @@ pub(crate) fn makes_sense(events: &[Event]) -> bool {
     // Depth first; each entry is a state, and which operations led to it.
     let mut seen = HashSet::new();
     let mut next = vec![(State::new(), vec![0u64; events.len().div_ceil(64)])];
-    while let Some((state, done)) = next.pop() {
-        let is_done = |at: usize| done[at / 64] & 1 << (at % 64) != 0;
-        let open = || (0..events.len()).filter(|&at| !is_done(at));
-        let Some(limit) = open().filter(|&at| events[at].outcome != Outcome::Unknown).map(|at| events[at].ended).min()
-        else {
-            return true;
+    while let Some((state, mut done)) = next.pop() {
+        let mut candidates = loop {
+            let open: Vec<usize> = (0..events.len()).filter(|&at| done[at / 64] & 1 << (at % 64) == 0).collect();
+            let answered = open.iter().filter(|&&at| events[at].outcome != Outcome::Unknown);
+            let Some(limit) = answered.map(|&at| events[at].ended).min() else { return true };
+            let candidates = open.into_iter().take_while(|&at| events[at].began <= limit);
+            let after = |at: usize| events[at].operation.apply(&state, &events[at].outcome).map(|after| (at, after));
+            let (same, other): (Vec<_>, Vec<_>) = candidates.filter_map(after).partition(|(_, after)| *after == state);
+            // Whatever changes nothing and may come now may as well come now, in whatever order is right.
+            let same: Vec<_> = same.into_iter().filter(|(at, _)| events[*at].outcome != Outcome::Unknown).collect();
+            if same.is_empty() {
+                break other;
+            }
+            same.into_iter().for_each(|(at, _)| done[at / 64] |= 1 << (at % 64));
         };
-        for at in open().take_while(|&at| events[at].began <= limit) {
-            let Some(after) = events[at].operation.apply(&state, &events[at].outcome) else { continue };
+        // What ended first most likely came first.
+        candidates.sort_by_key(|(at, _)| std::cmp::Reverse(events[*at].ended));
+        for (at, after) in candidates {
             let mut done = done.clone();
             done[at / 64] |= 1 << (at % 64);
             if seen.insert((after.clone(), done.clone())) {

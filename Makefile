@@ -30,9 +30,10 @@ lint: target components ## Formatting and lints alone
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
 
-bench: target ## Compare with nginx and with S3 asked directly, as ratios; needs nginx, wrk and curl
+bench: target ## Compare with nginx, with S3 asked directly, and stores with each other, as ratios; needs nginx, wrk and curl
 	$(CARGO) build --release --locked -p callfs -p callfs-test-s3
 	tests/bench/run "$(BINARY)" --s3-server "$(BINARY)-test-s3"
+	$(CARGO) bench --locked -p callfs --bench metadata
 
 # Components are compiled for a target of their own, which rustup adds in seconds. Without rustup, whoever installed the
 # toolchain installs the target.

@@ -5,18 +5,18 @@
 
 mod components;
 mod generation;
+mod index;
+mod locks;
 mod reload;
 mod trial;
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use http::HeaderValue;
-use rustix::fs::FlockOperation;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,19 +25,17 @@ use crate::config::{self, Config, ConfigError, LinkSecret, Listen, Loaded, Origi
 use crate::engine::{Defaults, Discards, Engine};
 use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::links::{Links, Secret, Settings, System};
-use crate::locks::Local;
-use crate::metadata::{Cached, LinkStore, Metadata, Sqlite};
+use crate::locks::Locks;
 use crate::plugins::Watch;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
 use generation::Current;
 pub use generation::granted;
+use index::Index;
 use reload::Reloads;
 pub use trial::{Part, load};
 
-/// How many records of the index are kept in memory.
-const CACHED_RECORDS: u64 = 100_000;
 /// How long what is under way may take to finish once the service stops.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -50,15 +48,19 @@ pub async fn serve(loaded: Loaded, announcement: Announcement, shutdown: Shutdow
     raise_file_limit();
     let metrics = Metrics::new()?;
     let secret = link_secret(&config.links.secret)?;
-    let (metadata, link_store, _index_lock) = open_index(&config).await?;
-    let reloads = match Reloads::start(loaded, metrics.clone()).await {
-        Ok(reloads) => reloads,
+    let index = Arc::new(Index::open(&config).await?);
+    let begun = async {
+        let locks = locks::open(&config.locks, &index).await?;
+        Ok((locks, Reloads::start(loaded, metrics.clone()).await?))
+    };
+    let (locks, reloads) = match begun.await {
+        Ok(begun) => begun,
         Err(error) => {
-            metadata.close().await;
+            index.metadata.close().await;
             return Err(error);
         }
     };
-    let engine = Arc::new(build(&config, reloads.current(), metadata.clone()));
+    let engine = Arc::new(build(&config, reloads.current(), &index, locks.clone()));
     let healed = engine.recover().await.context("cannot heal what a crash left behind")?;
     if healed > 0 {
         tracing::info!(healed, "finished or undid moves and copies that an earlier run had begun");
@@ -66,9 +68,9 @@ pub async fn serve(loaded: Loaded, announcement: Announcement, shutdown: Shutdow
 
     let (listeners, bound) = listen(&config.server.listen).await?;
     let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
-    let links = Links::new(link_store, &secret, link_settings(&config.links), Arc::new(System));
+    let links = Links::new(index.links.clone(), &secret, link_settings(&config.links), Arc::new(System));
     let sweeping = tokio::spawn(links.clone().sweep_until(shutdown.clone()));
-    let (clearing_ends, reloading_ends) = (shutdown.begun(), shutdown.begun());
+    let (clearing_ends, following_ends, reloading_ends) = (shutdown.begun(), shutdown.begun(), shutdown.begun());
     let app = Arc::new(App {
         engine: engine.clone(),
         links: links.clone(),
@@ -86,13 +88,19 @@ pub async fn serve(loaded: Loaded, announcement: Announcement, shutdown: Shutdow
     let metrics_server = crate::http::serve(open, crate::http::metrics_service(metrics), shutdown.clone(), limits);
     let server = crate::http::serve(listeners, crate::http::service(app), shutdown, limits);
     let clearing = engine.clear_abandoned(clearing_ends);
+    let following = async {
+        if let Some(feed) = &index.feed {
+            engine.follow(feed.discards(), following_ends).await;
+        }
+    };
     announcement.say(&bound, &open_bound);
     let reloading = tokio::spawn(reloads.run(hangups, watch, reloading_ends));
-    tokio::join!(server, metrics_server, clearing);
+    tokio::join!(server, metrics_server, clearing, following);
     reloading.await?;
     sweeping.await?;
     links.close().await;
-    metadata.close().await;
+    locks.close().await;
+    index.metadata.close().await;
     Ok(())
 }
 
@@ -133,12 +141,12 @@ fn rate_limits(config: &Config, metrics: &Arc<Metrics>) -> Option<Arc<RateLimits
 }
 
 /// The engine with everything below it.
-fn build(config: &Config, current: &Current, metadata: Arc<dyn Metadata>) -> Engine {
+fn build(config: &Config, current: &Current, index: &Index, locks: Arc<dyn Locks>) -> Engine {
     let root = &config.filesystem.root;
     Engine {
         mounts: current.mounts.clone(),
-        metadata,
-        locks: Arc::new(Local::new()),
+        metadata: index.metadata.clone(),
+        locks,
         authorizer: current.authorizer.clone(),
         defaults: Defaults {
             owner: root.owner.clone(),
@@ -150,25 +158,6 @@ fn build(config: &Config, current: &Current, metadata: Arc<dyn Metadata>) -> Eng
         lock_wait: config.locks.wait,
         max_upload: config.server.max_upload,
     }
-}
-
-/// The index, and the lock that keeps a second gateway from it: its cache and its locks are exact for one process only.
-/// The lock comes first, so that nobody migrates an index that another gateway uses.
-async fn open_index(config: &Config) -> anyhow::Result<(Arc<dyn Metadata>, Arc<dyn LinkStore>, File)> {
-    let url = &config.metadata.url;
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = PathBuf::from(format!("{}.lock", path.strip_prefix("//").unwrap_or(path)));
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let lock = lock.with_context(|| format!("cannot open {}", path.display()))?;
-    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("another gateway uses the index {url}; stop it, or give this one an index of its own");
-    }
-    let store = Arc::new(Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?);
-    Ok((Arc::new(Cached::new(store.clone(), CACHED_RECORDS)), store, lock))
 }
 
 fn link_secret(secret: &LinkSecret) -> anyhow::Result<Secret> {

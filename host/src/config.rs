@@ -13,6 +13,8 @@ mod error;
 mod layers;
 mod links;
 mod listen;
+mod locks;
+mod metadata;
 mod options;
 mod outbound;
 mod proxies;
@@ -21,6 +23,7 @@ mod rate_limits;
 mod secret;
 mod sections;
 mod served;
+mod server_url;
 mod show;
 mod trial;
 
@@ -42,17 +45,19 @@ pub use layers::{BUILT_IN, TEMPLATE};
 use links::WrittenLinks;
 pub use links::{LinkSecret, Links};
 pub use listen::Listen;
+use locks::WrittenLocks;
+pub use locks::{LockManager, Locks};
+pub use metadata::MetadataStore;
+use metadata::WrittenMetadata;
 pub use options::LoadOptions;
 use outbound::WrittenOrigin;
 pub use proxies::Proxy;
 pub use quantity::parse_duration;
 pub use rate_limits::{RateLimit, RateLimits};
 use secret::Reference;
-pub use sections::{
-    Filesystem, Limits, LockKind, LockManager, Log, LogFormat, MetadataStore, MetricsEndpoint, Node, Plugins, Root,
-    Server, StoreKind,
-};
+pub use sections::{Filesystem, Limits, Log, LogFormat, MetricsEndpoint, Node, Plugins, Root, Server};
 pub use served::DATA_DIR;
+pub use server_url::ServerUrl;
 pub use trial::{Role, Trial};
 
 use crate::egress;
@@ -71,7 +76,7 @@ pub struct Config {
     /// The index.
     pub metadata: MetadataStore,
     /// Who may change a path now.
-    pub locks: LockManager,
+    pub locks: Locks,
     /// Links to files.
     pub links: Links,
     /// What is logged.
@@ -127,8 +132,8 @@ struct Written {
     rate_limits: RateLimits,
     metrics: MetricsEndpoint,
     node: Node,
-    metadata: MetadataStore,
-    locks: LockManager,
+    metadata: WrittenMetadata,
+    locks: WrittenLocks,
     links: WrittenLinks,
     log: Log,
     plugins: Plugins,
@@ -249,14 +254,18 @@ impl Layers {
         if mounts.is_empty() {
             return Err(self.missing("mount", "there would be nothing to serve"));
         }
-        let links = self.links(written.links, secrets)?;
+        let variable = |name: &str| self.options.variable(name);
+        let left = secrets == Secrets::Left;
+        let metadata = written.metadata.build(variable, left).map_err(|wrong| self.wrong("metadata", wrong))?;
+        let locks = written.locks.build(variable, left).map_err(|wrong| self.wrong("locks", wrong))?;
+        let links = written.links.build(variable, left).map_err(|wrong| self.wrong("links", wrong))?;
         Ok(Config {
             server: written.server,
             rate_limits: written.rate_limits,
             metrics: written.metrics,
             node: written.node,
-            metadata: written.metadata,
-            locks: written.locks,
+            metadata,
+            locks,
             links,
             log: written.log,
             plugins: written.plugins,
@@ -267,11 +276,8 @@ impl Layers {
         })
     }
 
-    fn links(&self, written: WrittenLinks, secrets: Secrets) -> Result<Links, ConfigError> {
-        let refused = |(key, message): (&str, String)| {
-            ConfigError::at(self.origin_in("links", key), format!("links.{key}"), message)
-        };
-        written.build(|name| self.options.variable(name), secrets == Secrets::Left).map_err(refused)
+    fn wrong(&self, section: &str, (key, message): (&str, String)) -> ConfigError {
+        ConfigError::at(self.origin_in(section, key), format!("{section}.{key}"), message)
     }
 
     fn slots(&self, written: &BTreeMap<String, Dict>, secrets: Secrets) -> Result<BTreeMap<String, Slot>, ConfigError> {

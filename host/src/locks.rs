@@ -60,4 +60,7 @@ pub trait Locks: Send + Sync {
 
     /// Whether the manager answers.
     async fn ready(&self) -> Result<()>;
+
+    /// Lets go of everything; nothing is locked after.
+    async fn close(&self) {}
 }

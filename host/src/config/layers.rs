@@ -89,7 +89,9 @@ pub(super) fn merge(options: &LoadOptions) -> Result<(Figment, Vec<PathBuf>), Co
         layers.iter_mut().for_each(|layer| layer.values.retain(|section, _| !trial.values.contains_key(section)));
         layers.push(trial);
     }
-    only_the_last(&mut layers, &["links", "secret"]);
+    for reference in [["links", "secret"], ["metadata", "url"], ["locks", "url"]] {
+        only_the_last(&mut layers, &reference);
+    }
     for slot in credentials(&layers) {
         let path: Vec<&str> = slot.iter().map(String::as_str).collect();
         only_the_last(&mut layers, &path);

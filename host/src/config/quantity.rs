@@ -47,6 +47,11 @@ pub(super) fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     }
 }
 
+/// A duration, if one is given.
+pub(super) fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
 /// Permission bits with set-id and sticky bits, in octal.
 pub(super) fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     deserializer.deserialize_any(Octal { largest: 0o7777 })

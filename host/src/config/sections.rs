@@ -53,44 +53,6 @@ pub struct Node {
     pub id: String,
 }
 
-/// `[metadata]`
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetadataStore {
-    /// Which kind of store.
-    pub store: StoreKind,
-    /// Where it is, in the form that the kind takes.
-    #[serde(deserialize_with = "store_url")]
-    pub url: String,
-}
-
-/// A kind of metadata store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// One file; the URL is `sqlite:path`.
-    Sqlite,
-}
-
-/// `[locks]`
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LockManager {
-    /// Which kind of manager.
-    pub manager: LockKind,
-    /// How long a change waits.
-    #[serde(deserialize_with = "quantity::duration")]
-    pub wait: Duration,
-}
-
-/// A kind of lock manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LockKind {
-    /// Within this process.
-    Local,
-}
-
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,14 +152,6 @@ fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
         return Ok(id);
     }
     Err(D::Error::custom(format!("'{id}' is no name for a node; give 1 to 64 letters, digits, '.', '_' or '-'")))
-}
-
-fn store_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let url = String::deserialize(deserializer)?;
-    match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(url),
-        _ => Err(D::Error::custom(format!("'{url}' is not a file of SQLite; give \"sqlite:path/to/metadata.db\""))),
-    }
 }
 
 fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -8,6 +8,7 @@ use figment::value::{Dict, Value};
 use super::credentials;
 use super::layers::{BUILT_IN, SECTIONS};
 use super::secret::{self, Reference};
+use super::server_url;
 
 const MASK: &str = "***";
 
@@ -39,9 +40,7 @@ impl Page<'_> {
     fn section(&mut self, header: &str, section: &Dict) {
         let gap = if self.text.is_empty() { "" } else { "\n" };
         let _ = writeln!(self.text, "{gap}{header}");
-        section
-            .iter()
-            .for_each(|(key, value)| self.value(&bare(key), value, key == "config" || secret::is_secret_name(key)));
+        section.iter().for_each(|(key, value)| self.value(&bare(key), value, key == "config" || is_told(key)));
     }
 
     /// A section for each slot. Here the kind of a slot says what is secret, and not what a key is called.
@@ -90,11 +89,17 @@ impl Page<'_> {
     }
 }
 
+/// Whether a reference under this key is one to a secret: a URL may hold a password.
+fn is_told(key: &str) -> bool {
+    secret::is_secret_name(key) || key == "url"
+}
+
 /// A value in one line; none for nothing, which TOML cannot say. Nor can it say integers of more than 63 bits, which only
 /// JSON brings in: their digits are shown as text.
 fn inline(key: &str, value: &Value, told: bool) -> Option<toml::Value> {
     Some(match value {
         Value::String(_, _) if told && secret::is_secret_name(key) => MASK.into(),
+        Value::String(_, text) if key == "url" => server_url::masked(text).into(),
         Value::String(_, text) => text.as_str().into(),
         Value::Char(_, c) => c.to_string().into(),
         Value::Bool(_, truth) => (*truth).into(),

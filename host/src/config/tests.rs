@@ -96,8 +96,8 @@ fn the_template_is_what_the_manual_says() {
     assert_eq!((config.server.max_upload, config.server.idle_timeout), (10 << 30, Duration::from_secs(60)));
     assert_eq!(config.metrics.listen, "127.0.0.1:9090".parse().ok());
     assert_eq!(config.node.id, "node-1");
-    assert_eq!((config.metadata.store, &*config.metadata.url), (StoreKind::Sqlite, "sqlite:callfs-data/metadata.db"));
-    assert_eq!((config.locks.manager, config.locks.wait), (LockKind::Local, Duration::from_secs(30)));
+    assert_eq!(config.metadata, MetadataStore::Sqlite { url: "sqlite:callfs-data/metadata.db".into() });
+    assert_eq!(config.locks, Locks { manager: LockManager::Local, wait: Duration::from_secs(30) });
     let days = |days: u64| Duration::from_secs(days * 86_400);
     let secret = LinkSecret::Kept("callfs-data/link.secret".into());
     let links = Links { secret, grace: Duration::from_secs(600), expiry: days(1), max_expiry: days(30) };
@@ -182,7 +182,24 @@ fn unknown_keys_are_told_with_the_nearest() {
 #[test]
 fn ill_typed_values_are_told_with_what_would_be_right() {
     for (lines, error) in [
-        ("metadata.store = 'postgres'", "metadata.store: unknown value 'postgres'; possible values: sqlite"),
+        ("metadata.store = 'mysql'", "metadata.store: unknown value 'mysql'; possible values: sqlite, postgres, redis"),
+        (
+            "metadata.store = 'postgres'",
+            "metadata.url: 'sqlite:callfs-data/metadata.db' is not the URL of such a server",
+        ),
+        ("metadata.connections = 3", "metadata.connections: is for store = \"postgres\" alone"),
+        ("metadata = { store = 'redis', url = 'redis://x', prefix = 'a{b' }", "metadata.prefix: 'a{b' is no prefix"),
+        (
+            "metadata = { store = 'postgres', url = 'postgres://x/y', connections = 0 }",
+            "metadata.connections: 0 is not",
+        ),
+        ("locks.manager = 'redis'", "locks.url: missing; say where the lock server is"),
+        ("locks.lease = '9s'", "locks.lease: is for manager = \"redis\" alone"),
+        ("locks = { manager = 'redis', url = 'redis://x', lease = '9ms' }", "locks.lease: is shorter than a second"),
+        (
+            "locks = { manager = 'redis', url = 'http://a:p4ss@x' }",
+            "locks.url: 'http://a:***@x' is not the URL of such",
+        ),
         ("locks.manager = 'redis'", "locks.manager: unknown value 'redis'; possible values: local"),
         ("filesystem.umask = 22", "filesystem.umask: expected a string of octal digits from \"0\" to \"777\", found"),
         (
@@ -374,9 +391,9 @@ fn a_folder_is_served_without_a_file_only() {
     let docs = config(&place);
     assert_eq!(docs.mounts[0].directories[0].host, place.path("docs"));
     place.options.folder = Some(place.path("music"));
-    assert_ne!(docs.metadata.url, config(&place).metadata.url, "two folders must not share an index");
+    assert_ne!(docs.metadata, config(&place).metadata, "two folders must not share an index");
     place.options.folder = Some(place.path("docs/../docs"));
-    assert_eq!(docs.metadata.url, config(&place).metadata.url, "one folder has one index");
+    assert_eq!(docs.metadata, config(&place).metadata, "one folder has one index");
 
     place.options.folder = Some(place.path("absent"));
     assert!(place.error().starts_with("DIR: cannot serve the folder 'absent': "));

@@ -22,6 +22,7 @@ pub(crate) struct Setup {
     server: String,
     limits: String,
     authorizer: &'static str,
+    index: String,
     more: String,
 }
 
@@ -68,6 +69,7 @@ impl Default for Setup {
             server: String::new(),
             limits: String::new(),
             authorizer: "unix",
+            index: "[metadata]\nstore = \"sqlite\"\nurl = \"sqlite:$DIR/metadata.db\"\n".into(),
             more: String::new(),
         }
     }
@@ -137,6 +139,12 @@ impl Setup {
         self
     }
 
+    /// The sections of the index, and maybe of the locks.
+    pub(crate) fn index(mut self, sections: &str) -> Self {
+        self.index = sections.into();
+        self
+    }
+
     /// Any further lines, at the end.
     pub(crate) fn more(mut self, lines: &str) -> Self {
         self.more.push_str(lines);
@@ -176,9 +184,7 @@ listen = "127.0.0.1:0"
 listen = "127.0.0.1:0"
 [node]
 id = "node-under-test"
-[metadata]
-store = "sqlite"
-url = "sqlite:$DIR/metadata.db"
+{index}
 [plugins]
 dir = "$DIR/plugins"
 limits = {{ {limits} }}
@@ -200,6 +206,7 @@ umask = "022"
             server = self.server,
             limits = self.limits,
             authorizer = self.authorizer,
+            index = self.index,
         );
         for Mount { path, component, settings } in &self.mounts {
             let _ = write!(toml, "[[mount]]\npath = \"{path}\"\ncomponent = \"{component}\"\n{settings}");

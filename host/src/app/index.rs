@@ -1,0 +1,89 @@
+//! The index of a configuration: its store, the memory before it, and what keeps a second gateway away where there must
+//! be one alone.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use rustix::fs::FlockOperation;
+
+use crate::config::{Config, LockManager, MetadataStore};
+use crate::error::Result;
+use crate::locks::{Fences, LeaseId};
+use crate::metadata::{Cached, Change, Feed, LinkStore, Metadata, Postgres, Redis, Sqlite};
+
+/// How many records of the index are kept in memory.
+const CACHED_RECORDS: u64 = 100_000;
+
+/// An index that is open.
+pub(crate) struct Index {
+    /// The records.
+    pub(crate) metadata: Arc<Cached<dyn Metadata>>,
+    /// The links.
+    pub(crate) links: Arc<dyn LinkStore>,
+    /// What other gateways change; none if nobody can.
+    pub(crate) feed: Option<Arc<Feed>>,
+    #[expect(dead_code, reason = "held for its Drop")]
+    claim: Box<dyn Send + Sync>,
+}
+
+impl Index {
+    /// Opens the index that a configuration names.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let feed = Arc::new(Feed::new());
+        match &config.metadata {
+            MetadataStore::Sqlite { url } => {
+                // The lock comes first, so that nobody migrates an index that another gateway uses.
+                let claim = alone(url)?;
+                let store = Arc::new(Sqlite::open(url).await.with_context(|| format!("cannot open the index {url}"))?);
+                let metadata = Arc::new(Cached::new(store.clone() as Arc<dyn Metadata>, CACHED_RECORDS));
+                Ok(Self { metadata, links: store, feed: None, claim: Box::new(claim) })
+            }
+            MetadataStore::Postgres { url, connections } => {
+                let store = Postgres::open(url.as_str(), *connections, feed.clone()).await;
+                let store = Arc::new(store.context("cannot open the index")?);
+                let alone = matches!(config.locks.manager, LockManager::Local);
+                let claim = store.claim(alone).await?;
+                Ok(Self::shared(store, feed, claim))
+            }
+            MetadataStore::Redis { url, prefix } => {
+                let store = Redis::open(url.as_str(), prefix, feed.clone()).await;
+                Ok(Self::shared(Arc::new(store.context("cannot open the index")?), feed, ()))
+            }
+        }
+    }
+
+    fn shared<S>(store: Arc<S>, feed: Arc<Feed>, claim: impl Send + Sync + 'static) -> Self
+    where
+        S: Metadata + LinkStore + 'static,
+    {
+        let metadata = Arc::new(Cached::shared(store.clone() as Arc<dyn Metadata>, CACHED_RECORDS, feed.clone()));
+        Self { metadata, links: store, feed: Some(feed), claim: Box::new(claim) }
+    }
+}
+
+#[async_trait]
+impl Fences for Index {
+    async fn fence(&self, lease: LeaseId) -> Result<()> {
+        self.metadata.apply(vec![Change::Fence(lease)]).await
+    }
+}
+
+/// The lock that keeps a second gateway from a file: the memory and the locks of each are exact for one process only.
+fn alone(url: &str) -> anyhow::Result<File> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = PathBuf::from(format!("{}.lock", path.strip_prefix("//").unwrap_or(path)));
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let lock = lock.with_context(|| format!("cannot open {}", path.display()))?;
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!("another gateway uses the index {url}; stop it, or give this one an index of its own");
+    }
+    Ok(lock)
+}

@@ -1,0 +1,83 @@
+//! The server of the index, or that of the locks, goes away and comes back.
+
+use callfs_test_servers::{Postgres, Redis};
+
+use crate::harness::{Client, Gateway, Reply, Setup, eventually, postgres, redis, shared_locks};
+
+/// A part that is down: its name in `/health/ready`, and what the answer names.
+async fn is_down(gateway: &Gateway, part: &str, names: &str) {
+    let alice = gateway.alice();
+    let refused = eventually("a request to fail", async || {
+        let reply = alice.put("/new.txt", "new").await;
+        (reply.status == 503).then_some(reply)
+    })
+    .await;
+    let detail = refused.detail(503, "BACKEND_UNAVAILABLE");
+    assert!(detail.contains(names), "{detail}");
+    let ready = gateway.stranger().call("GET", "/health/ready").await;
+    ready.problem(503, "NOT_READY");
+    assert_eq!(failed(&ready), [part]);
+    gateway.stranger().call("GET", "/health/live").await.is(200);
+}
+
+fn failed(ready: &Reply) -> Vec<String> {
+    let parts = ready.json()["parts"].as_array().cloned().unwrap_or_default();
+    parts.iter().filter(|part| part["status"] != "ok").filter_map(|part| Some(part["name"].as_str()?.to_owned())).collect()
+}
+
+/// Everything is as before, without a restart.
+async fn is_back(gateway: &Gateway, alice: &Client) {
+    eventually("the service to be ready again", async || {
+        (gateway.stranger().call("GET", "/health/ready").await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(alice.get("/old.txt").await.is(200).header("x-callfs-owner"), "alice");
+    alice.put("/new.txt", "new").await;
+    alice.get("/new.txt").await.is(200);
+    alice.delete("/new.txt").await.is(204);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_goes_away_and_comes_back() {
+    let Some(mut server) = Postgres::own() else { return };
+    let gateway = Setup::on(&postgres(&server.database())).start().await;
+    let alice = gateway.alice();
+    alice.put("/old.txt", "old").await.is(201);
+    for _ in 0..2 {
+        server.stop();
+        is_down(&gateway, "metadata", "PostgreSQL").await;
+        server.start();
+        is_back(&gateway, &alice).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_goes_away_and_comes_back() {
+    let Some(mut server) = Redis::own() else { return };
+    let gateway = Setup::on(&redis(server.url())).start().await;
+    let alice = gateway.alice();
+    alice.put("/old.txt", "old").await.is(201);
+    for _ in 0..2 {
+        server.stop();
+        is_down(&gateway, "metadata", "Redis").await;
+        server.start();
+        is_back(&gateway, &alice).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lock_server_goes_away_and_comes_back() {
+    let Some(mut server) = Redis::own() else { return };
+    let index = "[metadata]\nstore = \"sqlite\"\nurl = \"sqlite:$DIR/metadata.db\"\n".to_owned();
+    let gateway = Setup::on(&(index + &shared_locks(server.url()))).start().await;
+    let alice = gateway.alice();
+    alice.put("/old.txt", "old").await.is(201);
+    for _ in 0..2 {
+        server.stop();
+        is_down(&gateway, "locks", "lock").await;
+        // Readers need no locks.
+        alice.get("/old.txt").await.is(200);
+        server.start();
+        is_back(&gateway, &alice).await;
+    }
+}

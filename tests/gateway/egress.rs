@@ -199,7 +199,7 @@ async fn tls_is_spoken_with_who_is_known() {
         let detail = get(tls, "/never").await.detail(503, "BACKEND_UNAVAILABLE");
         assert!(detail.contains("cannot be reached"), "{detail}");
     }
-    assert!(gateway.log().contains("certificate"), "the operator learns why: {}", gateway.log());
+    gateway.logged("certificate").await;
     let asked: Vec<_> = upstream.asked().into_iter().map(|asked| asked.target).collect();
     assert!(!asked.is_empty() && asked.iter().all(|target| target == "/well"), "{asked:?}");
 }
@@ -271,7 +271,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
         (reply.status == 503).then(|| reply.problem(503, "BACKEND_UNAVAILABLE"))
     })
     .await;
-    assert!(gateway.log().contains("cannot be reached"), "{}", gateway.log());
+    gateway.logged("cannot be reached").await;
 }
 
 #[tokio::test]

@@ -190,6 +190,7 @@ async fn names_that_are_none_do_not_get_out() {
 async fn a_chatterbox_does_not_fill_the_log() {
     let gateway = Setup::hostile().start().await;
     gateway.alice().get("/hostile/chatter").await;
+    gateway.logged("chatter ").await;
     let lines = gateway.log().lines().filter(|line| line.contains("chatter ")).count();
     assert!((1..2000).contains(&lines), "{lines} of 10,000 lines");
     all_is_well(&gateway).await;

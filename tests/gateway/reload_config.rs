@@ -19,6 +19,7 @@ async fn components_are_told_anew() {
     assert_eq!(gateway.alice().get("/edition/says").await.is(200).text(), "edition: first, bye\n");
     assert_eq!(gateway.reloads("ok").await, 1);
     // Only what differs is loaded.
+    gateway.logged("a new generation serves").await;
     assert_eq!(gateway.log().matches("a new generation serves").count(), 1);
     // A mount may get another component.
     gateway.rewrite(

@@ -26,6 +26,7 @@ use crate::engine::{Defaults, Discards, Engine};
 use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::links::{Links, Secret, Settings, System};
 use crate::locks::Locks;
+use crate::metadata::Metadata as _;
 use crate::plugins::Watch;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;

@@ -8,7 +8,9 @@
 mod cached;
 mod feed;
 mod links;
+mod postgres;
 mod queue;
+mod sql;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::cached::Cached;
 pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
+pub use self::postgres::{Claim, Postgres};
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::locks::LeaseId;

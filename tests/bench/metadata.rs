@@ -147,7 +147,12 @@ fn listed(size: u64) -> Option<&'static str> {
 }
 
 /// Operations in a second, by so many clients at once.
-async fn rate<F>(store: &Arc<dyn Metadata>, time: Duration, clients: u64, operation: impl Fn(Arc<dyn Metadata>, u64) -> F) -> f64
+async fn rate<F>(
+    store: &Arc<dyn Metadata>,
+    time: Duration,
+    clients: u64,
+    operation: impl Fn(Arc<dyn Metadata>, u64) -> F,
+) -> f64
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -241,7 +246,8 @@ fn report(all: &[Figures]) {
     for (row, (size, _)) in first.growth.iter().enumerate() {
         print!("{size:<30}");
         for store in all {
-            let times = store.growth.get(row).map(|(_, times)| times.map(|time| time.as_micros().to_string()).join(" "));
+            let times =
+                store.growth.get(row).map(|(_, times)| times.map(|time| time.as_micros().to_string()).join(" "));
             print!("{:>30}", times.unwrap_or_default());
         }
         println!();

@@ -101,8 +101,12 @@ impl Worker {
                 if taken {
                     return self.put(client, name, after);
                 }
-                let moved = |name: &String| name.strip_prefix(&format!("{directory}/")).map(|rest| format!("{to}/{rest}"));
-                after = after.iter().map(|(name, content)| (moved(name).unwrap_or(name.clone()), content.clone())).collect();
+                let moved =
+                    |name: &String| name.strip_prefix(&format!("{directory}/")).map(|rest| format!("{to}/{rest}"));
+                after = after
+                    .iter()
+                    .map(|(name, content)| (moved(name).unwrap_or(name.clone()), content.clone()))
+                    .collect();
                 // An empty directory may be left there.
                 (client.patch(&at(&directory), &json!({"destination": at(&to), "overwrite": true})), after)
             }
@@ -150,7 +154,8 @@ async fn two_hundred_kills_lose_nothing(index: String) {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     for kill in 1..=KILLS {
         let killed = Arc::new(AtomicBool::new(false));
-        let working: Vec<_> = workers.drain(..).map(|worker| tokio::spawn(worker.work(gateway.alice(), killed.clone()))).collect();
+        let working: Vec<_> =
+            workers.drain(..).map(|worker| tokio::spawn(worker.work(gateway.alice(), killed.clone()))).collect();
         // At a random moment: that is what this is about.
         let moment = Instant::now() + Duration::from_micros(5_000 + random.below(100_000));
         tokio::time::sleep_until(moment.into()).await;

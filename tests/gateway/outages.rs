@@ -22,7 +22,11 @@ async fn is_down(gateway: &Gateway, part: &str, names: &str) {
 
 fn failed(ready: &Reply) -> Vec<String> {
     let parts = ready.json()["parts"].as_array().cloned().unwrap_or_default();
-    parts.iter().filter(|part| part["status"] != "ok").filter_map(|part| Some(part["name"].as_str()?.to_owned())).collect()
+    parts
+        .iter()
+        .filter(|part| part["status"] != "ok")
+        .filter_map(|part| Some(part["name"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// Everything is as before, without a restart.

@@ -56,7 +56,11 @@ async fn defect_2_children_of_names_that_are_not_ascii_follow_whole(index: Strin
         for name in ["日本語/файл.txt", "🦀.txt"] {
             let got = alice.get(&format!("/{to}/{name}")).await.is(200);
             assert_eq!(got.body, format!("größe/{name}").as_bytes());
-            assert_eq!((got.header("content-type"), got.header("x-callfs-owner")), ("text/x-a", "alice"), "{to}/{name}");
+            assert_eq!(
+                (got.header("content-type"), got.header("x-callfs-owner")),
+                ("text/x-a", "alice"),
+                "{to}/{name}"
+            );
             gateway.bob().get(&format!("/{to}/{name}")).await.problem(403, "PERMISSION_DENIED");
         }
     }

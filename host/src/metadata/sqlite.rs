@@ -23,6 +23,7 @@ use self::row::{IntentRow, Row};
 use self::writer::Writer;
 use super::links::LinkChange;
 use super::queue::{Queue, Step, closed};
+use super::sql::{below, depth};
 use super::{Change, Intent, IntentId, Metadata, Record};
 use crate::error::Result;
 use crate::path::FilePath;
@@ -82,10 +83,10 @@ impl Metadata for Sqlite {
     }
 
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
-        let (mut lower, upper) = changes::below(directory);
+        let (mut lower, upper) = below(directory);
         lower.extend_from_slice(after.unwrap_or_default().as_bytes());
         let rows: Vec<Row> = sqlx::query_as(row::CHILDREN)
-            .bind(changes::depth(directory) + 1)
+            .bind(depth(directory) + 1)
             .bind(lower)
             .bind(upper)
             .bind(limit)
@@ -96,7 +97,7 @@ impl Metadata for Sqlite {
     }
 
     async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
-        let (lower, upper) = changes::below(within);
+        let (lower, upper) = below(within);
         let after = after.map_or(&b""[..], |after| after.as_str().as_bytes());
         let rows: Vec<Row> = sqlx::query_as(row::RECORDS)
             .bind(within.as_str().as_bytes())

@@ -2,11 +2,11 @@
 
 use sqlx::SqliteConnection;
 
-use super::row::{DISCARD, DISCARD_INSIDE, RECONCILE, RENAME};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::locks::LeaseId;
+use crate::metadata::sql::{begun_before, below, columns, depth, too_long};
 use crate::metadata::{Change, Intent, IntentId, Record, fenced, unexpected};
-use crate::path::{FilePath, MAX_PATH, PathError};
+use crate::path::FilePath;
 
 /// Why changes were not carried out.
 pub(super) enum Failure {
@@ -48,18 +48,6 @@ pub(super) async fn carry_out(
         }
     }
     Ok(())
-}
-
-/// The bounds, both exclusive, of everything below a directory.
-pub(super) fn below(directory: &FilePath) -> (Vec<u8>, Vec<u8>) {
-    let prefix = if directory.is_root() { "" } else { directory.as_str() };
-    (format!("{prefix}/").into_bytes(), format!("{prefix}0").into_bytes())
-}
-
-/// The depth of a path, as SQLite counts.
-pub(super) fn depth(path: &FilePath) -> i64 {
-    // At most MAX_PATH, so it fits.
-    path.depth() as i64
 }
 
 async fn put(connection: &mut SqliteConnection, record: &Record, revision: i64) -> Result<(), sqlx::Error> {
@@ -147,34 +135,17 @@ async fn refuse_too_long(connection: &mut SqliteConnection, from: &FilePath, to:
         .bind(upper)
         .fetch_one(connection)
         .await?;
-    let longest = longest.and_then(|longest| usize::try_from(longest).ok()).unwrap_or_default();
-    let moved = (longest + to.as_str().len()).saturating_sub(from.as_str().len());
-    if longest == 0 || moved <= MAX_PATH {
-        return Ok(());
-    }
-    let message = format!("cannot move {from} to {to}: {}", PathError::TooLong(moved));
-    Err(Failure::Refused(Error::new(ErrorKind::BadRequest, message)))
+    too_long(from, to, longest).map_or(Ok(()), |refused| Err(Failure::Refused(refused)))
 }
 
 async fn begin(connection: &mut SqliteConnection, id: &IntentId, intent: &Intent) -> Result<(), Failure> {
-    let (kind, source, target) = match intent {
-        Intent::Rename { from, to } => (RENAME, from, to.as_str()),
-        Intent::Discard { path, inside } => (if *inside { DISCARD_INSIDE } else { DISCARD }, path, ""),
-        Intent::Reconcile { path } => (RECONCILE, path, ""),
-    };
-    let begun =
-        sqlx::query("INSERT INTO intents (id, kind, source, target) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(id.as_slice())
-            .bind(kind)
-            .bind(source.as_str().as_bytes())
-            .bind(target.as_bytes())
-            .execute(connection)
-            .await?;
-    if begun.rows_affected() == 0 {
-        let message = format!("the intent {} was begun before", hex::encode(id));
-        return Err(Failure::Refused(Error::new(ErrorKind::AlreadyExists, message)));
+    let (kind, source, target) = columns(intent);
+    let begin = "INSERT INTO intents (id, kind, source, target) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let begun = sqlx::query(begin).bind(id.as_slice()).bind(kind).bind(source).bind(target).execute(connection).await?;
+    match begun.rows_affected() {
+        0 => Err(Failure::Refused(begun_before(id))),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn end(connection: &mut SqliteConnection, id: &IntentId) -> Result<(), sqlx::Error> {

@@ -32,11 +32,6 @@ pub(super) fn failed(cause: sqlx::Error) -> Error {
     error.because(cause)
 }
 
-/// A row that this program did not write.
-pub(super) fn damaged(what: &str) -> Error {
-    Error::internal(format!("the metadata store is damaged: {what}"))
-}
-
 /// The file could not be opened.
 pub(super) fn opening(file: &Path, cause: sqlx::Error) -> Error {
     let message = match code(&cause) {

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::Sqlite;
 use super::changes::Failure;
-use super::failure::{damaged, failed};
-use super::{Sqlite, row};
+use super::failure::failed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::links::LinkChange;
+use crate::metadata::sql::{self, damaged};
 use crate::metadata::{Link, LinkId, LinkStore};
 
 const COLUMNS: &str =
@@ -34,7 +35,7 @@ impl LinkRow {
         Ok(Link {
             id: self.id.try_into().map_err(|_| damaged("the id of a link has the wrong length"))?,
             token_sha256: self.token_sha256.try_into().map_err(|_| damaged("a digest has the wrong length"))?,
-            path: row::path(self.path)?,
+            path: sql::path(self.path)?,
             maker: self.maker,
             filename: self.filename,
             created: self.created,

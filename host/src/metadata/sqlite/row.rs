@@ -1,10 +1,9 @@
 //! Rows, and what they say. What is read back was checked when it was written, but a file can be damaged or edited, so
 //! it is checked again.
 
-use super::failure::damaged;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::metadata::sql::{self, damaged};
 use crate::metadata::{Content, Intent, IntentId, Record};
-use crate::path::FilePath;
 
 /// The direct children of a directory: one scan of one level. The index is named because the planner, without
 /// statistics, could walk the whole subtree instead.
@@ -35,7 +34,7 @@ impl Row {
         let sha256 = self.sha256.map(|digest| digest.try_into().map_err(|_| wrong())).transpose()?;
         let content = Content { etag: self.etag, content_type: self.content_type, sha256, modified: self.modified };
         Ok(Record {
-            path: path(self.path)?,
+            path: sql::path(self.path)?,
             owner: self.owner,
             group: self.group,
             mode: self.mode,
@@ -53,28 +52,8 @@ pub(super) struct IntentRow {
     target: Vec<u8>,
 }
 
-/// The kind of [`Intent::Rename`].
-pub(super) const RENAME: &str = "rename";
-/// The kinds of [`Intent::Discard`]; neither has a target.
-pub(super) const DISCARD: &str = "discard";
-pub(super) const DISCARD_INSIDE: &str = "discard-inside";
-/// The kind of [`Intent::Reconcile`], which has no target either.
-pub(super) const RECONCILE: &str = "reconcile";
-
 impl IntentRow {
     pub(super) fn intent(self) -> Result<(IntentId, Intent)> {
-        let id = self.id.try_into().map_err(|_| damaged("the id of an intent has the wrong length"))?;
-        match self.kind.as_str() {
-            RENAME => Ok((id, Intent::Rename { from: path(self.source)?, to: path(self.target)? })),
-            DISCARD => Ok((id, Intent::Discard { path: path(self.source)?, inside: false })),
-            DISCARD_INSIDE => Ok((id, Intent::Discard { path: path(self.source)?, inside: true })),
-            RECONCILE => Ok((id, Intent::Reconcile { path: path(self.source)? })),
-            other => Err(damaged(&format!("an intent of the unknown kind '{other}'"))),
-        }
+        sql::intent(self.id, &self.kind, self.source, self.target)
     }
-}
-
-pub(super) fn path(bytes: Vec<u8>) -> Result<FilePath> {
-    let text = String::from_utf8(bytes).map_err(Error::internal)?;
-    FilePath::parse(&text).map_err(|cause| damaged(&format!("{text:?} is not a path: {cause}")))
 }

@@ -1,0 +1,163 @@
+//! Links: their rows, and what changes them, in a transaction that somebody else began and will end.
+
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::Postgres;
+use super::changes::Failure;
+use crate::error::{Error, ErrorKind, Result};
+use crate::metadata::links::LinkChange;
+use crate::metadata::sql::{self, damaged};
+use crate::metadata::{Link, LinkId, LinkStore};
+
+const COLUMNS: &str =
+    "id, token_sha256, path, maker, filename, created, expires, max_uses, spent, uses, kept_until, revision";
+
+#[derive(sqlx::FromRow)]
+struct LinkRow {
+    id: Vec<u8>,
+    token_sha256: Vec<u8>,
+    path: Vec<u8>,
+    maker: String,
+    filename: Option<String>,
+    created: i64,
+    expires: i64,
+    max_uses: i64,
+    spent: i64,
+    uses: String,
+    revision: i64,
+}
+
+impl LinkRow {
+    fn link(self) -> Result<Link> {
+        let uses = serde_json::from_str(&self.uses);
+        let count = |number: i64| u32::try_from(number).map_err(|_| damaged("a number of uses is too large"));
+        Ok(Link {
+            id: self.id.try_into().map_err(|_| damaged("the id of a link has the wrong length"))?,
+            token_sha256: self.token_sha256.try_into().map_err(|_| damaged("a digest has the wrong length"))?,
+            path: sql::path(self.path)?,
+            maker: self.maker,
+            filename: self.filename,
+            created: self.created,
+            expires: self.expires,
+            max_uses: count(self.max_uses)?,
+            spent: count(self.spent)?,
+            uses: uses.map_err(|cause| damaged(&format!("the uses of a link cannot be read: {cause}")))?,
+            revision: self.revision.cast_unsigned(),
+        })
+    }
+}
+
+#[async_trait]
+impl LinkStore for Postgres {
+    async fn create(&self, link: Link) -> Result<()> {
+        self.change_link(LinkChange::Create(link)).await
+    }
+
+    async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {
+        self.link("token_sha256", token_sha256).await
+    }
+
+    async fn by_id(&self, id: &LinkId) -> Result<Option<Link>> {
+        self.link("id", id).await
+    }
+
+    async fn list(&self, maker: Option<&str>, after: Option<&LinkId>, limit: u32) -> Result<Vec<Link>> {
+        let after = after.map_or(&[][..], |id| id);
+        let of_maker = if maker.is_some() { "maker = $3 AND " } else { "" };
+        let list = AssertSqlSafe(format!("SELECT {COLUMNS} FROM links WHERE {of_maker}id > $1 ORDER BY id LIMIT $2"));
+        let list = sqlx::query_as::<_, LinkRow>(list).bind(after).bind(i64::from(limit));
+        let list = if let Some(maker) = maker { list.bind(maker) } else { list };
+        self.read(list.fetch_all(&self.readers)).await?.into_iter().map(LinkRow::link).collect()
+    }
+
+    async fn replace(&self, link: Link) -> Result<bool> {
+        match self.change_link(LinkChange::Replace(link)).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::PreconditionFailed => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove(&self, id: &LinkId) -> Result<()> {
+        self.change_link(LinkChange::Remove(*id)).await
+    }
+
+    async fn sweep(&self, before: i64) -> Result<()> {
+        self.change_link(LinkChange::Sweep(before)).await
+    }
+}
+
+impl Postgres {
+    async fn link(&self, column: &str, key: &[u8]) -> Result<Option<Link>> {
+        let find = AssertSqlSafe(format!("SELECT {COLUMNS} FROM links WHERE {column} = $1"));
+        let row = sqlx::query_as::<_, LinkRow>(find).bind(key).fetch_optional(&self.readers);
+        self.read(row).await?.map(LinkRow::link).transpose()
+    }
+}
+
+/// Carries out one change.
+pub(super) async fn carry_out(connection: &mut PgConnection, change: &LinkChange) -> Result<(), Failure> {
+    match change {
+        LinkChange::Create(link) => {
+            let message = "the link is recorded already";
+            let refused = || Failure::Refused(Error::new(ErrorKind::AlreadyExists, message));
+            (insert(connection, link).await? == 1).then_some(()).ok_or_else(refused)
+        }
+        LinkChange::Replace(link) => {
+            let message = "the link was changed meanwhile";
+            let refused = || Failure::Refused(Error::new(ErrorKind::PreconditionFailed, message));
+            (update(connection, link).await? == 1).then_some(()).ok_or_else(refused)
+        }
+        LinkChange::Remove(id) => {
+            sqlx::query("DELETE FROM links WHERE id = $1").bind(id.as_slice()).execute(connection).await?;
+            Ok(())
+        }
+        LinkChange::Sweep(before) => {
+            sqlx::query("DELETE FROM links WHERE kept_until < $1").bind(before).execute(connection).await?;
+            Ok(())
+        }
+    }
+}
+
+/// How many rows were made. A refusal is no error of the database, which would end the transaction.
+async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx::Error> {
+    let insert = format!(
+        "INSERT INTO links ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) ON CONFLICT DO NOTHING"
+    );
+    let inserted = sqlx::query(AssertSqlSafe(insert))
+        .bind(link.id.as_slice())
+        .bind(link.token_sha256.as_slice())
+        .bind(link.path.as_str().as_bytes())
+        .bind(&link.maker)
+        .bind(&link.filename)
+        .bind(link.created)
+        .bind(link.expires)
+        .bind(i64::from(link.max_uses))
+        .bind(i64::from(link.spent))
+        .bind(uses(link)?)
+        .bind(link.kept_until())
+        .execute(connection)
+        .await?;
+    Ok(inserted.rows_affected())
+}
+
+/// How many rows were changed.
+async fn update(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx::Error> {
+    // What else there is of a link never changes.
+    let update = "UPDATE links SET spent = $1, uses = $2, kept_until = $3, revision = revision + 1 \
+        WHERE id = $4 AND revision = $5";
+    let updated = sqlx::query(update)
+        .bind(i64::from(link.spent))
+        .bind(uses(link)?)
+        .bind(link.kept_until())
+        .bind(link.id.as_slice())
+        .bind(link.revision.cast_signed())
+        .execute(connection)
+        .await?;
+    Ok(updated.rows_affected())
+}
+
+fn uses(link: &Link) -> Result<String, sqlx::Error> {
+    serde_json::to_string(&link.uses).map_err(|cause| sqlx::Error::Encode(cause.into()))
+}

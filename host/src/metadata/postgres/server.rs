@@ -1,0 +1,70 @@
+//! The server and how long it may take: reads the URL, and brings the schema up to date.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use super::failure::Failures;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long the server may take for anything.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How to connect; a URL is never told on, because it may hold a password.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
+    let wrong = |_| {
+        let message = "the metadata url is not one of PostgreSQL; give postgres://user:password@host:5432/database";
+        Error::new(ErrorKind::BadRequest, message)
+    };
+    let options = PgConnectOptions::from_str(url).map_err(wrong)?;
+    // The server gives up a little before we do, so that it is the one to say what takes so long.
+    let timeout = (PATIENCE - Duration::from_millis(500)).as_millis().to_string();
+    let options = options.application_name("callfs").options([
+        ("statement_timeout", timeout.as_str()),
+        ("lock_timeout", timeout.as_str()),
+        ("idle_in_transaction_session_timeout", "30000"),
+        ("default_transaction_isolation", "read committed"),
+    ]);
+    Ok(options.disable_statement_logging())
+}
+
+/// Something that the server may take its time for, and no more.
+pub(super) async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => done,
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// A connection.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    within(options.connect()).await
+}
+
+/// Makes the schema, or brings it up to date.
+pub(super) async fn migrate(options: &PgConnectOptions, failures: &Failures) -> Result<()> {
+    // A large table may take its time.
+    let options = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let mut connection = connect(&options).await.map_err(|cause| failures.failed(cause))?;
+    let migrated = sqlx::migrate!("migrations/postgres").run(&mut connection).await;
+    let _ = connection.close().await;
+    migrated.map_err(|cause| migrating(cause, failures))
+}
+
+fn migrating(cause: MigrateError, failures: &Failures) -> Error {
+    let store = failures.store();
+    let message = match cause {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => return failures.failed(cause),
+        MigrateError::VersionMissing(version) => {
+            format!("{store} has schema {version}, which is newer than this callfs; upgrade callfs")
+        }
+        MigrateError::VersionMismatch(version) => {
+            format!("schema {version} of {store} is not the one of this callfs; use the callfs that made it")
+        }
+        ref other => format!("cannot bring the schema of {store} up to date: {other}"),
+    };
+    Error::new(ErrorKind::Internal, message).because(cause)
+}

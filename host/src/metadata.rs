@@ -11,6 +11,7 @@ mod links;
 mod postgres;
 mod queue;
 mod sql;
+mod redis;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -24,6 +25,7 @@ pub use self::cached::Cached;
 pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
 pub use self::postgres::{Claim, Postgres};
+pub use self::redis::Redis;
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::locks::LeaseId;

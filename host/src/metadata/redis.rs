@@ -1,0 +1,148 @@
+//! The index in Redis, for several machines at once.
+//!
+//! Each change is one script, which Redis runs while nobody else is served: all of it or nothing, and all that read see
+//! either. The script also tells the news of it to every process that has the index open. All keys of an index are in one
+//! hash slot, so that a tree moves within it; several indexes, with other prefixes, may be in other slots. The URL names
+//! a primary: of a cluster, the node that owns the slot of the prefix. What Redis acknowledged it keeps as long as its
+//! own settings say: it takes `appendonly yes` and `appendfsync always` to lose nothing with the machine, and a replica
+//! that takes over may lack the last changes. It knows nothing of who asks, and caches nothing.
+
+mod changes;
+mod connection;
+mod durability;
+mod failure;
+mod links;
+mod news;
+mod place;
+mod row;
+mod scan;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::redis::{FromRedisValue, ScriptInvocation};
+use async_trait::async_trait;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::TaskTracker;
+
+use self::connection::{Connection, Request};
+use self::place::Keys;
+use super::queue::closed;
+use super::{Change, Feed, Intent, IntentId, Metadata, Record};
+use crate::error::{Error, ErrorKind, Result};
+use crate::path::FilePath;
+
+/// How the keys and their values are laid out. An index of another layout is not touched.
+const FORMAT: &str = "1";
+
+/// A store in one Redis server.
+pub struct Redis {
+    connection: Arc<Connection>,
+    keys: Keys,
+    /// Changes that are under way, also those whose callers left. Closed with the store.
+    underway: TaskTracker,
+    news: Mutex<Option<DropGuard>>,
+}
+
+impl Redis {
+    /// Opens the index of a prefix in the server of `redis://user:password@host:6379/0`, `rediss://` for TLS, or
+    /// `redis+unix:///path?db=0`, and tells this feed what anybody changes in it.
+    pub async fn open(url: &str, prefix: &str, feed: Arc<Feed>) -> Result<Self> {
+        let keys = Keys::new(prefix)?;
+        let connection = Arc::new(Connection::new(place::client(url)?));
+        claim(&connection, &keys).await?;
+        durability::look(&connection).await;
+        let news = news::listen(connection.clone(), keys.channel(), feed);
+        Ok(Self { connection, keys, underway: TaskTracker::new(), news: Mutex::new(Some(news)) })
+    }
+
+    fn refuse_if_closed(&self) -> Result<()> {
+        if self.underway.is_closed() { Err(closed()) } else { Ok(()) }
+    }
+
+    async fn read<T: FromRedisValue>(&self, script: ScriptInvocation<'_>) -> Result<T> {
+        self.refuse_if_closed()?;
+        self.connection.read(Request::Script(script)).await
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &str, key: &str, field: Option<&str>) -> Result<T> {
+        self.refuse_if_closed()?;
+        let mut ask = ::redis::cmd(command);
+        ask.arg(self.keys.of(key)).arg(field);
+        self.connection.read(Request::Command(ask)).await
+    }
+
+    /// In a task of its own, so that it is sent, and waited for, also when the caller leaves.
+    async fn change<T: FromRedisValue + Send + 'static>(&self, script: ScriptInvocation<'static>) -> Result<T> {
+        // Before the question, so that whoever closes waits for it.
+        let token = self.underway.token();
+        self.refuse_if_closed()?;
+        let connection = self.connection.clone();
+        let task = tokio::spawn(async move {
+            let _token = token;
+            connection.change(Request::Script(script)).await
+        });
+        task.await.map_err(Error::internal)?
+    }
+}
+
+/// Makes the index of these keys one of this layout, unless it is one of another.
+async fn claim(connection: &Connection, keys: &Keys) -> Result<()> {
+    let mut set = ::redis::cmd("SET");
+    set.arg(keys.of("format")).arg(FORMAT).arg("NX");
+    connection.read::<Option<String>>(Request::Command(set)).await?;
+    let mut get = ::redis::cmd("GET");
+    get.arg(keys.of("format"));
+    let format: Option<String> = connection.read(Request::Command(get)).await?;
+    if format.as_deref() == Some(FORMAT) {
+        return Ok(());
+    }
+    let message = format!(
+        "the metadata store (Redis) has format {:?} at this prefix, and this callfs has format {FORMAT}; \
+        use the callfs that made it, or another prefix",
+        format.unwrap_or_default()
+    );
+    Err(Error::new(ErrorKind::Internal, message))
+}
+
+#[async_trait]
+impl Metadata for Redis {
+    async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
+        let value: Option<Vec<u8>> = self.ask("HGET", "records", Some(path.as_str())).await?;
+        value.map(|value| row::record(path.clone(), &value).map(Arc::new)).transpose()
+    }
+
+    async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
+        let page: Vec<Vec<u8>> = self.read(scan::children(&self.keys, directory, after, limit)).await?;
+        row::records(&page)
+    }
+
+    async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
+        let page: Vec<Vec<u8>> = self.read(scan::records(&self.keys, within, after, limit)).await?;
+        row::records(&page)
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        changes.iter().try_for_each(Change::check)?;
+        let answer: Vec<String> = self.change(changes::script(&self.keys, &changes)?).await?;
+        changes::outcome(&changes, &answer)
+    }
+
+    async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
+        row::intents(self.ask("HGETALL", "intents", None).await?)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.ask::<Option<String>>("GET", "format", None).await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        drop(self.news.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.underway.close();
+        self.underway.wait().await;
+        self.connection.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

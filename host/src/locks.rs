@@ -5,6 +5,7 @@
 //! of what is locked.
 
 mod local;
+mod redis;
 #[cfg(test)]
 mod suite;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::local::Local;
+pub use self::redis::Redis;
 use crate::error::Result;
 use crate::path::FilePath;
 

@@ -10,8 +10,8 @@ mod feed;
 mod links;
 mod postgres;
 mod queue;
-mod sql;
 mod redis;
+mod sql;
 mod sqlite;
 #[cfg(test)]
 mod suite;

@@ -10,11 +10,10 @@ use crate::harness::{Gateway, Mount, Process, Setup, bytes, command, eventually,
 /// A test of each behaviour on each store that several gateways can share.
 macro_rules! on_shared_stores {
     ($($behaviour:ident)*) => {
-        mod on_postgres { on_shared_stores!(super::on_postgres(): $($behaviour)*); }
-        mod on_redis { on_shared_stores!(super::on_redis(): $($behaviour)*); }
+        mod postgres { on_shared_stores!(super::on_postgres() => $($behaviour)*); }
+        mod redis { on_shared_stores!(super::on_redis() => $($behaviour)*); }
     };
-    ($index:expr; $($behaviour:ident)*) => {};
-    ($index:expr: $($behaviour:ident)*) => {
+    ($index:expr => $($behaviour:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $behaviour() {

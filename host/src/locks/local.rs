@@ -85,7 +85,7 @@ fn lock(queues: &Mutex<Queues>) -> MutexGuard<'_, Queues> {
 }
 
 /// The paths without those that another one covers, in byte order.
-fn outermost(paths: &[FilePath]) -> Vec<&FilePath> {
+pub(super) fn outermost(paths: &[FilePath]) -> Vec<&FilePath> {
     let mut sorted: Vec<_> = paths.iter().collect();
     // Not by bytes alone: '/a!' comes between '/a' and '/a/b'.
     sorted.sort_by(|a, b| a.as_str().split('/').cmp(b.as_str().split('/')));
@@ -98,7 +98,7 @@ fn outermost(paths: &[FilePath]) -> Vec<&FilePath> {
     outermost
 }
 
-fn locked(paths: &[FilePath]) -> Error {
+pub(super) fn locked(paths: &[FilePath]) -> Error {
     let names: Vec<_> = paths.iter().map(FilePath::as_str).collect();
     let message = format!("{} is being changed by another request; try again later", names.join(" or "));
     Error::new(ErrorKind::Locked, message).retry_after(RETRY)

@@ -5,6 +5,7 @@
 
 mod components;
 mod generation;
+mod offline;
 mod reload;
 mod trial;
 
@@ -33,6 +34,7 @@ use crate::telemetry::Metrics;
 
 use generation::Current;
 pub use generation::granted;
+pub use offline::{Filesystem, Index};
 use reload::Reloads;
 pub use trial::{Part, load};
 

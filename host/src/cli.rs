@@ -45,6 +45,10 @@ enum Command {
     /// Make links to files of a gateway that runs.
     Link(link::Arguments),
     /// Compare what is stored with what the index says, and repair it.
+    ///
+    /// Nothing is changed without --repair. The exit code is 0 if nothing is wrong or all of it was repaired, and 1
+    /// otherwise. Stop the gateway first, and make sure that every storage is there before you repair: a disk that is not
+    /// mounted looks like a folder that somebody emptied, and what is recorded of it is forgotten.
     Fsck(fsck::Arguments),
     /// Take the index out, and put it into another store.
     Metadata(metadata::Arguments),

@@ -12,13 +12,7 @@ use crate::engine::{Finding, FsckOptions, Problem, Summary, Witness};
 use crate::path::FilePath;
 use crate::telemetry::logs;
 
-/// Compares what the mounts hold with what the index says. Nothing is changed unless you ask for it. The exit code is 0
-/// if nothing is wrong or all of it was repaired, and 1 otherwise.
-///
-/// Stop the gateway first. With --repair, make sure that every storage is there: a disk that is not mounted looks like a
-/// folder that somebody emptied, and what is recorded of it is forgotten.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
     /// Only this path and what is below it.
     #[arg(default_value = "/", value_parser = FilePath::parse)]

@@ -25,7 +25,6 @@ enum Command {
     ///
     /// Stop every gateway that uses the index first. Keep the dump private: it holds the names of all files, and hashes of
     /// the tokens of links. A file is made readable for you alone, and appears when it is whole.
-    #[command(verbatim_doc_comment)]
     Export {
         /// Where to; `-` or nothing is standard output.
         file: Option<PathBuf>,
@@ -37,7 +36,6 @@ enum Command {
     ///
     /// All of the dump is checked before anything of it is imported; what comes from standard input is kept in a temporary
     /// file for that. If the import itself is cut off, a part is in the index: import again with --replace.
-    #[command(verbatim_doc_comment)]
     Import {
         /// Where from; `-` or nothing is standard input.
         file: Option<PathBuf>,
@@ -55,8 +53,13 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Export { file, config } => ("exported", write(named(file), &read(config)?)?),
         Command::Import { file, replace, config } => ("imported", load(named(file), replace, &read(config)?)?),
     };
-    let Counts { records, intents, links } = counts;
-    say(&format!("{verb} {records} records, {intents} changes that were begun and not ended, and {links} links"));
+    let count = |number: u64, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (records, links) = (count(counts.records, "record"), count(counts.links, "link"));
+    let begun = match counts.intents {
+        0 => String::new(),
+        some => format!(", and {} begun and not ended", count(some, "change")),
+    };
+    say(&format!("{verb} {records} and {links}{begun}"));
     Ok(())
 }
 
@@ -145,6 +148,6 @@ fn with_index<T>(config: &Config, work: impl AsyncFnOnce(&Index) -> crate::error
         let index = Index::open(config).await.map_err(Failure::of_serving)?;
         let done = work(&index).await;
         index.close().await;
-        Ok(done.map_err(|cause| Failure::Failed(cause.into()))?)
+        done.map_err(|cause| Failure::Failed(cause.into()))
     })
 }

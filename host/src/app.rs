@@ -7,6 +7,7 @@ mod components;
 mod generation;
 mod index;
 mod locks;
+mod offline;
 mod reload;
 mod trial;
 
@@ -33,7 +34,8 @@ use crate::telemetry::Metrics;
 
 use generation::Current;
 pub use generation::granted;
-use index::Index;
+pub use index::Index;
+pub use offline::Filesystem;
 use reload::Reloads;
 pub use trial::{Part, load};
 

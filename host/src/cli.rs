@@ -8,9 +8,12 @@ mod completions;
 mod config;
 mod failure;
 mod first_run;
+mod fsck;
 mod key;
 mod link;
+mod metadata;
 mod plugin;
+mod progress;
 mod serve;
 
 use std::process::ExitCode;
@@ -41,6 +44,14 @@ enum Command {
     Key(key::Arguments),
     /// Make links to files of a gateway that runs.
     Link(link::Arguments),
+    /// Compare what is stored with what the index says, and repair it.
+    ///
+    /// Nothing is changed without --repair. The exit code is 0 if nothing is wrong or all of it was repaired, and 1
+    /// otherwise. Stop the gateway first, and make sure that every storage is there before you repair: a disk that is not
+    /// mounted looks like a folder that somebody emptied, and what is recorded of it is forgotten.
+    Fsck(fsck::Arguments),
+    /// Take the index out, and put it into another store.
+    Metadata(metadata::Arguments),
     /// Print a script that completes this command in a shell.
     Completions(completions::Arguments),
     /// Print the version.
@@ -56,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Plugin(arguments) => plugin::run(arguments),
         Command::Key(arguments) => key::run(arguments),
         Command::Link(arguments) => link::run(arguments),
+        Command::Fsck(arguments) => fsck::run(arguments),
+        Command::Metadata(arguments) => metadata::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Version => print(&format!("callfs {}\n", env!("CARGO_PKG_VERSION"))),
     };

@@ -6,6 +6,7 @@
 //! permissions.
 
 mod cached;
+mod dump;
 mod feed;
 mod links;
 mod postgres;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::cached::Cached;
+pub use self::dump::{Counts, export, import, verify};
 pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
 pub use self::postgres::{Claim, Postgres};

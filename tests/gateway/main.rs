@@ -60,7 +60,9 @@ mod config_cli;
 mod conformance;
 mod conformance_servers;
 mod first_run;
+mod fsck;
 mod link_cli;
+mod metadata_cli;
 mod readme;
 mod sdk;
 

@@ -19,20 +19,20 @@ use crate::metadata::{Cached, Change, Feed, LinkStore, Metadata, Postgres, Redis
 const CACHED_RECORDS: u64 = 100_000;
 
 /// An index that is open.
-pub(crate) struct Index {
+pub struct Index {
     /// The records.
-    pub(crate) metadata: Arc<Cached<dyn Metadata>>,
+    pub metadata: Arc<Cached<dyn Metadata>>,
     /// The links.
-    pub(crate) links: Arc<dyn LinkStore>,
+    pub links: Arc<dyn LinkStore>,
     /// What other gateways change; none if nobody can.
-    pub(crate) feed: Option<Arc<Feed>>,
+    pub feed: Option<Arc<Feed>>,
     #[expect(dead_code, reason = "held for its Drop")]
     claim: Box<dyn Send + Sync>,
 }
 
 impl Index {
     /// Opens the index that a configuration names.
-    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let feed = Arc::new(Feed::new());
         match &config.metadata {
             MetadataStore::Sqlite { url } => {
@@ -54,6 +54,11 @@ impl Index {
                 Ok(Self::shared(Arc::new(store.context("cannot open the index")?), feed, ()))
             }
         }
+    }
+
+    /// Finishes what is under way, and lets go of it.
+    pub async fn close(&self) {
+        self.metadata.close().await;
     }
 
     fn shared<S>(store: Arc<S>, feed: Arc<Feed>, claim: impl Send + Sync + 'static) -> Self

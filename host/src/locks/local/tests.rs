@@ -8,8 +8,8 @@ struct Fixture(Arc<Local>);
 impl Place for Fixture {
     type Locks = Local;
 
-    async fn new() -> Self {
-        Self(Arc::new(Local::new()))
+    async fn new() -> Option<Self> {
+        Some(Self(Arc::new(Local::new())))
     }
 
     fn locks(&self) -> Arc<Local> {

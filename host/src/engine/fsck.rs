@@ -1,0 +1,73 @@
+//! What the mounts hold, compared with what the index says, and made to agree where that is wanted.
+//!
+//! Two passes, each with a page of names or records at a time. The first walks the storages and the index side by side,
+//! one directory after the other; the second goes through all records and finds those that no directory leads to any
+//! more. Both only suspect: what is told, and what is repaired, was looked at once more, and repaired under the lock of
+//! its path. It takes what a storage does not answer for unknown, never for gone. It cannot tell an empty folder from a
+//! disk that is not there.
+
+mod finding;
+mod level;
+mod mending;
+mod pass;
+
+use super::Engine;
+use super::discards::Discard;
+use crate::error::Result;
+use crate::metadata::{Intent, IntentId};
+use crate::path::FilePath;
+
+pub use self::finding::{Finding, Problem, Summary, Tally, Witness};
+use self::pass::Pass;
+
+/// What is compared, and what is done about it.
+#[derive(Debug, Clone)]
+pub struct FsckOptions {
+    /// This path and everything below it; `/` for all.
+    pub within: FilePath,
+    /// Forgets records that mean nothing, and heals what was begun and not ended.
+    pub repair: bool,
+    /// Records what is stored and not recorded, for the default owner; only together with `repair`.
+    pub adopt: bool,
+}
+
+impl Engine {
+    /// Compares, and tells the witness everything that it finds. Fails if the index does not answer.
+    pub async fn fsck(&self, options: &FsckOptions, witness: &mut dyn Witness) -> Result<Summary> {
+        let mut pass = Pass::new(self, options, witness);
+        self.unfinished(options, &mut pass).await?;
+        pass.run().await?;
+        Ok(pass.summary)
+    }
+
+    /// What was begun and never ended. What it hides is hidden from now on, as it is while the gateway serves.
+    async fn unfinished(&self, options: &FsckOptions, pass: &mut Pass<'_>) -> Result<()> {
+        let begun = self.metadata.intents().await?;
+        let mut left: Vec<IntentId> = begun.iter().map(|(id, _)| *id).collect();
+        if options.repair && !begun.is_empty() {
+            self.recover().await?;
+            left = self.metadata.intents().await?.into_iter().map(|(id, _)| id).collect();
+        }
+        for (id, intent) in begun {
+            let is_left = left.contains(&id);
+            let (path, other, what) = match intent {
+                Intent::Rename { from, to } => (from, Some(to.clone()), format!("a move to {to}")),
+                Intent::Reconcile { path } => (path, None, "a change of what exists here".to_owned()),
+                Intent::Discard { path, inside } => {
+                    if is_left {
+                        self.discards.put(Discard { id, path: path.clone(), inside, abandoned: true });
+                    }
+                    (path, None, "the removal of what does not exist any more, or does not exist yet".to_owned())
+                }
+            };
+            if [Some(&path), other.as_ref()].into_iter().flatten().any(|path| pass.covers(path)) {
+                let detail = Some(format!("{what} was begun and never ended"));
+                pass.tell(Finding { path, problem: Problem::Unfinished, detail, repaired: options.repair && !is_left });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,7 @@ impl WrittenLocks {
                 let missing = || ("url", format!("missing; say where the lock server is, as \"{example}\""));
                 let url = ServerUrl::of(
                     &url.ok_or_else(missing)?,
-                    &["redis://", "rediss://", "redis+unix://", "unix://"],
+                    &["redis://", "rediss://", "redis+unix://"],
                     example,
                     variable,
                     left,

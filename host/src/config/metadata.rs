@@ -88,7 +88,7 @@ impl WrittenMetadata {
                 MetadataStore::Postgres { url, connections }
             }
             StoreKind::Redis => {
-                let url = server(&["redis://", "rediss://", "redis+unix://", "unix://"], "redis://host/0")?;
+                let url = server(&["redis://", "rediss://", "redis+unix://"], "redis://host/0")?;
                 MetadataStore::Redis { url, prefix: checked_prefix(prefix)? }
             }
         })

@@ -12,7 +12,7 @@ folder=$1 signal=$2; shift 2
 server=$!
 read word
 kill -"$signal" "$server"
-wait "$server"
+wait "$server" 2>/dev/null
 [ "$word" = keep ] || rm -rf "$folder"
 "#;
 

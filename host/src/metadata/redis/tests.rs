@@ -94,7 +94,8 @@ async fn a_refusal_undoes_every_kind_of_step() {
     ];
     let error = store.apply(refused).await.expect_err("it is gone");
     assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
-    assert_eq!((everything(&store).await, store.intents().await.expect("read")), before);
+    let after = (everything(&store).await, store.intents().await.expect("read"));
+    assert!(after == before, "{} records were {}", after.0.len(), before.0.len());
     store.apply(vec![Change::Under([9; 16])]).await.expect("not fenced");
     assert_eq!(store.children(&path("/tree"), None, 2000).await.expect("listed").len(), 1200);
 }
@@ -219,6 +220,28 @@ async fn a_server_that_does_not_answer_is_not_waited_for() {
     let error = Redis::open(&url, "mute", Arc::new(Feed::new())).await.err().expect("mute");
     assert_eq!(error.kind(), ErrorKind::BackendUnavailable, "{error}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// The answer is not waited for longer, and what was sent is not sent again.
+#[tokio::test]
+async fn a_change_whose_answer_is_late_is_made_at_most_once() {
+    let Some(server) = Server::own() else { return };
+    let store = Redis::open(server.url(), "late", Arc::new(Feed::new())).await.expect("opened");
+    store.apply(vec![put("/a", "alice")]).await.expect("put");
+    let revision = async || store.get(&path("/a")).await.ok().flatten().map(|record| record.revision);
+    let before = revision().await.expect("there");
+    let mut pause = ::redis::cmd("CLIENT");
+    pause.arg("PAUSE").arg(6000).arg("ALL");
+    store.connection.change::<String>(Request::Command(pause)).await.expect("paused");
+    let start = Instant::now();
+    let error = store.apply(vec![put("/a", "bob")]).await.expect_err("late");
+    assert_eq!(error.kind(), ErrorKind::BackendTimeout, "{error}");
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    until("answers again", async || revision().await.is_some()).await;
+    let after = revision().await.expect("there");
+    assert!([before, before + 1].contains(&after), "{after} after {before}");
+    store.apply(vec![put("/a", "carol")]).await.expect("put");
+    assert_eq!(revision().await, Some(after + 1));
 }
 
 #[tokio::test]

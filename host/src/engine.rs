@@ -11,6 +11,7 @@ mod attributes;
 mod body;
 mod build;
 mod children;
+mod commit;
 mod copy;
 mod delete;
 mod digest;
@@ -19,6 +20,7 @@ mod discards;
 mod failure;
 mod filter;
 mod glob;
+mod intents;
 mod list;
 mod parents;
 mod permission;
@@ -52,6 +54,7 @@ pub use digest::Digest;
 pub use discards::Discards;
 pub use filter::Filter;
 pub use glob::Glob;
+pub use intents::Intents;
 pub use list::{ListOptions, Listing};
 pub use precondition::{EntityTag, Etags, Outcome, Precondition};
 pub use put::{PutOptions, Stored};
@@ -73,6 +76,8 @@ pub struct Engine {
     pub defaults: Defaults,
     /// What is stored and does not exist; [`recover`](Self::recover) fills it.
     pub discards: Discards,
+    /// What this process begins, and what was interrupted.
+    pub intents: Intents,
     /// How long a change waits for a lock.
     pub lock_wait: Duration,
     /// The largest body, in bytes.

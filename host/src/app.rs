@@ -23,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Announcement;
 use crate::config::{self, Config, ConfigError, LinkSecret, Listen, Loaded, Origin, Proxy, RateLimit};
-use crate::engine::{Defaults, Discards, Engine};
+use crate::engine::{Defaults, Discards, Engine, Intents};
 use crate::http::{App, Cors, Limits, Listener, Origins, Quota, RateLimits, TrustedProxies};
 use crate::links::{Links, Secret, Settings, System};
 use crate::locks::Locks;
@@ -158,6 +158,7 @@ fn build(config: &Config, current: &Current, index: &Index, locks: Arc<dyn Locks
             umask: config.filesystem.umask,
         },
         discards: Discards::default(),
+        intents: Intents::default(),
         lock_wait: config.locks.wait,
         max_upload: config.server.max_upload,
     }

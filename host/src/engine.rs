@@ -11,6 +11,7 @@ mod attributes;
 mod body;
 mod build;
 mod children;
+mod commit;
 mod copy;
 mod delete;
 mod digest;
@@ -20,6 +21,7 @@ mod failure;
 mod filter;
 mod fsck;
 mod glob;
+mod intents;
 mod list;
 mod parents;
 mod permission;
@@ -54,6 +56,7 @@ pub use discards::Discards;
 pub use filter::Filter;
 pub use fsck::{Finding, FsckOptions, Problem, Summary, Tally, Witness};
 pub use glob::Glob;
+pub use intents::Intents;
 pub use list::{ListOptions, Listing};
 pub use precondition::{EntityTag, Etags, Outcome, Precondition};
 pub use put::{PutOptions, Stored};
@@ -75,6 +78,8 @@ pub struct Engine {
     pub defaults: Defaults,
     /// What is stored and does not exist; [`recover`](Self::recover) fills it.
     pub discards: Discards,
+    /// What this process begins, and what was interrupted.
+    pub intents: Intents,
     /// How long a change waits for a lock.
     pub lock_wait: Duration,
     /// The largest body, in bytes.

@@ -150,3 +150,17 @@ fn every_file_says_what_it_is() {
         .collect();
     assert!(silent.is_empty(), "no module documentation: {silent:#?}");
 }
+
+#[test]
+fn the_engine_changes_the_index_in_one_place() {
+    // Whoever calls it must say under which lock.
+    let sources = sources();
+    let of_engine = sources.iter().filter(|source| {
+        source.inside().is_some_and(|inside| inside.starts_with("engine/") && !inside.contains("/test"))
+    });
+    let applies: Vec<&str> = of_engine
+        .filter(|source| source.code().any(|line| line.contains("metadata.apply(")))
+        .map(|source| source.name.as_str())
+        .collect();
+    assert_eq!(applies, ["host/src/engine/commit.rs"]);
+}

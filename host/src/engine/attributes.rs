@@ -41,7 +41,7 @@ impl Engine {
         // Whoever may not do it must not wait for the lock either.
         engine.permit(&who, &engine.find(&path).await?, Action::Administer).await?;
         to_its_end(async move {
-            let _guard = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
+            let lock = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
             let place = engine.find(&path).await?;
             let target = engine.permit(&who, &place, Action::Administer).await?;
             let mut record = target.to_record(&path);
@@ -64,7 +64,7 @@ impl Engine {
             record.mode = mode.unwrap_or(record.mode);
             record.owner = owner.unwrap_or(record.owner);
             record.group = group.unwrap_or(record.group);
-            engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
+            engine.commit(&lock, vec![Change::Put(record.clone())]).await?;
             Ok(engine.target(&path, target.attributes.clone(), Some(record.into())).info(&path))
         })
         .await

@@ -12,6 +12,7 @@ use super::place::{Place, Target};
 use super::transfer::{Arrived, is_same};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Identity, Node, Question};
+use crate::locks::Guard;
 use crate::metadata::{Change, Content, Record};
 use crate::path::FilePath;
 use crate::storage::{Condition, Kind};
@@ -22,6 +23,8 @@ const BATCH: usize = 256;
 /// A tree that is being built.
 pub(super) struct Build<'a> {
     engine: &'a Engine,
+    /// Of the destination.
+    lock: &'a Guard,
     to: &'a FilePath,
     /// Who makes it, asks for everything and owns it; none if it is moved, and everything keeps its owner.
     maker: Option<&'a Identity>,
@@ -67,12 +70,12 @@ pub(super) async fn fingerprint(engine: &Engine, from: &FilePath) -> Result<Fing
 }
 
 impl<'a> Build<'a> {
-    pub(super) fn copy(engine: &'a Engine, who: &'a Identity, to: &'a FilePath) -> Self {
-        Self { engine, to, maker: Some(who), records: Vec::new(), print: Fingerprint::default() }
+    pub(super) fn copy(engine: &'a Engine, lock: &'a Guard, who: &'a Identity, to: &'a FilePath) -> Self {
+        Self { engine, lock, to, maker: Some(who), records: Vec::new(), print: Fingerprint::default() }
     }
 
-    pub(super) fn moved(engine: &'a Engine, to: &'a FilePath) -> Self {
-        Self { engine, to, maker: None, records: Vec::new(), print: Fingerprint::default() }
+    pub(super) fn moved(engine: &'a Engine, lock: &'a Guard, to: &'a FilePath) -> Self {
+        Self { engine, lock, to, maker: None, records: Vec::new(), print: Fingerprint::default() }
     }
 
     /// Builds what is in the directory at a place; the directory itself, too, unless it is there and stays.
@@ -105,7 +108,7 @@ impl<'a> Build<'a> {
                 }
             }
             if self.records.len() >= BATCH {
-                self.engine.metadata.apply(std::mem::take(&mut self.records)).await?;
+                self.engine.commit(self.lock, std::mem::take(&mut self.records)).await?;
             }
         }
         Ok(Built { records: self.records, print: self.print })

@@ -155,13 +155,13 @@ impl Engine {
         options: &CopyOptions,
         made: &mut Vec<FilePath>,
     ) -> Result<Stored> {
-        let (_guard, place) = self.settle(who, to, &[], made).await?;
+        let (lock, place) = self.settle(who, to, &[], made).await?;
         let source = self.find(from).await?;
         self.permit_source(who, &source).await?;
         self.permit_tree(who, &place, options).await?;
         let created = place.target.is_none();
-        let held = self.discard(to, !created).await?;
-        let built = Build::copy(self, who, to).run(&source, created).await;
+        let held = self.discard(&lock, to, !created).await?;
+        let built = Build::copy(self, &lock, who, to).run(&source, created).await;
         // Were it gone, what vanished with it would be left out.
         let built = match built {
             Ok(built) => self.permit_source(who, &self.find(from).await?).await.map(|()| built),
@@ -170,17 +170,17 @@ impl Engine {
         let mut changes = match built {
             Ok(built) => built.records,
             Err(error) => {
-                self.clear_or_leave(held, to).await;
+                self.clear_or_leave(&lock, held, to).await;
                 return Err(error);
             }
         };
         changes.push(Change::End(held.id()));
-        if let Err(error) = self.metadata.apply(changes).await {
+        if let Err(error) = self.commit(&lock, changes).await {
             // It may be there all the same.
             match self.recorded(held.id()).await {
                 Ok(None) => {}
                 Ok(Some(_)) => {
-                    self.clear_or_leave(held, to).await;
+                    self.clear_or_leave(&lock, held, to).await;
                     return Err(error);
                 }
                 Err(_) => return Err(error),

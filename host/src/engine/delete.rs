@@ -10,6 +10,7 @@ use super::place::Place;
 use super::{Engine, Precondition};
 use crate::error::{ErrorKind, Result};
 use crate::identity::{Action, Identity};
+use crate::locks::Guard;
 use crate::metadata::Change;
 use crate::path::FilePath;
 use crate::storage::{Condition, Kind};
@@ -30,12 +31,12 @@ impl Engine {
         self.permit_delete(who, &self.find(path).await?, &precondition).await?;
         let (engine, who, path) = (self.clone(), who.clone(), path.clone());
         to_its_end(async move {
-            let _guard = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
+            let lock = engine.lock(std::slice::from_ref(&path), &engine.patience()).await?;
             let place = engine.find(&path).await?;
             match engine.permit_delete(&who, &place, &precondition).await? {
-                Kind::Directory if recursive => engine.remove_tree(&who, &place).await,
-                Kind::Directory => engine.remove_empty(&path).await,
-                Kind::File | Kind::Special => engine.remove_file(&place, &precondition).await,
+                Kind::Directory if recursive => engine.remove_tree(&lock, &who, &place).await,
+                Kind::Directory => engine.remove_empty(&lock, &path).await,
+                Kind::File | Kind::Special => engine.remove_file(&lock, &place, &precondition).await,
             }
         })
         .await
@@ -50,7 +51,7 @@ impl Engine {
         Ok(target.attributes.kind)
     }
 
-    async fn remove_file(&self, place: &Place, precondition: &Precondition) -> Result<()> {
+    async fn remove_file(&self, lock: &Guard, place: &Place, precondition: &Precondition) -> Result<()> {
         let (storage, rest) = self.backend(&place.path)?;
         let etag = place.target.as_ref().and_then(|target| target.attributes.etag.clone());
         let condition = match etag {
@@ -59,12 +60,14 @@ impl Engine {
             }
             _ => Condition::Always,
         };
-        let forgotten = || self.metadata.apply(vec![Change::RemoveTree(place.path.clone())]);
+        let forgotten = vec![Change::RemoveTree(place.path.clone())];
+        let begun = self.begin_at(lock, &place.path, Vec::new()).await?;
         match storage.remove(rest, condition).await {
-            Ok(()) => forgotten().await,
+            Ok(()) => self.end(lock, begun, forgotten).await,
             Err(error) => {
-                if error.kind() == ErrorKind::NotFound {
-                    forgotten().await?;
+                match error.kind() {
+                    ErrorKind::NotFound => self.end(lock, begun, forgotten).await?,
+                    _ => self.clean(lock, begun, std::slice::from_ref(&place.path), Vec::new()).await,
                 }
                 Err(about(&place.path, error))
             }

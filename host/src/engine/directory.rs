@@ -10,6 +10,7 @@ use super::place::{Place, bare_directory};
 use super::{Engine, Precondition, Stored};
 use crate::error::{ErrorKind, Result};
 use crate::identity::Identity;
+use crate::locks::Guard;
 use crate::metadata::Change;
 use crate::path::FilePath;
 use crate::storage::Kind;
@@ -75,25 +76,30 @@ impl Engine {
         precondition: &Precondition,
         made: &mut Vec<FilePath>,
     ) -> Result<Stored> {
-        let (_guard, place) = self.settle(who, path, &[], made).await?;
+        let (lock, place) = self.settle(who, path, &[], made).await?;
         if let Some(stored) = self.directory_at(who, &place, precondition).await? {
             return Ok(stored);
         }
         let (storage, rest) = self.backend(path)?;
         let record = self.new_record(who, path, Kind::Directory);
-        self.metadata.apply(vec![Change::RemoveTree(path.clone()), Change::Put(record.clone())]).await?;
+        let recorded = vec![Change::RemoveTree(path.clone()), Change::Put(record.clone())];
         let attributes = if storage.abilities().implicit_directories {
+            self.commit(&lock, recorded).await?;
             bare_directory()
         } else {
+            let begun = self.begin_at(&lock, path, recorded).await?;
             match storage.make(rest, Some(record.mode)).await {
-                Ok(attributes) => attributes,
+                Ok(attributes) => {
+                    self.end(&lock, begun, Vec::new()).await?;
+                    attributes
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     // Another program was quicker: what is there is not the caller's.
-                    self.metadata.apply(vec![Change::Remove(path.clone())]).await?;
+                    self.end(&lock, begun, vec![Change::Remove(path.clone())]).await?;
                     return Err(about(path, error));
                 }
                 Err(error) => {
-                    self.forget_unstored(std::slice::from_ref(path)).await;
+                    self.clean(&lock, begun, std::slice::from_ref(path), Vec::new()).await;
                     return Err(about(path, error));
                 }
             }
@@ -102,7 +108,25 @@ impl Engine {
     }
 
     /// Removes an empty directory with whatever is still recorded of it and below it.
-    pub(super) async fn remove_empty(&self, path: &FilePath) -> Result<()> {
+    pub(super) async fn remove_empty(&self, lock: &Guard, path: &FilePath) -> Result<()> {
+        let gone = vec![Change::RemoveTree(path.clone())];
+        let (storage, _) = self.backend(path)?;
+        if storage.abilities().implicit_directories {
+            self.take_empty(path).await?;
+            return self.commit(lock, gone).await;
+        }
+        let begun = self.begin_at(lock, path, Vec::new()).await?;
+        match self.take_empty(path).await {
+            Ok(()) => self.end(lock, begun, gone).await,
+            Err(error) => {
+                self.clean(lock, begun, std::slice::from_ref(path), Vec::new()).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes an empty directory from its storage. Where its record is all there is of it, only whether it is empty.
+    pub(super) async fn take_empty(&self, path: &FilePath) -> Result<()> {
         let (storage, rest) = self.backend(path)?;
         if storage.abilities().implicit_directories {
             if !self.is_empty(path).await? {
@@ -123,7 +147,7 @@ impl Engine {
                 Ok(()) => {}
             }
         }
-        self.metadata.apply(vec![Change::RemoveTree(path.clone())]).await
+        Ok(())
     }
 
     /// Whether nothing is in a directory, nothing mounted included.

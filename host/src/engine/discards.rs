@@ -5,6 +5,7 @@
 //! asks after whether it still holds for what was looked at. It knows nothing of storage.
 
 mod clearing;
+mod following;
 mod removal;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub(super) use self::clearing::LEFT;
+use self::following::Looks;
 use crate::metadata::IntentId;
 use crate::path::FilePath;
 
@@ -30,6 +32,9 @@ pub struct Discards {
     set: RwLock<Arc<Set>>,
     /// Something was abandoned.
     pub(super) abandoned: Notify,
+    /// Whether others change the index, too.
+    shared: bool,
+    looks: Looks,
 }
 
 #[derive(Default, Clone)]
@@ -82,6 +87,16 @@ impl View {
 }
 
 impl Discards {
+    /// The same of an index that other processes change, too: whoever locks something asks it again, and somebody has to
+    /// [follow](super::Engine::follow) it.
+    pub fn shared() -> Self {
+        Self { shared: true, ..Self::default() }
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     /// Those that there are now. While there are none, which is nearly always, it takes no lock.
     pub(super) fn view(&self) -> View {
         let state = self.state.load(Ordering::SeqCst);
@@ -115,6 +130,7 @@ impl Discards {
     /// Adds one, in the place of whatever has its id.
     pub(super) fn put(&self, discard: Discard) {
         self.change(|discards| {
+            self.looks.touch(discard.id);
             let mut changed = take(discards, discard.id);
             changed.push(discard.path.clone());
             discards.push(discard);
@@ -124,7 +140,10 @@ impl Discards {
 
     /// Takes one away: it was removed, or exists from now on.
     pub(super) fn forget(&self, id: IntentId) {
-        self.change(|discards| take(discards, id));
+        self.change(|discards| {
+            self.looks.touch(id);
+            take(discards, id)
+        });
     }
 
     /// Those at a path or below it.
@@ -184,6 +203,7 @@ impl Held<'_> {
     pub(super) fn may_have_become(&self, path: FilePath) {
         let id = self.id;
         self.discards.change(|discards| {
+            self.discards.looks.touch(id);
             discards.push(Discard { id, path: path.clone(), inside: false, abandoned: false });
             vec![path]
         });
@@ -204,6 +224,7 @@ impl Drop for Held<'_> {
             // Nothing changes for whoever looks.
             let mut set = Set::clone(&current);
             set.discards.iter_mut().filter(|discard| discard.id == id).for_each(|discard| discard.abandoned = true);
+            self.discards.looks.touch(id);
             *current = Arc::new(set);
             left = true;
         }

@@ -17,7 +17,7 @@ use crate::identity::Identity;
 use crate::locks::Guard;
 use crate::metadata::Change;
 use crate::path::FilePath;
-use crate::storage::Kind;
+use crate::storage::{Kind, Storage};
 
 /// How often a change looks again when others remove its parents as fast as it makes them.
 const ATTEMPTS: usize = 16;
@@ -32,6 +32,11 @@ pub(super) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Res
 pub(super) struct Patience(Instant);
 
 impl Patience {
+    /// None at all: what is held by somebody is left to them.
+    pub(super) fn none() -> Self {
+        Self(Instant::now())
+    }
+
     fn left(&self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
@@ -46,9 +51,14 @@ impl Engine {
     /// Locks paths. What was abandoned at any of them or below it is cleared away first, so that nothing new is ever put
     /// where something old is still to be removed.
     pub(super) async fn lock(&self, paths: &[FilePath], patience: &Patience) -> Result<Guard> {
-        let guard = self.locks.acquire(paths, patience.left()).await?;
-        self.clear_within(paths).await?;
-        Ok(guard)
+        self.heal_moves_at(paths).await;
+        let lock = self.locks.acquire(paths, patience.left()).await?;
+        if self.discards.is_shared() {
+            // What others left a moment ago may not have been heard of yet.
+            self.look_again().await?;
+        }
+        self.clear_within(&lock, paths).await?;
+        Ok(lock)
     }
 
     /// Locks a path whose parents exist, making those that do not; `made` learns which, also when this fails. Whoever
@@ -83,14 +93,14 @@ impl Engine {
     ) -> Result<()> {
         let unmade = self.unmade(&self.find(path).await?);
         let Some(top) = unmade.first() else { return Ok(()) };
-        let _guard = self.lock(std::slice::from_ref(top), patience).await?;
+        let lock = self.lock(std::slice::from_ref(top), patience).await?;
         let place = self.find(path).await?;
         if self.unmade(&place).first() != Some(top) {
             // Somebody was quicker, or took more away: the caller looks again.
             return Ok(());
         }
         self.permit_creation(who, &place).await?;
-        self.make_missing(who, &place, made).await
+        self.make_missing(&lock, who, &place, made).await
     }
 
     /// The directories on the way that the storage of a path still needs, the topmost first.
@@ -106,29 +116,39 @@ impl Engine {
         }
     }
 
-    async fn make_missing(&self, who: &Identity, place: &Place, made: &mut Vec<FilePath>) -> Result<()> {
+    async fn make_missing(&self, lock: &Guard, who: &Identity, place: &Place, made: &mut Vec<FilePath>) -> Result<()> {
         let record = |path: &FilePath| {
             // Whatever is still recorded further down belonged to something else.
             let record = self.new_record(who, path, Kind::Directory);
             [Change::RemoveTree(path.clone()), Change::Put(record)]
         };
         let (storage, _) = self.backend(&place.path)?;
-        self.metadata.apply(place.missing.iter().flat_map(record).collect()).await?;
-        if storage.abilities().implicit_directories {
+        let records = place.missing.iter().flat_map(record).collect();
+        let unmade = self.unmade(place);
+        let Some(top) = unmade.first().filter(|_| !storage.abilities().implicit_directories) else {
+            self.commit(lock, records).await?;
             made.extend_from_slice(&place.missing);
             return Ok(());
+        };
+        let begun = self.begin_at(lock, top, records).await?;
+        match self.make_each(storage.as_ref(), &unmade, made).await {
+            Ok(()) => self.end(lock, begun, Vec::new()).await,
+            Err(error) => {
+                // The records of what was not made mean nothing, but the next to make it should not inherit them.
+                self.clean(lock, begun, &place.missing, Vec::new()).await;
+                Err(error)
+            }
         }
-        for directory in self.unmade(place) {
-            let (_, rest) = self.backend(&directory)?;
+    }
+
+    async fn make_each(&self, storage: &dyn Storage, directories: &[FilePath], made: &mut Vec<FilePath>) -> Result<()> {
+        for directory in directories {
+            let (_, rest) = self.backend(directory)?;
             let mode = 0o777 & !self.defaults.umask;
             match storage.make(rest, Some(mode)).await {
-                Ok(_) => made.push(directory),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.expect_directory(&directory).await?,
-                Err(error) => {
-                    // The records of what was not made mean nothing, but the next to make it should not inherit them.
-                    self.forget_unstored(&place.missing).await;
-                    return Err(about(&directory, error));
-                }
+                Ok(_) => made.push(directory.clone()),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.expect_directory(directory).await?,
+                Err(error) => return Err(about(directory, error)),
             }
         }
         Ok(())
@@ -148,29 +168,30 @@ impl Engine {
     pub(super) async fn unmake(&self, made: &[FilePath]) {
         let Some(top) = made.first() else { return };
         let taken_away = async {
-            let _guard = self.lock(std::slice::from_ref(top), &self.patience()).await?;
+            let lock = self.lock(std::slice::from_ref(top), &self.patience()).await?;
+            let begun = self.begin_at(&lock, top, Vec::new()).await?;
+            let (mut gone, mut failed) = (Vec::new(), None);
             for directory in made.iter().rev() {
-                self.remove_empty(directory).await?;
+                match self.take_empty(directory).await {
+                    Ok(()) => gone.push(Change::RemoveTree(directory.clone())),
+                    Err(error) => {
+                        failed = Some((directory, error));
+                        break;
+                    }
+                }
             }
-            Ok::<(), Error>(())
+            match failed {
+                None => self.end(&lock, begun, gone).await,
+                Some((directory, error)) => {
+                    let implicit = self.backend(directory)?.0.abilities().implicit_directories;
+                    let unsure = if implicit { &[] } else { std::slice::from_ref(directory) };
+                    self.clean(&lock, begun, unsure, gone).await;
+                    Err(error)
+                }
+            }
         };
         if let Err(error) = taken_away.await {
             tracing::debug!(directory = %top, %error, "a directory made for something that failed stays");
-        }
-    }
-
-    /// Forgets the records of paths that their storage does not have.
-    pub(super) async fn forget_unstored(&self, paths: &[FilePath]) {
-        for path in paths {
-            let forgotten = async {
-                match self.stored(path).await? {
-                    None => self.metadata.apply(vec![Change::Remove(path.clone())]).await,
-                    Some(_) => Ok(()),
-                }
-            };
-            if let Err(error) = forgotten.await {
-                tracing::debug!(%path, %error, "a record without an object stays");
-            }
         }
     }
 }

@@ -149,6 +149,15 @@ impl Engine {
         }
     }
 
+    /// Whether there is, or may be, what a record is of: an object, a mount below it, or a directory that it alone makes
+    /// exist. Of what nothing is mounted at nobody knows.
+    pub(super) async fn stands(&self, record: &Record) -> Result<bool> {
+        let path = &record.path;
+        let Some((mount, _)) = self.mounts.owner(path) else { return Ok(true) };
+        let by_record = mount.storage().abilities().implicit_directories && record.content.is_none();
+        Ok(path.is_root() || self.mounts.any_within(path) || by_record || self.stored(path).await?.is_some())
+    }
+
     /// The storage of a path, and the path within it.
     pub(super) fn backend<'a>(&self, path: &'a FilePath) -> Result<(Arc<dyn Storage>, &'a str)> {
         match self.mounts.owner(path) {

@@ -10,8 +10,9 @@ use super::discards::Held;
 use super::failure::{raced, refuse, special};
 use super::place::{Place, Target, gives_the_same_rights};
 use super::transfer::Arrived;
-use crate::error::{Error, ErrorKind, Result};
-use crate::metadata::{Change, Intent, IntentId, Record};
+use crate::error::{ErrorKind, Result};
+use crate::locks::Guard;
+use crate::metadata::{Change, Intent, Record};
 use crate::path::FilePath;
 use crate::storage::Kind;
 
@@ -44,34 +45,34 @@ impl Engine {
     }
 
     /// Moves what may move. Both paths are locked.
-    pub(super) async fn relocate(&self, from: &Place, to: &Place) -> Result<()> {
+    pub(super) async fn relocate(&self, lock: &Guard, from: &Place, to: &Place) -> Result<()> {
         let Some(source) = &from.target else { return Err(from.absence()) };
         let held = match (source.attributes.kind, &to.target) {
-            (Kind::File, Some(replaced)) => self.replace(from, source, to, replaced).await?,
-            _ => self.rebuild(from, source, to).await?,
+            (Kind::File, Some(replaced)) => self.replace(lock, from, source, to, replaced).await?,
+            _ => self.rebuild(lock, from, source, to).await?,
         };
         // The move has happened. What is left of it is removed now or later.
-        self.clear_or_leave(held, &from.path).await;
+        self.clear_or_leave(lock, held, &from.path).await;
         Ok(())
     }
 
     /// Builds at a path where nothing is, or in an empty directory, and changes places.
-    async fn rebuild(&self, from: &Place, source: &Target, to: &Place) -> Result<Held<'_>> {
-        let held = self.discard(&to.path, to.target.is_some()).await?;
+    async fn rebuild(&self, lock: &Guard, from: &Place, source: &Target, to: &Place) -> Result<Held<'_>> {
+        let held = self.discard(lock, &to.path, to.target.is_some()).await?;
         let built = match source.attributes.kind {
-            Kind::Directory => self.rebuild_directory(from, source, to).await,
+            Kind::Directory => self.rebuild_directory(lock, from, source, to).await,
             _ => self.bring(from, source, to).await.map(|record| vec![Change::Put(record)]),
         };
         let mut changes = match built {
             Ok(changes) => changes,
             Err(error) => {
-                self.clear_or_leave(held, &to.path).await;
+                self.clear_or_leave(lock, held, &to.path).await;
                 return Err(error);
             }
         };
         let intent = Intent::Discard { path: from.path.clone(), inside: false };
         changes.extend([Change::End(held.id()), Change::Begin(held.id(), intent)]);
-        let Err(error) = self.metadata.apply(changes).await else {
+        let Err(error) = self.commit(lock, changes).await else {
             held.becomes(from.path.clone());
             return Ok(held);
         };
@@ -81,14 +82,14 @@ impl Engine {
                 held.becomes(path);
                 return Ok(held);
             }
-            Ok(_) => self.clear_or_leave(held, &to.path).await,
+            Ok(_) => self.clear_or_leave(lock, held, &to.path).await,
             Err(_) => held.may_have_become(from.path.clone()),
         }
         Err(error)
     }
 
-    async fn rebuild_directory(&self, from: &Place, source: &Target, to: &Place) -> Result<Vec<Change>> {
-        let built = Build::moved(self, &to.path).run(from, to.target.is_none()).await?;
+    async fn rebuild_directory(&self, lock: &Guard, from: &Place, source: &Target, to: &Place) -> Result<Vec<Change>> {
+        let built = Build::moved(self, lock, &to.path).run(from, to.target.is_none()).await?;
         // Other programs know no locks: what they changed meanwhile would be lost.
         if !built.print.is(fingerprint(self, &from.path).await?) {
             return Err(raced(&from.path));
@@ -99,13 +100,20 @@ impl Engine {
     }
 
     /// Replaces a file in the storage's own step, with nothing hidden before.
-    async fn replace(&self, from: &Place, source: &Target, to: &Place, replaced: &Target) -> Result<Held<'_>> {
+    async fn replace(
+        &self,
+        lock: &Guard,
+        from: &Place,
+        source: &Target,
+        to: &Place,
+        replaced: &Target,
+    ) -> Result<Held<'_>> {
         let before = replaced.to_record(&to.path);
         let after = Record { path: to.path.clone(), ..source.to_record(&from.path) };
         let between = self.between(&before, &after);
         let narrowed = !gives_the_same_rights(Some(&between), Some(&before));
         if narrowed {
-            self.metadata.apply(vec![Change::Put(between)]).await?;
+            self.commit(lock, vec![Change::Put(between)]).await?;
         }
         let record = match self.bring(from, source, to).await {
             Ok(record) => record,
@@ -115,7 +123,7 @@ impl Engine {
                     Ok(true) if !narrowed => Ok(()),
                     Ok(unchanged) => {
                         let record = if unchanged { before } else { after };
-                        self.metadata.apply(vec![Change::Put(record)]).await
+                        self.commit(lock, vec![Change::Put(record)]).await
                     }
                     Err(error) => Err(error),
                 };
@@ -125,10 +133,9 @@ impl Engine {
                 return Err(error);
             }
         };
-        let mut id = IntentId::default();
-        getrandom::fill(&mut id).map_err(|error| Error::internal(error.to_string()))?;
+        let id = self.intents.name()?;
         let intent = Intent::Discard { path: from.path.clone(), inside: false };
-        let Err(error) = self.metadata.apply(vec![Change::Put(record), Change::Begin(id, intent)]).await else {
+        let Err(error) = self.commit(lock, vec![Change::Put(record), Change::Begin(id, intent)]).await else {
             return Ok(self.discards.hold(id, from.path.clone(), false));
         };
         match self.recorded(id).await {

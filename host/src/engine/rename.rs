@@ -11,7 +11,8 @@ use super::place::Place;
 use super::{Engine, Precondition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Identity};
-use crate::metadata::{Change, Intent};
+use crate::locks::Guard;
+use crate::metadata::{Change, Intent, Record};
 use crate::path::FilePath;
 use crate::storage::{Condition, Kind};
 
@@ -121,7 +122,7 @@ impl Engine {
         made: &mut Vec<FilePath>,
     ) -> Result<()> {
         let destination = &options.destination;
-        let (_guard, to) = if settle {
+        let (lock, to) = if settle {
             self.settle(who, destination, std::slice::from_ref(path), made).await?
         } else {
             let guard = self.lock(&[path.clone(), destination.clone()], &self.patience()).await?;
@@ -131,32 +132,50 @@ impl Engine {
         self.permit_move(who, &from, &options.precondition).await?;
         self.permit_arrival(who, &from, &to, options).await?;
         match self.is_relocation(&from.path, &to.path)? {
-            true => self.relocate(&from, &to).await,
-            false => self.carry_out(&from, &to, options).await,
+            true => self.relocate(&lock, &from, &to).await,
+            false => self.carry_out(&lock, &from, &to, options).await,
         }
     }
 
-    async fn carry_out(&self, from: &Place, to: &Place, options: &RenameOptions) -> Result<()> {
+    async fn carry_out(&self, lock: &Guard, from: &Place, to: &Place, options: &RenameOptions) -> Result<()> {
         let Some(source) = &from.target else { return Err(from.absence()) };
         let (storage, rest) = self.backend(&from.path)?;
         let (_, destination) = self.backend(&to.path)?;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| Error::internal(error.to_string()))?;
         let intent = Intent::Rename { from: from.path.clone(), to: to.path.clone() };
         // What is adopted gets its record now: recovery knows by it that the records have not moved yet.
         let adopted = source.record.is_none().then(|| Change::Put(source.to_record(&from.path)));
-        self.metadata.apply(adopted.into_iter().chain([Change::Begin(id, intent)]).collect()).await?;
+        // What arrives where nothing was is judged by its own record from the first moment on.
+        let claimed = to.target.is_none() && !storage.abilities().implicit_directories;
+        let claim = claimed.then(|| {
+            let record = Record { path: to.path.clone(), ..source.to_record(&from.path) };
+            [Change::RemoveTree(to.path.clone()), Change::Put(record)]
+        });
+        let along = adopted.into_iter().chain(claim.into_iter().flatten()).collect();
+        let begun = self.begin(lock, intent, along).await?;
         let condition = match &to.target {
             None if storage.abilities().conditional_write => Condition::Absent,
             _ => Condition::Always,
         };
         let Err(error) = storage.rename(rest, destination, condition).await else {
-            return self.metadata.apply(self.moved(id, &from.path, &to.path)).await;
+            return self.end(lock, begun, vec![Change::Rename { from: from.path.clone(), to: to.path.clone() }]).await;
         };
         // A storage that did not answer, or failed in the middle, may yet carry it out.
         let unsure = error.kind().is_retryable() || error.kind() == ErrorKind::Internal;
-        if let Err(error) = self.heal(id, &from.path, &to.path, unsure).await {
-            tracing::warn!(from = %from.path, to = %to.path, %error, "a failed move is left to the next start");
+        let lost = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed);
+        let healed = match claimed && lost {
+            // What is there now is somebody else's: our record must not claim it.
+            true => {
+                let disclaimed = vec![Change::RemoveTree(to.path.clone()), Change::End(begun.id())];
+                self.commit(lock, disclaimed).await.map(|()| true)
+            }
+            false => self.heal_move(lock, begun.id(), &from.path, &to.path, unsure).await,
+        };
+        match healed {
+            Ok(true) => begun.ended(),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(from = %from.path, to = %to.path, %error, "a failed move is looked after later");
+            }
         }
         Err(match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed if options.overwrite => {

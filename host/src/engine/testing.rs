@@ -4,16 +4,19 @@ mod index;
 mod memory;
 mod steps;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Defaults, DeleteOptions, Engine, ListOptions, Opened, Precondition, PutOptions, RenameOptions, Stored};
+use super::{
+    Defaults, DeleteOptions, Discards, Engine, ListOptions, Opened, Precondition, PutOptions, RenameOptions, Stored,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Authorization, Authorizer, Decision, Identity, Node, Question};
-use crate::locks::{Guard, Locks};
+use crate::locks::{Guard, LeaseId, Locks};
 use crate::path::FilePath;
 use crate::source::Source;
 use crate::storage::{Abilities, Mount, Mounts};
@@ -98,7 +101,26 @@ impl World {
         Self { memories: self.memories.clone(), ..Self::of(self.mounts.clone(), disk, index, Arc::default(), steps) }
     }
 
+    /// Another gateway on the same storages, index and locks.
+    pub(super) fn beside(&self) -> Self {
+        let (disk, index, locks, steps) =
+            (self.disk.clone(), self.index.clone(), self.locks.clone(), self.steps.clone());
+        let memories = self.memories.clone();
+        Self { memories, ..Self::of_discards(self.mounts.clone(), disk, index, locks, steps, Discards::shared()) }
+    }
+
     fn of(mounts: Vec<Mount>, disk: Memory, index: Arc<Index>, locks: Arc<Simple>, steps: Steps) -> Self {
+        Self::of_discards(mounts, disk, index, locks, steps, Discards::default())
+    }
+
+    fn of_discards(
+        mounts: Vec<Mount>,
+        disk: Memory,
+        index: Arc<Index>,
+        locks: Arc<Simple>,
+        steps: Steps,
+        discards: Discards,
+    ) -> Self {
         let root = || "root".to_owned();
         let engine = Engine {
             mounts: Mounts::new(mounts.clone()),
@@ -106,7 +128,8 @@ impl World {
             locks: locks.clone(),
             authorizer: Authorization::new(Arc::new(Posix)),
             defaults: Defaults { owner: root(), group: root(), root_mode: 0o1777, umask: 0o022 },
-            discards: Default::default(),
+            discards,
+            intents: Default::default(),
             lock_wait: Duration::from_millis(200),
             max_upload: 1000,
         };
@@ -172,6 +195,13 @@ impl World {
             .map(|(mount, memory)| (memory.clone(), path(at).below(mount).unwrap_or_default().to_owned()))
             .expect("mounted");
         (mount, rest)
+    }
+
+    /// Every record has what it is of.
+    pub(super) async fn assert_whole(&self) {
+        for record in self.index.records() {
+            assert!(self.engine.stands(&record).await.expect("asked"), "{} is recorded and not there", record.path);
+        }
     }
 
     /// Nothing is held, and nothing was begun that did not end.
@@ -251,11 +281,13 @@ fn decide(who: &Identity, question: &Question) -> Decision {
     if who.admin || (reachable && allowed) { Decision::Allow } else { Decision::Deny("no".into()) }
 }
 
-/// Locks that exclude each other and are not fair.
+/// Locks that exclude each other, are not fair, and can be lost if that is wanted.
 #[derive(Default)]
 pub(super) struct Simple {
-    held: Arc<Mutex<Vec<Vec<FilePath>>>>,
+    held: Arc<Mutex<Vec<(u64, Vec<FilePath>)>>>,
     freed: Arc<Notify>,
+    taken: AtomicU64,
+    lease: Mutex<Option<LeaseId>>,
 }
 
 impl Simple {
@@ -263,25 +295,35 @@ impl Simple {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn take(&self, paths: &[FilePath]) -> bool {
+    /// From now on they are held under a lease. One before is fenced, and what was held under it is free.
+    pub(super) fn lease(&self, index: &Index) {
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lost) = *lease {
+            index.fence(lost);
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.freed.notify_waiters();
+        }
+        *lease = Some(lease.map_or([1; 16], |lost| lost.map(|byte| byte + 1)));
+    }
+
+    fn take(&self, paths: &[FilePath]) -> Option<u64> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let excludes = |one: &FilePath, other: &FilePath| one.is_within(other) || other.is_within(one);
-        let free = !held.iter().flatten().any(|one| paths.iter().any(|other| excludes(one, other)));
-        if free {
-            held.push(paths.to_vec());
-        }
-        free
+        let free = !held.iter().flat_map(|(_, held)| held).any(|one| paths.iter().any(|other| excludes(one, other)));
+        free.then(|| {
+            let number = self.taken.fetch_add(1, Ordering::SeqCst);
+            held.push((number, paths.to_vec()));
+            number
+        })
     }
 }
 
-struct Taken(Vec<FilePath>, Arc<Mutex<Vec<Vec<FilePath>>>>, Arc<Notify>);
+struct Taken(u64, Arc<Mutex<Vec<(u64, Vec<FilePath>)>>>, Arc<Notify>);
 
 impl Drop for Taken {
     fn drop(&mut self) {
         let mut held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = held.iter().position(|paths| *paths == self.0) {
-            held.remove(index);
-        }
+        held.retain(|(number, _)| *number != self.0);
         self.2.notify_waiters();
     }
 }
@@ -294,8 +336,13 @@ impl Locks for Simple {
                 let freed = self.freed.notified();
                 tokio::pin!(freed);
                 freed.as_mut().enable();
-                if self.take(paths) {
-                    return Guard::new(Taken(paths.to_vec(), self.held.clone(), self.freed.clone()));
+                let lease = *self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(number) = self.take(paths) {
+                    let taken = Taken(number, self.held.clone(), self.freed.clone());
+                    return match lease {
+                        Some(lease) => Guard::leased(lease, taken),
+                        None => Guard::new(taken),
+                    };
                 }
                 freed.await;
             }

@@ -30,7 +30,7 @@ pub struct Touched {
     pub paths: Vec<FilePath>,
     /// Records of whole trees, which may be any.
     pub trees: bool,
-    /// What is stored and does not exist.
+    /// What is stored and does not exist, or is about to move.
     pub discards: bool,
 }
 
@@ -58,7 +58,7 @@ impl Touched {
                 Change::Remove(path) => touched.paths.push(path.clone()),
                 Change::RemoveTree(_) | Change::Rename { .. } => touched.trees = true,
                 // Which intent it was is not said.
-                Change::Begin(_, Intent::Discard { .. }) => touched.discards = true,
+                Change::Begin(_, Intent::Discard { .. } | Intent::Rename { .. }) => touched.discards = true,
                 Change::End(_) => touched.discards = true,
                 Change::Begin(..) | Change::Expect { .. } | Change::Under(_) | Change::Fence(_) => {}
             }

@@ -2,17 +2,19 @@
 //!
 //! Two passes under the lock of the whole tree: the first asks whether the caller may see and remove everything and
 //! removes nothing, the second removes, what is below before what is above. Links are removed and never entered. It
-//! cannot be undone halfway: a failure or a crash leaves a smaller tree in which records and objects still agree. After
-//! a crash, records of at most [`BATCH`] files that are gone may be left; they mean nothing.
+//! cannot be undone halfway: a failure or a crash leaves a smaller tree. One intent covers all of it, so that whatever is
+//! still recorded of what is gone is forgotten.
 
 use std::collections::VecDeque;
 
 use crate::engine::Engine;
 use crate::engine::children::{Child, Children};
 use crate::engine::failure::about;
+use crate::engine::intents::Begun;
 use crate::engine::place::Place;
 use crate::error::{ErrorKind, Result};
 use crate::identity::{Action, Identity, Node, Question};
+use crate::locks::Guard;
 use crate::metadata::Change;
 use crate::path::FilePath;
 use crate::storage::Condition;
@@ -33,11 +35,16 @@ struct Removal<'a> {
     engine: &'a Engine,
     who: &'a Identity,
     pass: Pass,
+    lock: &'a Guard,
+    /// What was begun before the first removal, until it ends.
+    begun: Option<Begun<'a>>,
     /// The directories on the way to the innermost level, itself included.
     way: Vec<Node>,
     levels: Vec<Level>,
     /// Removed from the storage and still recorded.
     gone: Vec<FilePath>,
+    /// Whatever failed: nobody knows whether it was removed.
+    unsure: Option<FilePath>,
 }
 
 /// A directory that the pass is in.
@@ -50,22 +57,26 @@ struct Level {
 
 impl Engine {
     /// Removes what is at a place, a directory whose removal itself is permitted. The whole tree is locked.
-    pub(super) async fn remove_tree(&self, who: &Identity, place: &Place) -> Result<()> {
+    pub(super) async fn remove_tree(&self, lock: &Guard, who: &Identity, place: &Place) -> Result<()> {
         let Some(target) = &place.target else { return Err(place.absence()) };
         let listed = match place.path.parent() {
             Some(parent) => self.child(&parent, place.path.name()).await?,
             None => None,
         };
         if !listed.is_some_and(|child| child.is_enterable()) {
-            return self.remove_empty(&place.path).await;
+            return self.remove_empty(lock, &place.path).await;
         }
         self.authorizer.require(who, &[place.question(Action::List, target)]).await?;
         for pass in [Pass::Ask, Pass::Remove] {
             let (way, levels, gone) = (place.ancestors.clone(), Vec::new(), Vec::new());
-            let mut removal = Removal { engine: self, who, pass, way, levels, gone };
+            let begun = match pass {
+                Pass::Ask => None,
+                Pass::Remove => Some(self.begin_at(lock, &place.path, Vec::new()).await?),
+            };
+            let mut removal = Removal { engine: self, who, pass, lock, begun, way, levels, gone, unsure: None };
             removal.enter(place.path.clone(), target.node.clone());
             if let Err(error) = removal.run().await {
-                removal.forget_what_is_gone().await;
+                removal.clean().await;
                 return Err(error);
             }
         }
@@ -121,12 +132,16 @@ impl Removal<'_> {
         let (storage, rest) = self.engine.backend(&path)?;
         match storage.remove(rest, Condition::Always).await {
             // Another program was quicker: the outcome is the same.
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(about(&path, error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let failed = about(&path, error);
+                self.unsure = Some(path);
+                return Err(failed);
+            }
             _ => self.gone.push(path),
         }
         if self.gone.len() >= BATCH {
             let forgotten = self.gone.drain(..).map(Change::Remove).collect();
-            self.engine.metadata.apply(forgotten).await?;
+            self.forget(forgotten).await?;
         }
         Ok(())
     }
@@ -135,20 +150,36 @@ impl Removal<'_> {
     async fn leave(&mut self) -> Result<()> {
         self.way.pop();
         let Some(level) = self.levels.pop() else { return Ok(()) };
-        if self.pass == Pass::Remove {
-            self.engine.remove_empty(&level.path).await?;
-            self.gone.retain(|path| !path.is_within(&level.path));
+        if self.pass == Pass::Ask {
+            return Ok(());
         }
-        Ok(())
+        if let Err(error) = self.engine.take_empty(&level.path).await {
+            let (storage, _) = self.engine.backend(&level.path)?;
+            self.unsure = Some(level.path).filter(|_| !storage.abilities().implicit_directories);
+            return Err(error);
+        }
+        self.gone.retain(|path| !path.is_within(&level.path));
+        let forgotten = vec![Change::RemoveTree(level.path)];
+        match self.begun.take_if(|_| self.levels.is_empty()) {
+            Some(begun) => self.engine.end(self.lock, begun, forgotten).await,
+            None => self.forget(forgotten).await,
+        }
     }
 
-    async fn forget_what_is_gone(&mut self) {
-        let forgotten: Vec<Change> = self.gone.drain(..).map(Change::Remove).collect();
-        if !forgotten.is_empty()
-            && let Err(error) = self.engine.metadata.apply(forgotten).await
-        {
-            tracing::debug!(%error, "records without objects stay after a removal that failed");
+    async fn forget(&mut self, forgotten: Vec<Change>) -> Result<()> {
+        let outcome = self.engine.commit(self.lock, forgotten).await;
+        if outcome.is_err() {
+            // What was not forgotten is no longer known here: it is looked for later.
+            self.begun = None;
         }
+        outcome
+    }
+
+    /// Makes what is recorded agree with what was removed before a failure.
+    async fn clean(mut self) {
+        let Some(begun) = self.begun.take() else { return };
+        let forgotten = self.gone.drain(..).map(Change::Remove).collect();
+        self.engine.clean(self.lock, begun, self.unsure.as_slice(), forgotten).await;
     }
 }
 

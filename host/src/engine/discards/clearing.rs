@@ -10,7 +10,9 @@ use super::removal::remove;
 use super::{Discard, Discards, Held};
 use crate::engine::Engine;
 use crate::engine::failure::about;
-use crate::error::{Error, Result};
+use crate::engine::parents::Patience;
+use crate::error::{ErrorKind, Result};
+use crate::locks::Guard;
 use crate::metadata::{Change, Intent, IntentId};
 use crate::path::FilePath;
 
@@ -23,62 +25,66 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 
 impl Engine {
     /// Begins a discard, in the index and here. The path is locked.
-    pub(in crate::engine) async fn discard(&self, path: &FilePath, inside: bool) -> Result<Held<'_>> {
-        let mut id = IntentId::default();
-        getrandom::fill(&mut id).map_err(|error| Error::internal(error.to_string()))?;
+    pub(in crate::engine) async fn discard(&self, lock: &Guard, path: &FilePath, inside: bool) -> Result<Held<'_>> {
+        let id = self.intents.name()?;
         let intent = Intent::Discard { path: path.clone(), inside };
-        let begun = self.metadata.apply(vec![Change::Begin(id, intent)]).await;
+        let begun = self.commit(lock, vec![Change::Begin(id, intent)]).await;
         let held = self.discards.hold(id, path.clone(), inside);
         match begun {
             Ok(()) => Ok(held),
             // It may have begun: whoever clears it asks the index.
             Err(error) => {
-                self.clear_or_leave(held, path).await;
+                self.clear_or_leave(lock, held, path).await;
                 Err(error)
             }
         }
     }
 
     /// Carries out a discard that is held, whose path is locked; if that fails, it is abandoned, and others try again.
-    pub(in crate::engine) async fn clear_or_leave(&self, held: Held<'_>, path: &FilePath) {
-        if let Err(error) = self.clear(held.id(), std::slice::from_ref(path)).await {
+    pub(in crate::engine) async fn clear_or_leave(&self, lock: &Guard, held: Held<'_>, path: &FilePath) {
+        if let Err(error) = self.clear(lock, held.id(), std::slice::from_ref(path)).await {
             tracing::warn!(%path, %error, "{LEFT}");
         }
     }
 
     /// Carries out what was abandoned at paths or below them. They are locked, so nobody works on anything there.
-    pub(in crate::engine) async fn clear_within(&self, paths: &[FilePath]) -> Result<()> {
+    pub(in crate::engine) async fn clear_within(&self, lock: &Guard, paths: &[FilePath]) -> Result<()> {
         if self.discards.view().len() == 0 {
             return Ok(());
         }
         for discard in paths.iter().flat_map(|path| self.discards.within(path)) {
-            self.clear(discard.id, paths).await?;
+            self.clear(lock, discard.id, paths).await?;
         }
         Ok(())
     }
 
-    /// Carries out what was abandoned at a path, whoever holds it now.
+    /// Carries out what was abandoned at a path, unless somebody works on something there.
     pub(in crate::engine) async fn clear_left(&self, path: &FilePath) -> Result<()> {
-        self.lock(std::slice::from_ref(path), &self.patience()).await.map(drop)
+        self.lock(std::slice::from_ref(path), &Patience::none()).await.map(drop)
     }
 
-    /// Tries again and again to carry out what was abandoned, until the end.
+    /// Tries again and again to carry out what was abandoned and to heal what was interrupted, until the end.
     pub async fn clear_abandoned(&self, end: impl Future<Output = ()>) {
         let mut end = std::pin::pin!(end);
         let mut pause = PAUSES.0;
         loop {
             let wait = async {
-                match self.discards.left().is_empty() {
-                    true => self.discards.abandoned.notified().await,
-                    false => tokio::time::sleep(pause).await,
+                if !self.discards.left().is_empty() || !self.intents.left().is_empty() {
+                    return tokio::time::sleep(pause).await;
+                }
+                tokio::select! {
+                    () = self.discards.abandoned.notified() => {}
+                    () = self.intents.news.notified() => {}
                 }
             };
             tokio::select! {
                 () = &mut end => return,
                 () = wait => {}
             }
+            // Not broken off: a commit that nobody waits for might come when the lock is somebody else's.
+            self.heal_left().await;
             let left = self.discards.left();
-            let mut failed = false;
+            let mut failed = !self.intents.left().is_empty();
             for Discard { path, .. } in left {
                 let cleared = tokio::select! {
                     () = &mut end => return,
@@ -86,6 +92,9 @@ impl Engine {
                 };
                 if let Err(error) = cleared {
                     failed = true;
+                    if error.kind() == ErrorKind::Locked {
+                        continue;
+                    }
                     tracing::warn!(%path, %error, "{LEFT}");
                 }
             }
@@ -103,7 +112,7 @@ impl Engine {
     }
 
     /// Carries out one discard, as the index has it, if that is within what is locked.
-    async fn clear(&self, id: IntentId, locked: &[FilePath]) -> Result<()> {
+    async fn clear(&self, lock: &Guard, id: IntentId, locked: &[FilePath]) -> Result<()> {
         let Some((path, inside)) = self.recorded(id).await? else {
             self.discards.forget(id);
             return Ok(());
@@ -113,14 +122,14 @@ impl Engine {
             return Ok(());
         }
         let (storage, rest) = self.backend(&path)?;
-        let whole = remove(storage.as_ref(), rest, inside).await.map_err(|error| about(&path, error))?;
+        let whole = remove(self, lock, storage.as_ref(), rest, inside).await.map_err(|error| about(&path, error))?;
         if !whole {
             tracing::warn!(%path, "it holds what its storage keeps and does not list; a directory around that stays");
         }
         let kept = if inside { self.metadata.get(&path).await? } else { None };
         let kept = kept.map(|record| Change::Put(record.as_ref().clone()));
         let changes = [Change::RemoveTree(path)].into_iter().chain(kept).chain([Change::End(id)]);
-        self.metadata.apply(changes.collect()).await?;
+        self.commit(lock, changes.collect()).await?;
         self.discards.forget(id);
         Ok(())
     }

@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 
+use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
+use crate::locks::Guard;
 use crate::storage::{Condition, Entry, Kind, Storage};
 
 /// How many names are fetched at a time.
@@ -25,8 +27,16 @@ struct Level {
 }
 
 /// Removes what is at a path, or with `inside` only what is in the directory there. Answers whether all of it could be:
-/// a directory with names that its storage keeps and never lists stays, and so do those above it.
-pub(super) async fn remove(storage: &dyn Storage, path: &str, inside: bool) -> Result<bool> {
+/// a directory with names that its storage keeps and never lists stays, and so do those above it. Now and then it asks
+/// whether the lock is still held.
+pub(super) async fn remove(
+    engine: &Engine,
+    lock: &Guard,
+    storage: &dyn Storage,
+    path: &str,
+    inside: bool,
+) -> Result<bool> {
+    engine.confirm(lock).await?;
     if !inside {
         // A link is an object here, wherever it leads; what a directory is says the storage itself.
         match storage.remove(path, Condition::Always).await {
@@ -40,7 +50,7 @@ pub(super) async fn remove(storage: &dyn Storage, path: &str, inside: bool) -> R
         Err(error) if is_gone(error.kind()) => return Ok(true),
         Err(error) => return Err(error),
     }
-    let mut whole = true;
+    let (mut whole, mut removed) = (true, 0);
     let mut levels = vec![Level::new(path.to_owned())];
     while let Some(level) = levels.last_mut() {
         if let Some(entry) = level.next(storage).await? {
@@ -48,6 +58,10 @@ pub(super) async fn remove(storage: &dyn Storage, path: &str, inside: bool) -> R
             if entry.attributes.kind == Kind::Directory && !entry.link {
                 levels.push(Level::new(path));
             } else {
+                removed += 1;
+                if removed % PAGE == 0 {
+                    engine.confirm(lock).await?;
+                }
                 match storage.remove(&path, Condition::Always).await {
                     Err(error) if !is_gone(error.kind()) => return Err(error),
                     _ => {}

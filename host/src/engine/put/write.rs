@@ -8,10 +8,12 @@ use super::{PutOptions, Stored};
 use crate::engine::Engine;
 use crate::engine::body::Meter;
 use crate::engine::failure::{about, raced, refuse, unmet};
+use crate::engine::intents::Begun;
 use crate::engine::parents::to_its_end;
 use crate::engine::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{Action, Identity};
+use crate::locks::Guard;
 use crate::metadata::{Change, Content};
 use crate::path::FilePath;
 use crate::source::Source;
@@ -101,7 +103,7 @@ impl Put {
             Upload::Twin(twin) => std::slice::from_ref(&twin.path),
             Upload::Staged(_) | Upload::Body(_) => &[],
         };
-        let (_guard, place) = engine.settle(who, path, also, made).await?;
+        let (lock, place) = engine.settle(who, path, also, made).await?;
         engine.permit_put(who, &place, options).await?;
         let upload = match upload {
             // It may have become another file while this waited for the lock.
@@ -117,13 +119,15 @@ impl Put {
             None => engine.new_record(who, path, Kind::File),
         };
         let created = place.target.is_none();
-        if created {
+        let begun = if created {
             record.mode = self.new_mode;
-            engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
-        }
+            Some(engine.begin_at(&lock, path, vec![Change::Put(record.clone())]).await?)
+        } else {
+            None
+        };
         let (attributes, known) = match self.store(upload, self.condition(&place), record.mode).await {
             Ok(stored) => stored,
-            Err(error) => return Err(self.failed(error, created).await),
+            Err(error) => return Err(self.failed(&lock, error, begun).await),
         };
         let digest = self.meter.as_ref().and_then(Meter::digest).or(self.sha256);
         record.content = Some(Content {
@@ -132,7 +136,11 @@ impl Put {
             sha256: digest.filter(|_| known),
             modified: None,
         });
-        engine.metadata.apply(vec![Change::Put(record.clone())]).await?;
+        let recorded = vec![Change::Put(record.clone())];
+        match begun {
+            Some(begun) => engine.end(&lock, begun, recorded).await?,
+            None => engine.commit(&lock, recorded).await?,
+        }
         Ok(Stored { info: engine.target(path, attributes, Some(record.into())).info(path), created })
     }
 
@@ -185,16 +193,18 @@ impl Put {
     }
 
     /// What a failed write means to the client; leaves no record of a file that is not there.
-    async fn failed(&self, error: Error, created: bool) -> Error {
+    async fn failed(&self, lock: &Guard, error: Error, begun: Option<Begun<'_>>) -> Error {
         let Self { engine, path, options, .. } = self;
         let lost = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed);
-        if created && lost {
+        match begun {
             // What is there now is somebody else's: our record must not claim it.
-            if let Err(error) = engine.metadata.apply(vec![Change::Remove(path.clone())]).await {
-                tracing::warn!(%path, %error, "the record of a lost race stays");
+            Some(begun) if lost => {
+                if let Err(error) = engine.end(lock, begun, vec![Change::Remove(path.clone())]).await {
+                    tracing::warn!(%path, %error, "the record of a lost race stays");
+                }
             }
-        } else if created {
-            engine.forget_unstored(std::slice::from_ref(path)).await;
+            Some(begun) => engine.clean(lock, begun, std::slice::from_ref(path), Vec::new()).await,
+            None => {}
         }
         match error.kind() {
             _ if !lost => about(path, self.blame(error)),

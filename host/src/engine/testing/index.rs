@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use super::path;
 use super::steps::{Steps, Verdict};
 use crate::error::{Error, ErrorKind, Result};
-use crate::metadata::{Change, Intent, IntentId, Metadata, Record};
+use crate::locks::LeaseId;
+use crate::metadata::{Change, Intent, IntentId, Metadata, Record, fenced, unexpected};
 use crate::path::FilePath;
 
 pub(in super::super) struct Index {
@@ -24,6 +25,9 @@ struct State {
     records: BTreeMap<FilePath, Record>,
     intents: Vec<(IntentId, Intent)>,
     revision: u64,
+    fenced: Vec<LeaseId>,
+    /// How many commits said under which lease they were made, and how many did not.
+    under: (usize, usize),
 }
 
 impl Index {
@@ -38,6 +42,20 @@ impl Index {
     /// `path owner` of every record.
     pub(in super::super) fn owners(&self) -> Vec<String> {
         self.state().records.values().map(|record| format!("{} {}", record.path, record.owner)).collect()
+    }
+
+    pub(in super::super) fn records(&self) -> Vec<Record> {
+        self.state().records.values().cloned().collect()
+    }
+
+    /// Nothing is committed under this lease any more.
+    pub(in super::super) fn fence(&self, lease: LeaseId) {
+        self.state().fenced.push(lease);
+    }
+
+    /// How many commits said under which lease they were made, and how many did not.
+    pub(in super::super) fn under(&self) -> (usize, usize) {
+        self.state().under
     }
 
     pub(in super::super) fn intents_left(&self) -> usize {
@@ -79,7 +97,13 @@ impl Metadata for Index {
             return Err(Error::new(ErrorKind::BackendUnavailable, "the index is broken"));
         }
         let verdict = self.steps.take().await?;
-        let mut state = self.state();
+        let mut current = self.state();
+        match changes.iter().any(|change| matches!(change, Change::Under(_))) {
+            true => current.under.0 += 1,
+            false => current.under.1 += 1,
+        }
+        // All of it or nothing.
+        let mut state = current.clone();
         for change in changes {
             state.revision += 1;
             let revision = state.revision;
@@ -103,9 +127,17 @@ impl Metadata for Index {
                 }
                 Change::Begin(id, intent) => state.intents.push((id, intent)),
                 Change::End(id) => state.intents.retain(|(one, _)| *one != id),
-                Change::Expect { .. } | Change::Under(_) | Change::Fence(_) => {}
+                Change::Expect { path, revision } => {
+                    if state.records.get(&path).map(|record| record.revision) != revision {
+                        return Err(unexpected(&path));
+                    }
+                }
+                Change::Under(lease) if state.fenced.contains(&lease) => return Err(fenced()),
+                Change::Under(_) => {}
+                Change::Fence(lease) => state.fenced.push(lease),
             }
         }
+        *current = state;
         match verdict {
             Verdict::Go => Ok(()),
             Verdict::Unanswered => Err(Error::new(ErrorKind::BackendTimeout, "the answer was lost")),

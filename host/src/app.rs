@@ -93,7 +93,7 @@ pub async fn serve(loaded: Loaded, announcement: Announcement, shutdown: Shutdow
     let clearing = engine.clear_abandoned(clearing_ends);
     let following = async {
         if let Some(feed) = &index.feed {
-            let _ = (feed, following_ends);
+            engine.follow(feed.discards(), following_ends).await;
         }
     };
     announcement.say(&bound, &open_bound);

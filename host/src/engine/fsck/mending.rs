@@ -83,7 +83,7 @@ impl Engine {
     /// Makes one path right, under its lock and after looking at it again; answers whether it is. What has no record gets
     /// one if it is to be adopted.
     pub(super) async fn mend(&self, path: &FilePath, adopt: bool) -> Result<bool> {
-        let _guard = self.lock(std::slice::from_ref(path), &self.patience()).await?;
+        let guard = self.lock(std::slice::from_ref(path), &self.patience()).await?;
         let seen = self.compare(path).await?;
         let revision = seen.record.as_ref().map(|record| record.revision);
         let change = match seen.problem() {
@@ -97,7 +97,7 @@ impl Engine {
             Some(Problem::Unasked) => return Err(seen.stored.err().unwrap_or_else(|| Error::internal("no answer"))),
             Some(_) => return Ok(false),
         };
-        self.metadata.apply(vec![Change::Expect { path: path.clone(), revision }, change]).await?;
+        self.commit(&guard, vec![Change::Expect { path: path.clone(), revision }, change]).await?;
         Ok(true)
     }
 }

@@ -281,10 +281,13 @@ fn decide(who: &Identity, question: &Question) -> Decision {
     if who.admin || (reachable && allowed) { Decision::Allow } else { Decision::Deny("no".into()) }
 }
 
+/// What is locked together, and the number of whoever locked it.
+type Held = Vec<(u64, Vec<FilePath>)>;
+
 /// Locks that exclude each other, are not fair, and can be lost if that is wanted.
 #[derive(Default)]
 pub(super) struct Simple {
-    held: Arc<Mutex<Vec<(u64, Vec<FilePath>)>>>,
+    held: Arc<Mutex<Held>>,
     freed: Arc<Notify>,
     taken: AtomicU64,
     lease: Mutex<Option<LeaseId>>,
@@ -318,7 +321,7 @@ impl Simple {
     }
 }
 
-struct Taken(u64, Arc<Mutex<Vec<(u64, Vec<FilePath>)>>>, Arc<Notify>);
+struct Taken(u64, Arc<Mutex<Held>>, Arc<Notify>);
 
 impl Drop for Taken {
     fn drop(&mut self) {

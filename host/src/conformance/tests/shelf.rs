@@ -63,6 +63,8 @@ struct Inner {
     abilities: Abilities,
     sin: Sin,
     state: Mutex<State>,
+    /// Whoever changes something looks and acts in one step.
+    turns: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -84,7 +86,7 @@ struct Object {
 
 impl Shelf {
     pub(super) fn new(abilities: Abilities, sin: Sin) -> Self {
-        Self(Arc::new(Inner { abilities, sin, state: Mutex::default() }))
+        Self(Arc::new(Inner { abilities, sin, state: Mutex::default(), turns: Mutex::default() }))
     }
 
     /// Every path.
@@ -102,6 +104,10 @@ impl Shelf {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sins(&self, sin: Sin) -> bool {
@@ -184,6 +190,7 @@ impl Shelf {
     }
 
     fn store(&self, path: &str, bytes: Bytes, media_type: Option<String>, condition: &Condition) -> Result<Attributes> {
+        let _turn = self.turn();
         self.check_parent(path)?;
         self.check(path, condition)?;
         let current = self.find(path).ok();
@@ -319,6 +326,7 @@ impl Storage for Shelf {
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        let _turn = self.turn();
         let object = self.find(path);
         self.check(path, &condition)?;
         if object?.kind == Kind::Directory && !self.sins(Sin::RemovesDirectoriesAsFiles) {
@@ -351,6 +359,7 @@ impl Storage for Shelf {
     }
 
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        let _turn = self.turn();
         self.find(from)?;
         self.check_parent(to)?;
         self.check(to, &condition)?;

@@ -157,7 +157,7 @@ fn build(config: &Config, current: &Current, index: &Index, locks: Arc<dyn Locks
             root_mode: root.mode,
             umask: config.filesystem.umask,
         },
-        discards: Discards::default(),
+        discards: if index.feed.is_some() { Discards::shared() } else { Discards::default() },
         intents: Intents::default(),
         lock_wait: config.locks.wait,
         max_upload: config.server.max_upload,

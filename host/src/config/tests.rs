@@ -1,6 +1,7 @@
 //! The whole way from files, variables and flags to a [`Config`].
 
 mod outbound;
+mod stores;
 
 use std::fs;
 use std::path::PathBuf;
@@ -182,24 +183,6 @@ fn unknown_keys_are_told_with_the_nearest() {
 #[test]
 fn ill_typed_values_are_told_with_what_would_be_right() {
     for (lines, error) in [
-        ("metadata.store = 'mysql'", "metadata.store: unknown value 'mysql'; possible values: sqlite, postgres, redis"),
-        (
-            "metadata = { store = 'postgres', url = 'sqlite:x' }",
-            "metadata.url: 'sqlite:x' is not the URL of such a server",
-        ),
-        ("metadata.connections = 3", "metadata.connections: is for store = \"postgres\" alone"),
-        ("metadata = { store = 'redis', url = 'redis://x', prefix = 'a{b' }", "metadata.prefix: 'a{b' is no prefix"),
-        (
-            "metadata = { store = 'postgres', url = 'postgres://x/y', connections = 0 }",
-            "metadata.connections: 0 is not",
-        ),
-        ("locks.manager = 'redis'", "locks.url: missing; say where the lock server is"),
-        ("locks.lease = '9s'", "locks.lease: is for manager = \"redis\" alone"),
-        ("locks = { manager = 'redis', url = 'redis://x', lease = '9ms' }", "locks.lease: is shorter than a second"),
-        (
-            "locks = { manager = 'redis', url = 'http://a:p4ss@x' }",
-            "locks.url: 'http://a:***@x' is not the URL of such",
-        ),
         ("filesystem.umask = 22", "filesystem.umask: expected a string of octal digits from \"0\" to \"777\", found"),
         (
             "filesystem.umask = '1022'",
@@ -222,7 +205,6 @@ fn ill_typed_values_are_told_with_what_would_be_right() {
         ("node.id = 'a b'", "node.id: 'a b' is no name for a node"),
         ("log.level = 'inof'", "log.level: 'inof' is no log level"),
         ("log.format = 'xml'", "log.format: unknown value 'xml'; possible values: text, json"),
-        ("metadata.url = 'postgres://x'", "metadata.url: 'postgres://x' is not a file of SQLite"),
         ("plugins.dir = '/nowhere/at/all'", "plugins.dir: there is no folder '/nowhere/at/all'"),
         ("server.trusted_proxies = ['10.0.0.0/33']", "server.trusted_proxies[0]: '10.0.0.0/33' is not a network such"),
         ("server.cors = { origins = [] }", "server.cors.origins: without an origin nobody is let in"),

@@ -88,7 +88,7 @@ impl Discards {
         begun: &[(IntentId, FilePath, bool)],
         is_own: impl Fn(&IntentId) -> bool,
     ) -> Told {
-        let mut told = Told::Believed;
+        let (mut told, mut more) = (Told::Believed, false);
         self.change(|discards| {
             let mut state = self.looks.0.lock().unwrap_or_else(PoisonError::into_inner);
             if look <= state.believed {
@@ -118,10 +118,15 @@ impl Discards {
                     let (id, path, inside) = told.clone();
                     changed.push(path.clone());
                     discards.push(Discard { id, path, inside, abandoned: true });
+                    more = true;
                 }
             }
             changed
         });
+        if more {
+            // Whoever began it may be no more.
+            self.abandoned.notify_one();
+        }
         told
     }
 }

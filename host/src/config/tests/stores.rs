@@ -1,0 +1,59 @@
+//! What `[metadata]` and `[locks]` may say.
+
+use super::*;
+
+#[test]
+fn what_makes_no_sense_is_told_with_what_would() {
+    for (lines, error) in [
+        ("metadata.store = 'mysql'", "metadata.store: unknown value 'mysql'; possible values: sqlite, postgres, redis"),
+        (
+            "metadata = { store = 'postgres', url = 'sqlite:x' }",
+            "metadata.url: 'sqlite:x' is not the URL of such a server",
+        ),
+        ("metadata.connections = 3", "metadata.connections: is for store = \"postgres\" alone"),
+        ("metadata = { store = 'redis', url = 'redis://x', prefix = 'a{b' }", "metadata.prefix: 'a{b' is no prefix"),
+        (
+            "metadata = { store = 'postgres', url = 'postgres://x/y', connections = 0 }",
+            "metadata.connections: 0 is not",
+        ),
+        ("locks.manager = 'redis'", "locks.url: missing; say where the lock server is"),
+        ("locks.lease = '9s'", "locks.lease: is for manager = \"redis\" alone"),
+        ("locks = { manager = 'redis', url = 'redis://x', lease = '9ms' }", "locks.lease: is shorter than a second"),
+        (
+            "locks = { manager = 'redis', url = 'http://a:p4ss@x' }",
+            "locks.url: 'http://a:***@x' is not the URL of such",
+        ),
+        ("metadata.url = 'postgres://x'", "metadata.url: 'postgres://x' is not a file of SQLite"),
+    ] {
+        let found = refused(lines);
+        assert!(found.starts_with(&format!("callfs.toml: {error}")), "{lines}: {found}");
+    }
+}
+
+#[test]
+fn each_store_and_manager_has_what_it_needs() {
+    let config = |lines: &str| Place::new().with("callfs.toml", &format!("{lines}\n{REST}")).config();
+    let postgres =
+        config("metadata = { store = 'postgres', url = 'postgresql://u:p4ss@h/d', connections = 3 }").metadata;
+    assert!(matches!(&postgres, MetadataStore::Postgres { url, connections: 3 } if url.as_str().ends_with("p4ss@h/d")));
+    assert!(!format!("{postgres:?}").contains("p4ss"));
+    let redis = config("metadata = { store = 'redis', url = 'rediss://h/1' }").metadata;
+    assert!(matches!(redis, MetadataStore::Redis { prefix, .. } if prefix == "callfs"));
+    let locks = config("locks = { manager = 'redis', url = 'redis://h', prefix = 'a:b', lease = '3s' }").locks;
+    assert!(
+        matches!(locks.manager, LockManager::Redis { prefix, lease, .. } if (&*prefix, lease.as_secs()) == ("a:b", 3))
+    );
+}
+
+#[test]
+fn a_url_may_be_kept_elsewhere_and_is_never_shown_with_its_password() {
+    let lines = "metadata = { store = 'postgres', url = { env = 'DATABASE' } }\n\
+        locks = { manager = 'redis', url = 'redis://:p4ss@h/1' }";
+    let place = Place::new().with("callfs.toml", &format!("{lines}\n{REST}"));
+    let place = place.with_variable("DATABASE", "postgres://u:s3cret@h/d");
+    assert!(matches!(place.config().metadata, MetadataStore::Postgres { url, .. } if url.as_str().contains("s3cret")));
+    let shown = place.show();
+    assert!(!shown.contains("s3cret") && !shown.contains("p4ss"), "{shown}");
+    assert!(shown.contains("from the variable DATABASE") && shown.contains("redis://:***@h/1"), "{shown}");
+    assert!(refused(lines).contains("metadata.url: the variable DATABASE is not set"));
+}

@@ -4,6 +4,7 @@
 //! sense, and 78 if the configuration does not hold. Nothing is decided here that is not about a command.
 
 mod announcement;
+mod cluster;
 mod completions;
 mod config;
 mod failure;
@@ -52,6 +53,8 @@ enum Command {
     Fsck(fsck::Arguments),
     /// Take the index out, and put it into another store.
     Metadata(metadata::Arguments),
+    /// Add nodes to a cluster that keeps the index among themselves, take them out, and see how it is.
+    Cluster(cluster::Arguments),
     /// Print a script that completes this command in a shell.
     Completions(completions::Arguments),
     /// Print the version.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Link(arguments) => link::run(arguments),
         Command::Fsck(arguments) => fsck::run(arguments),
         Command::Metadata(arguments) => metadata::run(arguments),
+        Command::Cluster(arguments) => cluster::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Version => print(&format!("callfs {}\n", env!("CARGO_PKG_VERSION"))),
     };

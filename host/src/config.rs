@@ -19,6 +19,7 @@ mod options;
 mod outbound;
 mod proxies;
 mod quantity;
+mod raft;
 mod rate_limits;
 mod secret;
 mod sections;
@@ -53,6 +54,8 @@ pub use options::LoadOptions;
 use outbound::WrittenOrigin;
 pub use proxies::Proxy;
 pub use quantity::parse_duration;
+pub use raft::Raft;
+use raft::{WrittenCluster, WrittenRaft};
 pub use rate_limits::{RateLimit, RateLimits};
 use secret::Reference;
 pub use sections::{Filesystem, Limits, Log, LogFormat, MetricsEndpoint, Node, Plugins, Root, Server};
@@ -133,6 +136,10 @@ struct Written {
     metrics: MetricsEndpoint,
     node: Node,
     metadata: WrittenMetadata,
+    #[serde(default)]
+    raft: Option<WrittenRaft>,
+    #[serde(default)]
+    cluster: Option<WrittenCluster>,
     locks: WrittenLocks,
     links: WrittenLinks,
     log: Log,
@@ -256,7 +263,14 @@ impl Layers {
         }
         let variable = |name: &str| self.options.variable(name);
         let left = secrets == Secrets::Left;
-        let metadata = written.metadata.build(variable, left).map_err(|wrong| self.wrong("metadata", wrong))?;
+        let raft = match written.raft {
+            Some(raft) => {
+                let built = raft.build(written.cluster, variable, left);
+                Some(built.map_err(|(section, wrong)| self.wrong(section, wrong))?)
+            }
+            None => None,
+        };
+        let metadata = written.metadata.build(raft, variable, left).map_err(|wrong| self.wrong("metadata", wrong))?;
         let locks = written.locks.build(variable, left).map_err(|wrong| self.wrong("locks", wrong))?;
         let links = written.links.build(variable, left).map_err(|wrong| self.wrong("links", wrong))?;
         Ok(Config {

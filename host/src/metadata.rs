@@ -164,7 +164,7 @@ pub trait Metadata: Send + Sync {
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>>;
 
     /// Records of a path and of everything below it, in byte order of the paths: at most `limit`, those whose path is
-    /// greater than `after`. Each page is of one moment; pages together are not.
+    /// greater than `after`. Pages together are not of one moment.
     async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>>;
 
     /// Carries out all of the changes in order, or none. Durable when it returns.

@@ -1,7 +1,10 @@
 -- Paths are bytes: compared, ordered and cut byte by byte. Everything below '/a' is the one range between '/a/' and
 -- '/a0', because '0' follows '/'; its direct children are the part of that range that is one level deeper.
+--
+-- An entry of an index holds some 2,700 bytes, and a path has up to 4,096. So a path is found by its digest, and a range by
+-- the beginnings of its paths: whatever is ordered by its first 2,000 bytes and then by itself is ordered by itself.
 CREATE TABLE records (
-    path BYTEA NOT NULL PRIMARY KEY,
+    path BYTEA NOT NULL,
     depth BIGINT NOT NULL,
     owner TEXT NOT NULL,
     "group" TEXT NOT NULL,
@@ -14,7 +17,11 @@ CREATE TABLE records (
     revision BIGINT NOT NULL
 );
 
-CREATE INDEX records_by_depth ON records (depth, path);
+CREATE UNIQUE INDEX records_by_digest ON records (sha256(path));
+
+CREATE INDEX records_by_path ON records (substr(path, 1, 2000));
+
+CREATE INDEX records_by_depth ON records (depth, substr(path, 1, 2000));
 
 CREATE TABLE intents (
     position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

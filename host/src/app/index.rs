@@ -13,7 +13,7 @@ use rustix::fs::FlockOperation;
 use crate::config::{Config, LockManager, MetadataStore};
 use crate::error::Result;
 use crate::locks::{Fences, LeaseId};
-use crate::metadata::{Cached, Change, Feed, LinkStore, Metadata, Postgres, Redis, Sqlite};
+use crate::metadata::{Cached, Change, Feed, LinkStore, Metadata, Postgres, Raft, RaftSettings, Redis, Sqlite};
 
 /// How many records of the index are kept in memory.
 const CACHED_RECORDS: u64 = 100_000;
@@ -52,6 +52,18 @@ impl Index {
             MetadataStore::Redis { url, prefix } => {
                 let store = Redis::open(url.as_str(), prefix, feed.clone()).await;
                 Ok(Self::shared(Arc::new(store.context("cannot open the index")?), feed, ()))
+            }
+            MetadataStore::Raft(raft) => {
+                let settings = RaftSettings {
+                    node: config.node.id.clone(),
+                    listen: raft.listen,
+                    advertise: raft.advertise.clone(),
+                    dir: raft.dir.clone(),
+                    bootstrap: raft.bootstrap,
+                    secret: raft.secret.clone().into_bytes(),
+                };
+                let store = Raft::open(settings, feed.clone()).await.context("cannot open the index")?;
+                Ok(Self::shared(Arc::new(store), feed, ()))
             }
         }
     }

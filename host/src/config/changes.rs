@@ -2,7 +2,7 @@
 
 use figment::value::{Dict, Value};
 
-use super::{Config, ConfigError, Loaded};
+use super::{Config, ConfigError, Loaded, MetadataStore, Raft};
 
 impl Loaded {
     /// All layers, read again.
@@ -43,7 +43,13 @@ fn is_reloaded(section: &str, key: &str) -> bool {
 }
 
 /// Every section that is looked at once, and whether it changed.
-fn sections(before: &Config, after: &Config) -> [(&'static str, bool); 10] {
+fn sections(before: &Config, after: &Config) -> [(&'static str, bool); 12] {
+    let node = |config: &'_ Config| match &config.metadata {
+        MetadataStore::Raft(node) => Some(node.clone()),
+        _ => None,
+    };
+    let raft = |config: &Config| node(config).map(|node| Raft { secret: String::new(), ..node });
+    let secret = |config: &Config| node(config).map(|node| node.secret);
     let places = |config: &Config| (config.plugins.dir.clone(), config.plugins.cache_dir.clone());
     [
         ("server", before.server != after.server),
@@ -51,6 +57,8 @@ fn sections(before: &Config, after: &Config) -> [(&'static str, bool); 10] {
         ("metrics", before.metrics != after.metrics),
         ("node", before.node != after.node),
         ("metadata", before.metadata != after.metadata),
+        ("raft", raft(before) != raft(after)),
+        ("cluster", secret(before) != secret(after)),
         ("locks", before.locks != after.locks),
         ("links", before.links != after.links),
         ("log", before.log != after.log),

@@ -19,12 +19,14 @@ pub const TEMPLATE: &str = include_str!("../../../config/callfs.toml");
 /// The name of the layer that it is.
 pub const BUILT_IN: &str = "built-in default";
 
-pub(super) const SECTIONS: [&str; 14] = [
+pub(super) const SECTIONS: [&str; 16] = [
     "server",
     "rate_limits",
     "metrics",
     "node",
     "metadata",
+    "raft",
+    "cluster",
     "locks",
     "links",
     "log",
@@ -89,7 +91,7 @@ pub(super) fn merge(options: &LoadOptions) -> Result<(Figment, Vec<PathBuf>), Co
         layers.iter_mut().for_each(|layer| layer.values.retain(|section, _| !trial.values.contains_key(section)));
         layers.push(trial);
     }
-    for reference in [["links", "secret"], ["metadata", "url"], ["locks", "url"]] {
+    for reference in [["links", "secret"], ["cluster", "secret"], ["metadata", "url"], ["locks", "url"]] {
         only_the_last(&mut layers, &reference);
     }
     for slot in credentials(&layers) {

@@ -2,6 +2,7 @@
 
 use figment::value::Value;
 
+use super::raft::Raft;
 use super::server_url::ServerUrl;
 
 /// Connections to PostgreSQL that read at the same time, unless something else is said.
@@ -31,6 +32,8 @@ pub enum MetadataStore {
         /// What every key begins with.
         prefix: String,
     },
+    /// Each node of a cluster has all of it.
+    Raft(Raft),
 }
 
 /// A kind of metadata store.
@@ -40,6 +43,7 @@ enum StoreKind {
     Sqlite,
     Postgres,
     Redis,
+    Raft,
 }
 
 /// `[metadata]` as written.
@@ -58,6 +62,7 @@ impl WrittenMetadata {
     /// What holds, or the key that is wrong and why. References need not resolve if they are `left`.
     pub(super) fn build(
         self,
+        raft: Option<Raft>,
         variable: impl Fn(&str) -> Option<String>,
         left: bool,
     ) -> Result<MetadataStore, (&'static str, String)> {
@@ -67,6 +72,9 @@ impl WrittenMetadata {
         }
         if prefix.is_some() && store != StoreKind::Redis {
             return Err(("prefix", "is for store = \"redis\" alone; leave it out".into()));
+        }
+        if raft.is_some() && store != StoreKind::Raft {
+            return Err(("store", "is not \"raft\", and there is a section [raft]; correct one of them".into()));
         }
         let server = |schemes: &[&str], example| {
             ServerUrl::of(&url, schemes, example, variable, left).map_err(|message| ("url", message))
@@ -86,6 +94,10 @@ impl WrittenMetadata {
                 }
                 let url = server(&["postgres://", "postgresql://"], "postgres://user@host/database")?;
                 MetadataStore::Postgres { url, connections }
+            }
+            StoreKind::Raft => {
+                let missing = || ("store", "is \"raft\", and there is no section [raft]; add it".to_owned());
+                MetadataStore::Raft(raft.ok_or_else(missing)?)
             }
             StoreKind::Redis => {
                 let url = server(&["redis://", "rediss://", "redis+unix://"], "redis://host/0")?;

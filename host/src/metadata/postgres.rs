@@ -65,7 +65,7 @@ impl Postgres {
         tokio::spawn(news::follow(pool(2), feed, stop.clone()));
         Ok(Self {
             readers: pool(connections),
-            queue: Queue::new(Writer::new(options.clone(), failures.clone())),
+            queue: Queue::new(Writer::new(server::writing(&options), failures.clone(), pool(1))),
             failures,
             held: Arc::new(AtomicBool::new(true)),
             _stop: stop.clone().drop_guard(),
@@ -97,7 +97,7 @@ impl Postgres {
 #[async_trait]
 impl Metadata for Postgres {
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
-        let row = sqlx::query_as::<_, Row>("SELECT * FROM records WHERE path = $1").bind(path.as_str().as_bytes());
+        let row = sqlx::query_as::<_, Row>(row::RECORD).bind(path.as_str().as_bytes());
         let row = self.read(row.fetch_optional(&self.readers)).await?;
         row.map(|row| row.record().map(Arc::new)).transpose()
     }
@@ -115,14 +115,20 @@ impl Metadata for Postgres {
 
     async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
         let (lower, upper) = below(within);
+        let mut records = Vec::new();
+        if limit > 0 && after.is_none_or(|after| after < within) {
+            // It comes first; whatever else is between is not below it.
+            records.extend(self.get(within).await?.map(Arc::unwrap_or_clone));
+        }
         let after = after.map_or(&b""[..], |after| after.as_str().as_bytes());
-        let rows = sqlx::query_as::<_, Row>(row::RECORDS)
-            .bind(within.as_str().as_bytes())
-            .bind(after)
+        let rows = sqlx::query_as::<_, Row>(row::BETWEEN)
             .bind(lower.as_slice().max(after))
             .bind(upper)
-            .bind(i64::from(limit));
-        self.read(rows.fetch_all(&self.readers)).await?.into_iter().map(Row::record).collect()
+            .bind(i64::from(limit) - records.len() as i64);
+        for row in self.read(rows.fetch_all(&self.readers)).await? {
+            records.push(row.record()?);
+        }
+        Ok(records)
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {

@@ -5,7 +5,10 @@ use super::*;
 #[test]
 fn what_makes_no_sense_is_told_with_what_would() {
     for (lines, error) in [
-        ("metadata.store = 'mysql'", "metadata.store: unknown value 'mysql'; possible values: sqlite, postgres, redis"),
+        (
+            "metadata.store = 'mysql'",
+            "metadata.store: unknown value 'mysql'; possible values: sqlite, postgres, redis, raft",
+        ),
         (
             "metadata = { store = 'postgres', url = 'sqlite:x' }",
             "metadata.url: 'sqlite:x' is not the URL of such a server",
@@ -24,6 +27,21 @@ fn what_makes_no_sense_is_told_with_what_would() {
             "locks.url: 'http://a:***@x' is not the URL of such",
         ),
         ("metadata.url = 'postgres://x'", "metadata.url: 'postgres://x' is not a file of SQLite"),
+        ("metadata.store = 'raft'", "metadata.store: is \"raft\", and there is no section [raft]"),
+        ("raft = { listen = '127.0.0.1:1', dir = 'x' }", "cluster.secret: missing; the nodes of a cluster"),
+        ("raft = { listen = '0.0.0.0:1', dir = 'x' }", "raft.advertise: missing; say where the other nodes"),
+        (
+            "raft = { listen = '127.0.0.1:1', dir = 'x', advertise = 'http://x' }",
+            "raft.advertise: 'http://x' is not where",
+        ),
+        (
+            "raft = { listen = '127.0.0.1:1', dir = 'x' }\ncluster.secret = 'short'",
+            "cluster.secret: is shorter than 32 characters",
+        ),
+        (
+            "raft = { listen = '127.0.0.1:1', dir = 'x' }\ncluster.secret = '01234567890123456789012345678901'",
+            "metadata.store: is not \"raft\"",
+        ),
     ] {
         let found = refused(lines);
         assert!(found.starts_with(&format!("callfs.toml: {error}")), "{lines}: {found}");
@@ -43,6 +61,17 @@ fn each_store_and_manager_has_what_it_needs() {
     assert!(
         matches!(locks.manager, LockManager::Redis { prefix, lease, .. } if (&*prefix, lease.as_secs()) == ("a:b", 3))
     );
+}
+
+#[test]
+fn a_node_of_a_cluster_has_a_secret_that_is_not_shown() {
+    let lines = "metadata.store = 'raft'\ncluster.secret = 'a secret of thirty-two characters'\n\
+        raft = { listen = '0.0.0.0:7000', advertise = 'a.internal:7000', dir = 'x', bootstrap = true }";
+    let place = Place::new().with("callfs.toml", &format!("{lines}\n{REST}"));
+    let MetadataStore::Raft(node) = place.config().metadata else { panic!("another store") };
+    assert_eq!((node.advertise.as_deref(), node.bootstrap), (Some("a.internal:7000"), true));
+    let shown = format!("{}{node:?}", place.show());
+    assert!(!shown.contains("thirty-two") && shown.contains("a.internal:7000"), "{shown}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::locks::LeaseId;
 use crate::metadata::sql::{begun_before, below, columns, depth, too_long};
 use crate::metadata::{Change, Intent, IntentId, Record, fenced, unexpected};
@@ -32,6 +32,10 @@ pub(super) async fn carry_out(
         match change {
             Change::Put(record) => {
                 *revision += 1;
+                let content = record.content.as_ref();
+                let texts =
+                    content.map_or([None, None], |content| [content.etag.as_deref(), content.content_type.as_deref()]);
+                speakable(texts.into_iter().flatten().chain([&*record.owner, &*record.group]))?;
                 put(connection, record, *revision).await?;
             }
             Change::Remove(path) => remove(connection, path).await?,
@@ -50,11 +54,19 @@ pub(super) async fn carry_out(
     Ok(())
 }
 
+/// A text in PostgreSQL holds no NUL, and whoever brings one is not to fail the others.
+pub(super) fn speakable<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
+    match texts.into_iter().any(|text| text.contains('\0')) {
+        false => Ok(()),
+        true => Err(Failure::Refused(Error::new(ErrorKind::BadRequest, "a name or a type has a NUL in it"))),
+    }
+}
+
 async fn put(connection: &mut PgConnection, record: &Record, revision: i64) -> Result<(), sqlx::Error> {
     let content = record.content.as_ref();
     let put = "INSERT INTO records \
         (path, depth, owner, \"group\", mode, has_content, etag, content_type, sha256, modified, revision) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (path) DO UPDATE SET \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (sha256(path)) DO UPDATE SET \
         owner = excluded.owner, \"group\" = excluded.\"group\", mode = excluded.mode, has_content = excluded.has_content, \
         etag = excluded.etag, content_type = excluded.content_type, sha256 = excluded.sha256, \
         modified = excluded.modified, revision = excluded.revision";
@@ -76,12 +88,17 @@ async fn put(connection: &mut PgConnection, record: &Record, revision: i64) -> R
 }
 
 async fn remove(connection: &mut PgConnection, path: &FilePath) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM records WHERE path = $1").bind(path.as_str().as_bytes()).execute(connection).await?;
+    sqlx::query("DELETE FROM records WHERE sha256(path) = sha256($1) AND path = $1")
+        .bind(path.as_str().as_bytes())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
 /// Deletes what is strictly below a path.
-pub(super) const REMOVE_BELOW: &str = "DELETE FROM records WHERE path > $1 AND path < $2";
+pub(super) const REMOVE_BELOW: &str = "DELETE FROM records \
+    WHERE substr(path, 1, 2000) >= substr($1, 1, 2000) AND substr(path, 1, 2000) <= substr($2, 1, 2000) \
+    AND path > $1 AND path < $2";
 
 async fn remove_tree(connection: &mut PgConnection, path: &FilePath) -> Result<(), sqlx::Error> {
     remove(connection, path).await?;
@@ -92,7 +109,9 @@ async fn remove_tree(connection: &mut PgConnection, path: &FilePath) -> Result<(
 
 /// Re-keys what is strictly below a path. `substr` counts bytes in what is made of bytes.
 pub(super) const RENAME_BELOW: &str = "UPDATE records SET path = $1::bytea || substr(path, $2), \
-    depth = depth + $3, revision = $4 WHERE path > $5 AND path < $6";
+    depth = depth + $3, revision = $4 \
+    WHERE substr(path, 1, 2000) >= substr($5, 1, 2000) AND substr(path, 1, 2000) <= substr($6, 1, 2000) \
+    AND path > $5 AND path < $6";
 
 async fn rename(connection: &mut PgConnection, from: &FilePath, to: &FilePath, revision: i64) -> Result<(), Failure> {
     if from == to {
@@ -101,20 +120,24 @@ async fn rename(connection: &mut PgConnection, from: &FilePath, to: &FilePath, r
     // Neither is the root: `Change::check` refused that, since every path is within it.
     let (lower, upper) = below(from);
     if to.as_str().len() > from.as_str().len() {
-        let longest = "SELECT max(length(path))::bigint FROM records WHERE path > $1 AND path < $2";
+        let longest = "SELECT max(length(path))::bigint FROM records \
+            WHERE substr(path, 1, 2000) >= substr($1, 1, 2000) AND substr(path, 1, 2000) <= substr($2, 1, 2000) \
+            AND path > $1 AND path < $2";
         let longest = sqlx::query_scalar(longest).bind(&lower).bind(&upper).fetch_one(&mut *connection).await?;
         if let Some(refused) = too_long(from, to, longest) {
             return Err(Failure::Refused(refused));
         }
     }
     remove_tree(connection, to).await?;
-    sqlx::query("UPDATE records SET path = $1, depth = $2, revision = $3 WHERE path = $4")
-        .bind(to.as_str().as_bytes())
-        .bind(depth(to))
-        .bind(revision)
-        .bind(from.as_str().as_bytes())
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "UPDATE records SET path = $1, depth = $2, revision = $3 WHERE sha256(path) = sha256($4) AND path = $4",
+    )
+    .bind(to.as_str().as_bytes())
+    .bind(depth(to))
+    .bind(revision)
+    .bind(from.as_str().as_bytes())
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(RENAME_BELOW)
         .bind(to.as_str().as_bytes())
         // At most MAX_PATH, so it fits.
@@ -144,10 +167,11 @@ async fn end(connection: &mut PgConnection, id: &IntentId) -> Result<(), sqlx::E
 }
 
 async fn expect(connection: &mut PgConnection, path: &FilePath, revision: Option<u64>) -> Result<(), Failure> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT revision FROM records WHERE path = $1")
-        .bind(path.as_str().as_bytes())
-        .fetch_optional(connection)
-        .await?;
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT revision FROM records WHERE sha256(path) = sha256($1) AND path = $1")
+            .bind(path.as_str().as_bytes())
+            .fetch_optional(connection)
+            .await?;
     match found.map(i64::cast_unsigned) == revision {
         true => Ok(()),
         false => Err(Failure::Refused(unexpected(path))),

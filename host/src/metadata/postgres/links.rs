@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Postgres;
-use super::changes::Failure;
+use super::changes::{Failure, speakable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::links::LinkChange;
 use crate::metadata::sql::{self, damaged};
@@ -100,6 +100,7 @@ impl Postgres {
 pub(super) async fn carry_out(connection: &mut PgConnection, change: &LinkChange) -> Result<(), Failure> {
     match change {
         LinkChange::Create(link) => {
+            speakable(link.filename.as_deref().into_iter().chain([&*link.maker]))?;
             let message = "the link is recorded already";
             let refused = || Failure::Refused(Error::new(ErrorKind::AlreadyExists, message));
             (insert(connection, link).await? == 1).then_some(()).ok_or_else(refused)

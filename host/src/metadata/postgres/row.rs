@@ -4,13 +4,18 @@ use crate::error::Result;
 use crate::metadata::sql::{self, damaged};
 use crate::metadata::{Content, Intent, IntentId, Record};
 
-/// The direct children of a directory: one scan of one level.
-pub(super) const CHILDREN: &str = "SELECT * FROM records \
-    WHERE depth = $1 AND path > $2 AND path < $3 ORDER BY path LIMIT $4";
+/// A path, by its digest: see the schema.
+pub(super) const RECORD: &str = "SELECT * FROM records WHERE sha256(path) = sha256($1) AND path = $1";
 
-/// A path and what is below it, after another path. They are not one range: '/a!' comes between '/a' and '/a/b'.
-pub(super) const RECORDS: &str = "SELECT * FROM records WHERE path = $1 AND path > $2 \
-    UNION ALL SELECT * FROM records WHERE path > $3 AND path < $4 ORDER BY path LIMIT $5";
+/// The direct children of a directory: one scan of one level.
+pub(super) const CHILDREN: &str = "SELECT * FROM records WHERE depth = $1 \
+    AND substr(path, 1, 2000) >= substr($2, 1, 2000) AND substr(path, 1, 2000) <= substr($3, 1, 2000) \
+    AND path > $2 AND path < $3 ORDER BY substr(path, 1, 2000), path LIMIT $4";
+
+/// What is between two paths, both exclusive.
+pub(super) const BETWEEN: &str = "SELECT * FROM records \
+    WHERE substr(path, 1, 2000) >= substr($1, 1, 2000) AND substr(path, 1, 2000) <= substr($2, 1, 2000) \
+    AND path > $1 AND path < $2 ORDER BY substr(path, 1, 2000), path LIMIT $3";
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {

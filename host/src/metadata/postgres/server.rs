@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgPool};
 
 use super::failure::Failures;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,12 +13,42 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long the server may take for anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a change may take: that of a large tree takes its time.
+pub(super) const CHANGE: Duration = Duration::from_secs(120);
+/// How often the server is asked meanwhile whether it is there.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// What a URL may say after its question mark; what else it says would be logged, whatever it is.
+const PARAMETERS: [&str; 13] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "port",
+    "dbname",
+];
+
 /// How to connect; a URL is never told on, because it may hold a password.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
     let wrong = |_| {
         let message = "the metadata url is not one of PostgreSQL; give postgres://user:password@host:5432/database";
         Error::new(ErrorKind::BadRequest, message)
     };
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    for (name, _) in url::form_urlencoded::parse(query.as_bytes()) {
+        if !PARAMETERS.contains(&&*name) {
+            let message =
+                format!("the metadata url has the parameter '{}', which it may not have", name.escape_debug());
+            return Err(Error::new(ErrorKind::BadRequest, message));
+        }
+    }
     let options = PgConnectOptions::from_str(url).map_err(wrong)?;
     // The server gives up a little before we do, so that it is the one to say what takes so long.
     let timeout = (PATIENCE - Duration::from_millis(500)).as_millis().to_string();
@@ -29,6 +59,32 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
         ("default_transaction_isolation", "read committed"),
     ]);
     Ok(options.disable_statement_logging())
+}
+
+/// The same for changes.
+pub(super) fn writing(options: &PgConnectOptions) -> PgConnectOptions {
+    let timeout = CHANGE.as_millis().to_string();
+    options.clone().options([("statement_timeout", timeout.as_str()), ("lock_timeout", "30000")])
+}
+
+/// A change, for as long as it takes and the server is there.
+pub(super) async fn attended<T>(
+    pool: &PgPool,
+    change: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let attending = async {
+        loop {
+            tokio::time::sleep(PROBE).await;
+            if within(sqlx::query("SELECT 1").execute(pool)).await.is_err() {
+                return;
+            }
+        }
+    };
+    let late = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::select! {
+        done = tokio::time::timeout(CHANGE, change) => done.unwrap_or_else(|_| Err(late())),
+        () = attending => Err(late()),
+    }
 }
 
 /// Something that the server may take its time for, and no more.

@@ -167,7 +167,8 @@ async fn every_scan_is_one_range() {
     sqlx::query("ANALYZE").execute(&mut connection).await.expect("counted");
     for (name, parameters, statement, values) in [
         ("children", "bigint, bytea, bytea, bigint", row::CHILDREN, "2, '/1/', '/10', 10"),
-        ("records", "bytea, bytea, bytea, bytea, bigint", row::RECORDS, "'/1', '', '/1/', '/10', 10"),
+        ("between", "bytea, bytea, bigint", row::BETWEEN, "'/1/', '/10', 10"),
+        ("record", "bytea", row::RECORD, "'/1/1/1'"),
         ("remove_below", "bytea, bytea", changes::REMOVE_BELOW, "'/1/', '/10'"),
         (
             "rename_below",
@@ -184,6 +185,7 @@ async fn every_scan_is_one_range() {
         run(&mut connection, format!("PREPARE {name} ({parameters}) AS {statement}")).await;
         let plan = run(&mut connection, format!("EXPLAIN EXECUTE {name} ({values})")).await;
         assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{name}:\n{plan}");
+        assert!(plan.matches("Sort").count() == plan.matches("Incremental Sort").count(), "{name}:\n{plan}");
     }
 }
 
@@ -200,6 +202,7 @@ async fn says_what_is_wrong_and_tells_no_password() {
     assert!(opened(&format!("{host}/nothing_{database}")).await.contains("does not exist; make the database first"));
     assert!(opened("postgres://me:s3cret@127.0.0.1:1/x").await.contains("cannot be reached; see that it runs"));
     assert!(opened("postgres://me:s3cret@:x:/").await.contains("is not one of PostgreSQL"));
+    assert!(opened("postgres://me@127.0.0.1/x?pasword=s3cret").await.contains("the parameter 'pasword'"));
     if std::env::var_os("CALLFS_TEST_POSTGRES_URL").is_none() {
         assert!(opened(&format!("{url}?sslmode=require")).await.contains("TLS"), "the throwaway server has none");
     }
@@ -209,4 +212,43 @@ async fn says_what_is_wrong_and_tells_no_password() {
         VALUES (9000, 'from the future', TRUE, '', 0)";
     sqlx::query(newer).execute(&mut connection).await.expect("written");
     assert!(opened(&url).await.contains("schema 9000, which is newer"));
+}
+
+#[tokio::test]
+async fn paths_may_be_as_long_as_they_may_be_and_nobody_fails_the_others() {
+    let Some(database) = Database::new().await else { return };
+    let store = database.open().await;
+    // Random, so that no compression makes them fit where they would not.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut name = || {
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(b'0' + (state % 75) as u8)
+        };
+        (0..250).map(|_| random()).filter(|c| c.is_ascii_alphanumeric()).collect::<String>()
+    };
+    let mut long = String::new();
+    while long.len() < 3_900 {
+        long = format!("{long}/{}", name());
+    }
+    let (one, two) = (format!("{long}/a"), format!("{long}/b"));
+    let (first, second, third) = tokio::join!(
+        store.apply([put(&two), put(&one)].concat()),
+        store.apply(vec![Change::Put(record("/nul", "al\0ice"))]),
+        store.apply(put("/other")),
+    );
+    first.and(third).expect("put");
+    assert_eq!(second.expect_err("no text").kind(), ErrorKind::BadRequest);
+    let names = |records: Vec<Record>| records.iter().map(|record| record.path.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(store.children(&path(&long), None, 9).await.expect("listed")), ["a", "b"]);
+    assert_eq!(names(store.children(&path(&long), Some("a"), 9).await.expect("listed")), ["b"]);
+    assert_eq!(names(store.records(&path(&one), None, 9).await.expect("scanned")), ["a"]);
+    let renamed = vec![Change::Rename { from: path(&long), to: path("/x") }, Change::Put(record(&one, "bob"))];
+    store.apply(renamed).await.expect("moved");
+    assert_eq!(store.get(&path("/x/a")).await.expect("read").expect("there").owner, "alice");
+    assert_eq!(store.get(&path(&one)).await.expect("read").expect("there").owner, "bob");
+    store.apply(vec![Change::RemoveTree(path(&long))]).await.expect("removed");
+    assert!(store.get(&path(&one)).await.expect("read").is_none());
 }

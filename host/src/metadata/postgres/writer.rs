@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, PgTransaction};
+use sqlx::{Connection, PgPool, PgTransaction};
 
 use super::changes::{self, Failure};
 use super::failure::Failures;
-use super::server::{connect, within};
+use super::server::{attended, connect, within};
 use super::{links, news};
 use crate::error::{Error, Result};
 use crate::metadata::queue::{Committer, Step};
@@ -20,11 +20,13 @@ pub(super) struct Writer {
     connection: Option<PgConnection>,
     options: PgConnectOptions,
     failures: Arc<Failures>,
+    /// Through which the server is asked whether it is there.
+    probes: PgPool,
 }
 
 impl Writer {
-    pub(super) fn new(options: PgConnectOptions, failures: Arc<Failures>) -> Self {
-        Self { connection: None, options, failures }
+    pub(super) fn new(options: PgConnectOptions, failures: Arc<Failures>, probes: PgPool) -> Self {
+        Self { connection: None, options, failures, probes }
     }
 
     /// A connection that answers. The server may have been restarted since the last change.
@@ -42,7 +44,7 @@ impl Writer {
 impl Committer for Writer {
     async fn commit(&mut self, group: &[Step]) -> Vec<Result<()>> {
         let outcome = match self.connected().await {
-            Ok(mut connection) => match within(transact(&mut connection, group)).await {
+            Ok(mut connection) => match attended(&self.probes, transact(&mut connection, group)).await {
                 Ok(outcomes) => {
                     self.connection = Some(connection);
                     return outcomes;
@@ -62,6 +64,7 @@ impl Committer for Writer {
         if let Some(connection) = self.connection.take() {
             let _ = within(connection.close()).await;
         }
+        self.probes.close().await;
     }
 }
 

@@ -9,6 +9,7 @@ mod cached;
 mod feed;
 mod links;
 mod queue;
+mod raft;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::cached::Cached;
 pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
+pub use self::raft::{Member, Raft, RaftSettings, Status};
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::locks::LeaseId;

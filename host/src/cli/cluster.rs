@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::{Failure, print, say};
 use crate::config::{Config, Layers, LoadOptions, MetadataStore, Raft};
 use crate::error;
-use crate::metadata::{Cluster, Status};
+use crate::metadata::{RaftMember, Status};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -99,8 +99,8 @@ impl Node {
         self.raft.advertise.clone().unwrap_or_else(|| self.raft.listen.to_string())
     }
 
-    fn cluster(&self, member: Option<&str>) -> Cluster {
-        Cluster::of(member.unwrap_or(&self.address()), self.raft.secret.as_bytes())
+    fn cluster(&self, member: Option<&str>) -> RaftMember {
+        RaftMember::new(member.unwrap_or(&self.address()), self.raft.secret.as_bytes())
     }
 }
 

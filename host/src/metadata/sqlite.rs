@@ -8,22 +8,24 @@ mod changes;
 mod failure;
 mod links;
 mod place;
+mod readers;
 mod row;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, SqliteConnection};
 
-use self::failure::failed;
-use self::row::{IntentRow, Row};
+pub(super) use self::failure::failed;
+pub(super) use self::readers::Readers;
 use self::writer::Writer;
+pub(super) use self::writer::carry_out;
 use super::links::LinkChange;
 use super::queue::{Queue, Step, closed};
-use super::sql::{below, depth};
 use super::{Change, Intent, IntentId, Metadata, Record};
 use crate::error::Result;
 use crate::path::FilePath;
@@ -37,8 +39,36 @@ const READER_WAIT: Duration = Duration::from_secs(10);
 
 /// A store in one file.
 pub struct Sqlite {
-    readers: SqlitePool,
+    readers: Readers,
     queue: Queue,
+}
+
+/// A file of the index that was opened, with what reads it and what writes it.
+pub(super) struct Opened {
+    pub(super) readers: Readers,
+    pub(super) connection: SqliteConnection,
+    /// How a connection such as this one is made.
+    pub(super) writing: SqliteConnectOptions,
+}
+
+/// Opens a file of the index, which is there and may be empty. An older schema is brought up to date, a newer one is refused.
+pub(super) async fn open(file: &Path, synchronous: SqliteSynchronous) -> Result<Opened> {
+    let cannot = |cause| failure::opening(file, cause);
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY).disable_statement_logging();
+    let writing = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+    let mut connection = writing.connect().await.map_err(cannot)?;
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    migrations.run(&mut connection).await.map_err(|cause| failure::migrating(file, cause))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(READER_WAIT)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.read_only(true))
+        .await
+        .map_err(cannot)?;
+    Ok(Opened { readers: Readers::new(readers), connection, writing })
 }
 
 impl Sqlite {
@@ -46,21 +76,7 @@ impl Sqlite {
     /// schema is brought up to date, a newer one is refused.
     pub async fn open(url: &str) -> Result<Self> {
         let file = place::prepare(url)?;
-        let cannot = |cause| failure::opening(&file, cause);
-        let options = SqliteConnectOptions::new().filename(&file).busy_timeout(BUSY).disable_statement_logging();
-        let writing = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-        let mut connection = writing.connect().await.map_err(cannot)?;
-        let migrations = sqlx::migrate!("migrations/sqlite");
-        migrations.run(&mut connection).await.map_err(|cause| failure::migrating(&file, cause))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(READER_WAIT)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(cannot)?;
+        let Opened { readers, connection, writing } = open(&file, SqliteSynchronous::Full).await?;
         Ok(Self { readers, queue: Queue::new(Writer::new(connection, writing)) })
     }
 }
@@ -74,41 +90,15 @@ impl Sqlite {
 #[async_trait]
 impl Metadata for Sqlite {
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
-        let row: Option<Row> = sqlx::query_as("SELECT * FROM records WHERE path = ?")
-            .bind(path.as_str().as_bytes())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed)?;
-        row.map(|row| row.record().map(Arc::new)).transpose()
+        self.readers.get(path).await
     }
 
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
-        let (mut lower, upper) = below(directory);
-        lower.extend_from_slice(after.unwrap_or_default().as_bytes());
-        let rows: Vec<Row> = sqlx::query_as(row::CHILDREN)
-            .bind(depth(directory) + 1)
-            .bind(lower)
-            .bind(upper)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(Row::record).collect()
+        self.readers.children(directory, after, limit).await
     }
 
     async fn records(&self, within: &FilePath, after: Option<&FilePath>, limit: u32) -> Result<Vec<Record>> {
-        let (lower, upper) = below(within);
-        let after = after.map_or(&b""[..], |after| after.as_str().as_bytes());
-        let rows: Vec<Row> = sqlx::query_as(row::RECORDS)
-            .bind(within.as_str().as_bytes())
-            .bind(after)
-            .bind(lower.as_slice().max(after))
-            .bind(upper)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(Row::record).collect()
+        self.readers.records(within, after, limit).await
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
@@ -117,19 +107,14 @@ impl Metadata for Sqlite {
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
-        let rows: Vec<IntentRow> = sqlx::query_as("SELECT id, kind, source, target FROM intents ORDER BY position")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(IntentRow::intent).collect()
+        self.readers.intents().await
     }
 
     async fn ready(&self) -> Result<()> {
         if self.queue.is_closed() {
             return Err(closed());
         }
-        sqlx::query("SELECT last FROM revision").fetch_one(&self.readers).await.map_err(failed)?;
-        Ok(())
+        self.readers.answer().await
     }
 
     async fn close(&self) {

@@ -17,7 +17,7 @@ const CANTOPEN: i32 = 14;
 const NOTADB: i32 = 26;
 
 /// A statement that failed.
-pub(super) fn failed(cause: sqlx::Error) -> Error {
+pub(in crate::metadata) fn failed(cause: sqlx::Error) -> Error {
     let unavailable = |why: &str| Error::new(ErrorKind::BackendUnavailable, format!("the metadata store {why}"));
     let error = match (&cause, code(&cause)) {
         (sqlx::Error::PoolClosed, _) => return closed(),

@@ -5,17 +5,16 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::Sqlite;
 use super::changes::Failure;
-use super::failure::failed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::links::LinkChange;
 use crate::metadata::sql::{self, damaged};
 use crate::metadata::{Link, LinkId, LinkStore};
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, token_sha256, path, maker, filename, created, expires, max_uses, spent, uses, kept_until, revision";
 
 #[derive(sqlx::FromRow)]
-struct LinkRow {
+pub(super) struct LinkRow {
     id: Vec<u8>,
     token_sha256: Vec<u8>,
     path: Vec<u8>,
@@ -30,7 +29,7 @@ struct LinkRow {
 }
 
 impl LinkRow {
-    fn link(self) -> Result<Link> {
+    pub(super) fn link(self) -> Result<Link> {
         let uses = serde_json::from_str(&self.uses);
         Ok(Link {
             id: self.id.try_into().map_err(|_| damaged("the id of a link has the wrong length"))?,
@@ -55,21 +54,15 @@ impl LinkStore for Sqlite {
     }
 
     async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {
-        self.link("token_sha256", token_sha256).await
+        self.readers.link_by_token(token_sha256).await
     }
 
     async fn by_id(&self, id: &LinkId) -> Result<Option<Link>> {
-        self.link("id", id).await
+        self.readers.link_by_id(id).await
     }
 
     async fn list(&self, maker: Option<&str>, after: Option<&LinkId>, limit: u32) -> Result<Vec<Link>> {
-        let after = after.map_or(&[][..], |id| id);
-        let of_maker = if maker.is_some() { "maker = ? AND " } else { "" };
-        let list = AssertSqlSafe(format!("SELECT {COLUMNS} FROM links WHERE {of_maker}id > ? ORDER BY id LIMIT ?"));
-        let list = sqlx::query_as(list);
-        let list = if let Some(maker) = maker { list.bind(maker) } else { list };
-        let rows: Vec<LinkRow> = list.bind(after).bind(limit).fetch_all(&self.readers).await.map_err(failed)?;
-        rows.into_iter().map(LinkRow::link).collect()
+        self.readers.links(maker, after, limit).await
     }
 
     async fn replace(&self, link: Link) -> Result<bool> {
@@ -86,15 +79,6 @@ impl LinkStore for Sqlite {
 
     async fn sweep(&self, before: i64) -> Result<()> {
         self.change_link(LinkChange::Sweep(before)).await
-    }
-}
-
-impl Sqlite {
-    async fn link(&self, column: &str, key: &[u8]) -> Result<Option<Link>> {
-        let find = AssertSqlSafe(format!("SELECT {COLUMNS} FROM links WHERE {column} = ?"));
-        let row: Option<LinkRow> =
-            sqlx::query_as(find).bind(key).fetch_optional(&self.readers).await.map_err(failed)?;
-        row.map(LinkRow::link).transpose()
     }
 }
 

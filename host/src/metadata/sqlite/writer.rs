@@ -70,9 +70,19 @@ impl Committer for Writer {
     }
 }
 
-/// One transaction, with a savepoint for each step.
 async fn transact(connection: &mut SqliteConnection, group: &[Step]) -> Result<Vec<Result<()>>, sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let outcomes = carry_out(&mut transaction, group).await?;
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+/// Carries out each step as a whole or not at all, in a transaction that somebody else began and will end, with a
+/// savepoint for each.
+pub(in crate::metadata) async fn carry_out(
+    transaction: &mut SqliteConnection,
+    group: &[Step],
+) -> Result<Vec<Result<()>>, sqlx::Error> {
     let last: i64 = sqlx::query_scalar("SELECT last FROM revision").fetch_one(&mut *transaction).await?;
     let mut revision = last;
     let mut outcomes = Vec::with_capacity(group.len());
@@ -97,6 +107,5 @@ async fn transact(connection: &mut SqliteConnection, group: &[Step]) -> Result<V
     if revision != last {
         sqlx::query("UPDATE revision SET last = ?").bind(revision).execute(&mut *transaction).await?;
     }
-    transaction.commit().await?;
     Ok(outcomes)
 }

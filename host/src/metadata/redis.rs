@@ -1,11 +1,12 @@
 //! The index in Redis, for several machines at once.
 //!
 //! Each change is one script, which Redis runs while nobody else is served: all of it or nothing, and all that read see
-//! either. (A tree of 20,000 moves in about 0.2 s, during which everybody waits.) The script also tells the news of it to every process that has the index open. All keys of an index are in one
-//! hash slot, so that a tree moves within it; several indexes, with other prefixes, may be in other slots. The URL names
-//! a primary: of a cluster, the node that owns the slot of the prefix. What Redis acknowledged it keeps as long as its
-//! own settings say: it takes `appendonly yes` and `appendfsync always` to lose nothing with the machine, and a replica
-//! that takes over may lack the last changes. It knows nothing of who asks, and caches nothing.
+//! either. (A tree of 20,000 moves in about 0.2 s, during which everybody waits.) The script also tells the news of it to
+//! every process that has the index open. All keys of an index are in one hash slot, so that a tree moves within it;
+//! several indexes, with other prefixes, may be in other slots. The URL names a primary: of a cluster, the node that owns
+//! the slot of the prefix. What Redis acknowledged it keeps as long as its own settings say: it takes `appendonly yes` and
+//! `appendfsync always` to lose nothing with the machine, and a replica that takes over may lack the last changes. It
+//! knows nothing of who asks, and caches nothing.
 
 mod changes;
 mod connection;

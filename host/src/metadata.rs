@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::cached::Cached;
 pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
-pub use self::raft::{Member, Raft, RaftSettings, Status};
+pub use self::raft::{Member, Raft, RaftMember, RaftSettings, Status};
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::locks::LeaseId;

@@ -270,7 +270,12 @@ impl Layers {
             }
             None => None,
         };
+        let is_node = raft.is_some();
         let metadata = written.metadata.build(raft, variable, left).map_err(|wrong| self.wrong("metadata", wrong))?;
+        if is_node && !matches!(metadata, MetadataStore::Raft(_)) {
+            let message = "is for metadata.store = \"raft\" alone; say that, or leave this section out";
+            return Err(ConfigError::at(self.origin("raft"), "raft", message));
+        }
         let locks = written.locks.build(variable, left).map_err(|wrong| self.wrong("locks", wrong))?;
         let links = written.links.build(variable, left).map_err(|wrong| self.wrong("links", wrong))?;
         Ok(Config {

@@ -73,9 +73,6 @@ impl WrittenMetadata {
         if prefix.is_some() && store != StoreKind::Redis {
             return Err(("prefix", "is for store = \"redis\" alone; leave it out".into()));
         }
-        if raft.is_some() && store != StoreKind::Raft {
-            return Err(("store", "is not \"raft\", and there is a section [raft]; correct one of them".into()));
-        }
         let server = |schemes: &[&str], example| {
             ServerUrl::of(&url, schemes, example, variable, left).map_err(|message| ("url", message))
         };

@@ -170,7 +170,7 @@ fn unknown_keys_are_told_with_the_nearest() {
         "callfs.toml: mount[0].grants.directories[0].gest: unknown key; did you mean 'guest'?"
     );
     assert_eq!(grants("{ htp = ['http://x'] }"), "callfs.toml: mount[0].grants.htp: unknown key; did you mean 'http'?");
-    assert!(refused("[raft]").starts_with("callfs.toml: raft: unknown key; "));
+    assert!(refused("[rift]").starts_with("callfs.toml: rift: unknown key"));
     assert!(
         refused("[server]\ntls = { cert = 'x' }").starts_with("callfs.toml: server.tls: unknown key; known keys: ")
     );

@@ -40,7 +40,7 @@ fn what_makes_no_sense_is_told_with_what_would() {
         ),
         (
             "raft = { listen = '127.0.0.1:1', dir = 'x' }\ncluster.secret = '01234567890123456789012345678901'",
-            "metadata.store: is not \"raft\"",
+            "raft: is for metadata.store = \"raft\" alone",
         ),
     ] {
         let found = refused(lines);

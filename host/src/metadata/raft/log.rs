@@ -4,6 +4,8 @@
 //! state is on disk up to some entry, a leader commits an entry of its own before anything is read, and what was committed
 //! before is applied again on the way there.
 
+#![expect(clippy::result_large_err, reason = "openraft says what a storage fails with")]
+
 use std::fmt::Debug;
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;

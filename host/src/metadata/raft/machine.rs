@@ -4,6 +4,8 @@
 //! machine that loses its power forgets of the state, the log still has, or the snapshot, and it is applied again. A disk
 //! that is full is waited for, because an entry that everybody agreed on cannot be refused by one.
 
+#![expect(clippy::result_large_err, reason = "openraft says what a storage fails with")]
+
 use std::io::SeekFrom;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -107,20 +107,27 @@ fn millis() -> u64 {
 
 /// Numbers that were used, for as long as a request with one of them could be taken for a recent one.
 #[derive(Default)]
-pub(super) struct Used(Mutex<(HashSet<String>, VecDeque<(Instant, String)>)>);
+pub(super) struct Used(Mutex<Numbers>);
+
+#[derive(Default)]
+struct Numbers {
+    all: HashSet<String>,
+    /// The oldest first.
+    order: VecDeque<(Instant, String)>,
+}
 
 impl Used {
     /// Whether this number is used for the first time.
     pub(super) fn first(&self, nonce: &str) -> bool {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (numbers, order) = &mut *used;
+        let Numbers { all, order } = &mut *used;
         // One that was made by a clock that is ahead stays recent for twice the window.
         while order.front().is_some_and(|(when, _)| when.elapsed() > 2 * WINDOW) {
             if let Some((_, old)) = order.pop_front() {
-                numbers.remove(&old);
+                all.remove(&old);
             }
         }
-        let first = numbers.insert(nonce.to_owned());
+        let first = all.insert(nonce.to_owned());
         if first {
             order.push_back((Instant::now(), nonce.to_owned()));
         }

@@ -279,6 +279,22 @@ async fn nodes_join_and_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_is_asked_from_outside() {
+    let mut cluster = Cluster::new(1, Pace::default()).await;
+    cluster.start("node-1", false).await;
+    let (first, second) = (cluster.nodes[0].store.address(), cluster.nodes[1].store.address());
+    let member = RaftMember::new(first, b"the secret of these tests");
+    member.join("node-1", second).await.expect("joined");
+    let status = RaftMember::new(second, b"the secret of these tests").status().await.expect("told");
+    assert_eq!((status.node.as_str(), status.members.len()), ("node-1", 2));
+    member.leave("node-1").await.expect("left");
+    assert_eq!(member.status().await.expect("told").members.len(), 1);
+    assert_eq!(member.leave("node-1").await.expect_err("it is gone").kind(), ErrorKind::NotFound);
+    let stranger = RaftMember::new(first, b"another");
+    assert!(stranger.status().await.expect_err("refused").message().contains("cluster.secret"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_another_secret_is_nobody() {
     let cluster = Cluster::new(1, Pace::default()).await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -27,13 +27,9 @@ pub use self::cached::Cached;
 pub use self::dump::{Counts, export, import, verify};
 pub use self::feed::{Feed, STALE_AT_MOST, Touched};
 pub use self::links::{Link, LinkId, LinkStore, Use};
-<<<<<<< HEAD
 pub use self::postgres::{Claim, Postgres};
 pub use self::raft::{Member, Raft, RaftMember, RaftSettings, Status};
 pub use self::redis::Redis;
-=======
-pub use self::raft::{Member, Raft, RaftMember, RaftSettings, Status};
->>>>>>> 2d6b65bca97b4c2030c9e8cca7cf58c12ca3e3fa
 pub use self::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::locks::LeaseId;

@@ -268,13 +268,13 @@ impl Layers {
                 let built = raft.build(written.cluster, variable, left);
                 Some(built.map_err(|(section, wrong)| self.wrong(section, wrong))?)
             }
+            None if written.cluster.is_some() => return Err(self.unneeded("cluster")),
             None => None,
         };
         let is_node = raft.is_some();
         let metadata = written.metadata.build(raft, variable, left).map_err(|wrong| self.wrong("metadata", wrong))?;
         if is_node && !matches!(metadata, MetadataStore::Raft(_)) {
-            let message = "is for metadata.store = \"raft\" alone; say that, or leave this section out";
-            return Err(ConfigError::at(self.origin("raft"), "raft", message));
+            return Err(self.unneeded("raft"));
         }
         let locks = written.locks.build(variable, left).map_err(|wrong| self.wrong("locks", wrong))?;
         let links = written.links.build(variable, left).map_err(|wrong| self.wrong("links", wrong))?;
@@ -293,6 +293,12 @@ impl Layers {
             authorizer,
             mounts,
         })
+    }
+
+    fn unneeded(&self, section: &str) -> ConfigError {
+        let message =
+            "is for metadata.store = \"raft\" and a section [raft] alone; add them, or leave this section out";
+        ConfigError::at(self.origin(section), section, message)
     }
 
     fn wrong(&self, section: &str, (key, message): (&str, String)) -> ConfigError {

@@ -4,16 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A crate, and the only places (below `host/src`) that may name it.
-const NAMED_ONLY_BY: [(&str, &[&str]); 12] = [
+const NAMED_ONLY_BY: [(&str, &[&str]); 14] = [
     ("ureq", &["cli/"]),
     ("wasmtime", &["sandbox.rs", "sandbox/"]),
     ("wasmtime_wasi", &["sandbox.rs", "sandbox/"]),
     ("sqlx", &["metadata/"]),
+    ("openraft", &["metadata/raft.rs", "metadata/raft/"]),
+    ("::redis", &["metadata/redis.rs", "metadata/redis/", "locks/redis.rs", "locks/redis/"]),
     ("axum", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/"]),
-    ("hyper", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "egress/"]),
-    ("http", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "egress/", "telemetry/metrics"]),
+    ("hyper", &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "egress/", "metadata/raft/"]),
+    (
+        "http",
+        &["http.rs", "http/", "app.rs", "app/", "cli.rs", "cli/", "egress/", "telemetry/metrics", "metadata/raft/"],
+    ),
     ("hyper_rustls", &["egress/"]),
-    ("hyper_util::client", &["egress/"]),
+    ("hyper_util::client", &["egress/", "metadata/raft/"]),
     ("aws_sigv4", &["egress/"]),
     ("rustls", &["egress/"]),
     ("figment", &["config.rs", "config/"]),

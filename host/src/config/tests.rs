@@ -176,8 +176,8 @@ fn unknown_keys_are_told_with_the_nearest() {
     );
     let error = Place::new().with("callfs.toml", REST).with_variable("CALLFS_SERVER__LISTN", "x").error();
     assert_eq!(error, "CALLFS_SERVER__LISTN: server.listn: unknown key; did you mean 'listen'?");
-    let error = Place::new().with("callfs.toml", REST).with_variable("CALLFS_CLUSTER__SECRET", "x").error();
-    assert!(error.starts_with("CALLFS_CLUSTER__SECRET: cluster: unknown key"), "{error}");
+    let error = Place::new().with("callfs.toml", REST).with_variable("CALLFS_CLUSTERS__SECRET", "x").error();
+    assert!(error.starts_with("CALLFS_CLUSTERS__SECRET: clusters: unknown key"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The index in a database of PostgreSQL, or of what speaks its protocol, which any number of gateways may share.
+//! The index in a database of PostgreSQL, which any number of gateways may share.
 //!
 //! Reads go to a few connections and see the last commit; changes go to the one that writes, which commits what is
 //! waiting together. Writers of all nodes go one after the other, because each locks the row of the revision first. What was

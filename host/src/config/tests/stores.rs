@@ -27,6 +27,7 @@ fn what_makes_no_sense_is_told_with_what_would() {
             "locks.url: 'http://a:***@x' is not the URL of such",
         ),
         ("metadata.url = 'postgres://x'", "metadata.url: 'postgres://x' is not a file of SQLite"),
+        ("cluster.secret = '01234567890123456789012345678901'", "cluster: is for metadata.store"),
         ("metadata.store = 'raft'", "metadata.store: is \"raft\", and there is no section [raft]"),
         ("raft = { listen = '127.0.0.1:1', dir = 'x' }", "cluster.secret: missing; the nodes of a cluster"),
         ("raft = { listen = '0.0.0.0:1', dir = 'x' }", "raft.advertise: missing; say where the other nodes"),
@@ -40,7 +41,7 @@ fn what_makes_no_sense_is_told_with_what_would() {
         ),
         (
             "raft = { listen = '127.0.0.1:1', dir = 'x' }\ncluster.secret = '01234567890123456789012345678901'",
-            "raft: is for metadata.store = \"raft\" alone",
+            "raft: is for metadata.store = \"raft\"",
         ),
     ] {
         let found = refused(lines);

@@ -76,7 +76,7 @@ impl Leases {
     /// There is a place; `wake` is told when its turn has come.
     pub(super) fn enter(&self, lease: LeaseId, ticket: u64, wake: oneshot::Sender<()>, granted: bool) {
         let mut state = self.state();
-        if !state.current.is_some_and(|(current, _)| current == lease) {
+        if state.current.is_none_or(|(current, _)| current != lease) {
             return;
         }
         let early = state.early.remove(&ticket);

@@ -185,7 +185,8 @@ async fn every_scan_is_one_range() {
         run(&mut connection, format!("PREPARE {name} ({parameters}) AS {statement}")).await;
         let plan = run(&mut connection, format!("EXPLAIN EXECUTE {name} ({values})")).await;
         assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{name}:\n{plan}");
-        assert!(plan.matches("Sort").count() == plan.matches("Incremental Sort").count(), "{name}:\n{plan}");
+        let sorts = |step: &str| step.contains("Sort  (") && !step.contains("Incremental Sort  (");
+        assert!(!plan.lines().any(sorts), "{name}:\n{plan}");
     }
 }
 

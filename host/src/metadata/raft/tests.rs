@@ -1,3 +1,5 @@
+mod chaos;
+
 use std::time::Duration;
 
 use super::*;
@@ -62,7 +64,10 @@ impl Running {
         let started = runtime.spawn(async move { Raft::start(told, fixed, Arc::default()).await });
         let store = Arc::new(started.await.expect("no panic").expect("started"));
         // It keeps its address when it is started again.
-        let listen = store.address().parse().expect("an address");
+        let listen = match settings.advertise {
+            Some(_) => settings.listen,
+            None => store.address().parse().expect("an address"),
+        };
         Self { store, settings: RaftSettings { listen, ..settings }, runtime: Some(runtime) }
     }
 

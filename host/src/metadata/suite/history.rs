@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, HashSet};
 /// What is stored, by name: which value.
 pub(crate) type State = BTreeMap<String, u64>;
 
+/// What an operation does to a state.
+type Step<'a> = Box<dyn FnOnce(&mut State) + 'a>;
+
 /// What a client asked for. Values are unique in a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -54,7 +57,7 @@ pub(crate) struct Event {
 impl Operation {
     /// The state after, if the outcome can be of this state.
     fn apply(&self, state: &State, outcome: &Outcome) -> Option<State> {
-        let (holds, change): (bool, Box<dyn FnOnce(&mut State) + '_>) = match self {
+        let (holds, change): (bool, Step<'_>) = match self {
             Self::Read(name) => {
                 let found = Outcome::Found(state.get(name).copied());
                 return (*outcome == found || *outcome == Outcome::Unknown).then(|| state.clone());

@@ -52,6 +52,10 @@ pub async fn serve(loaded: Loaded, announcement: Announcement, shutdown: Shutdow
     let metrics = Metrics::new()?;
     let secret = link_secret(&config.links.secret)?;
     let index = Arc::new(Index::open(&config).await?);
+    if !index.answers(shutdown.begun()).await {
+        index.close().await;
+        return Ok(());
+    }
     let begun = async {
         let locks = locks::open(&config.locks, &index).await?;
         Ok((locks, Reloads::start(loaded, metrics.clone()).await?))

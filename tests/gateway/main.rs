@@ -25,6 +25,7 @@ mod ranges;
 mod system;
 mod upload_failures;
 
+mod cluster;
 mod concurrency;
 mod crash;
 mod crash_moves;

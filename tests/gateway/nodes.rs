@@ -5,7 +5,7 @@ use std::path::Path;
 use callfs_test_servers::{Postgres, Redis};
 use serde_json::json;
 
-use crate::harness::{Gateway, Mount, Process, Setup, bytes, command, eventually, postgres, redis, shared_locks};
+use crate::harness::{Gateway, Process, Setup, bytes, command, eventually, postgres, redis, shared_locks};
 
 /// A test of each behaviour on each store that several gateways can share.
 macro_rules! on_shared_stores {
@@ -52,20 +52,9 @@ impl Pair {
     async fn start(index: &str) -> Self {
         let one = Setup::on(index).start().await;
         one.admin().patch("/flat", &json!({"mode": "1777"})).await.is(200);
-        let two = second(&one, index).start().await;
+        let two = Setup::beside(&one, index).start().await;
         Self { one, two }
     }
-}
-
-/// Another gateway on the index and the folders of the first.
-fn second(first: &Gateway, index: &str) -> Setup {
-    let mount = |path: &str, component: &str, folder: &str| {
-        let host = first.path(folder).display().to_string();
-        let grant = format!(r#"grants.directories = [ {{ host = "{host}", guest = "/", access = "read-write" }} ]"#);
-        Mount::new(path, component).with(&grant)
-    };
-    let setup = Setup::default().plugin("flat", callfs_test_components::FLAT).index(index);
-    setup.mount(mount("/", "localfs", "files")).mount(mount("/flat", "flat", "second"))
 }
 
 async fn defect_8_what_is_deleted_elsewhere_is_gone_at_once(pair: Pair) {
@@ -182,7 +171,7 @@ async fn without_shared_locks_a_second_gateway_is_refused() {
     let Some(server) = Postgres::shared() else { return };
     let index = postgres(&server.database());
     let first = Setup::on(&index).start().await;
-    let refused = second(&first, &index).prepare();
+    let refused = Setup::beside(&first, &index).prepare();
     let said = ends_with_failure(refused.path());
     assert!(said.contains("another gateway uses the index") && said.contains("manager = \"redis\""), "{said}");
     drop(first);

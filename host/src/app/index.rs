@@ -5,6 +5,7 @@ use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
@@ -17,6 +18,9 @@ use crate::metadata::{Cached, Change, Feed, LinkStore, Metadata, Postgres, Raft,
 
 /// How many records of the index are kept in memory.
 const CACHED_RECORDS: u64 = 100_000;
+
+/// How often an index that does not answer is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// An index that is open.
 pub struct Index {
@@ -66,6 +70,24 @@ impl Index {
                 Ok(Self::shared(Arc::new(store), feed, ()))
             }
         }
+    }
+
+    /// Waits until it answers, or the end begins: a node of a cluster is there before the others are, and before it is part of
+    /// one. Answers whether it does.
+    pub(crate) async fn answers(&self, end: impl Future<Output = ()>) -> bool {
+        let mut end = std::pin::pin!(end);
+        let mut told = String::new();
+        while let Err(error) = self.metadata.ready().await {
+            if told != error.message() {
+                tracing::warn!(%error, "nothing is served until the index answers");
+                told = error.message().to_owned();
+            }
+            tokio::select! {
+                () = &mut end => return false,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
+        true
     }
 
     /// Finishes what is under way, and lets go of it.

@@ -22,6 +22,7 @@ pub(crate) struct Setup {
     server: String,
     limits: String,
     authorizer: &'static str,
+    node: String,
     index: String,
     more: String,
 }
@@ -69,6 +70,7 @@ impl Default for Setup {
             server: String::new(),
             limits: String::new(),
             authorizer: "unix",
+            node: "node-under-test".into(),
             index: "[metadata]\nstore = \"sqlite\"\nurl = \"sqlite:$DIR/metadata.db\"\n".into(),
             more: String::new(),
         }
@@ -139,6 +141,12 @@ impl Setup {
         self
     }
 
+    /// The name of the node.
+    pub(crate) fn node(mut self, name: &str) -> Self {
+        self.node = name.into();
+        self
+    }
+
     /// The sections of the index, and maybe of the locks.
     pub(crate) fn index(mut self, sections: &str) -> Self {
         self.index = sections.into();
@@ -183,7 +191,7 @@ listen = "127.0.0.1:0"
 [metrics]
 listen = "127.0.0.1:0"
 [node]
-id = "node-under-test"
+id = "{node}"
 {index}
 [plugins]
 dir = "$DIR/plugins"
@@ -207,6 +215,7 @@ umask = "022"
             limits = self.limits,
             authorizer = self.authorizer,
             index = self.index,
+            node = self.node,
         );
         for Mount { path, component, settings } in &self.mounts {
             let _ = write!(toml, "[[mount]]\npath = \"{path}\"\ncomponent = \"{component}\"\n{settings}");

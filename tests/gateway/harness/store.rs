@@ -2,7 +2,7 @@
 
 use callfs_test_servers::{Postgres, Redis, unique};
 
-use super::Setup;
+use super::{Gateway, Mount, Setup};
 
 /// A kind of store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +41,7 @@ impl Store {
             Self::Sqlite => "[metadata]\nstore = \"sqlite\"\nurl = \"sqlite:$DIR/metadata.db\"\n".into(),
             Self::Postgres => postgres(&Postgres::shared()?.database()),
             Self::Redis => redis(Redis::shared()?.url()),
-            Self::Raft => {
-                let port = callfs_test_servers::free_port();
-                format!(
-                    "[metadata]\nstore = \"raft\"\n[raft]\nlisten = \"127.0.0.1:{port}\"\ndir = \"$DIR/raft\"\n\
-                     bootstrap = true\n[cluster]\nsecret = \"the secret of the nodes of this cluster\"\n"
-                )
-            }
+            Self::Raft => raft(callfs_test_servers::free_port(), true),
         })
     }
 }
@@ -62,6 +56,14 @@ pub(crate) fn redis(url: &str) -> String {
     format!("[metadata]\nstore = \"redis\"\nurl = \"{url}\"\nprefix = \"{}\"\n", unique())
 }
 
+/// The lines for a node of a cluster.
+pub(crate) fn raft(port: u16, bootstrap: bool) -> String {
+    format!(
+        "[metadata]\nstore = \"raft\"\n[raft]\nlisten = \"127.0.0.1:{port}\"\ndir = \"$DIR/raft\"\n\
+         bootstrap = {bootstrap}\n[cluster]\nsecret = \"the secret of the nodes of this cluster\"\n"
+    )
+}
+
 /// The lines for locks that several gateways share, with a prefix that nobody else has.
 pub(crate) fn shared_locks(url: &str) -> String {
     format!("[locks]\nmanager = \"redis\"\nurl = \"{url}\"\nprefix = \"{}\"\nlease = \"2s\"\n", unique())
@@ -71,5 +73,17 @@ impl Setup {
     /// `localfs` at `/` and `flat` at `/flat`, on this index.
     pub(crate) fn on(index: &str) -> Self {
         Self::flat().index(index)
+    }
+
+    /// The same with the folders of another gateway.
+    pub(crate) fn beside(first: &Gateway, index: &str) -> Self {
+        let mount = |path: &str, component: &str, folder: &str| {
+            let host = first.path(folder).display().to_string();
+            let grant =
+                format!(r#"grants.directories = [ {{ host = "{host}", guest = "/", access = "read-write" }} ]"#);
+            Mount::new(path, component).with(&grant)
+        };
+        let setup = Self::default().plugin("flat", callfs_test_components::FLAT).index(index);
+        setup.mount(mount("/", "localfs", "files")).mount(mount("/flat", "flat", "second"))
     }
 }

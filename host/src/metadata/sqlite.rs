@@ -9,7 +9,7 @@ mod failure;
 mod links;
 mod place;
 mod readers;
-mod row;
+mod scan;
 mod writer;
 
 use std::path::Path;

@@ -4,23 +4,9 @@ use sqlx::PgConnection;
 
 use crate::error::{Error, ErrorKind};
 use crate::locks::LeaseId;
-use crate::metadata::sql::{begun_before, below, columns, depth, too_long};
+use crate::metadata::sql::{Failure, begun_before, below, columns, depth, too_long};
 use crate::metadata::{Change, Intent, IntentId, Record, fenced, unexpected};
 use crate::path::FilePath;
-
-/// Why changes were not carried out.
-pub(super) enum Failure {
-    /// They cannot be; the transaction goes on without them.
-    Refused(Error),
-    /// The database failed; nothing is known of the transaction.
-    Broken(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Broken(cause)
-    }
-}
 
 /// Carries out all of the changes in order. `revision` is the last one that was given.
 pub(super) async fn carry_out(

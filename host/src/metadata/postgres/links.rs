@@ -4,49 +4,11 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Postgres;
-use super::changes::{Failure, speakable};
+use super::changes::speakable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::links::LinkChange;
-use crate::metadata::sql::{self, damaged};
+use crate::metadata::sql::{COLUMNS, Failure, LinkRow, uses};
 use crate::metadata::{Link, LinkId, LinkStore};
-
-const COLUMNS: &str =
-    "id, token_sha256, path, maker, filename, created, expires, max_uses, spent, uses, kept_until, revision";
-
-#[derive(sqlx::FromRow)]
-struct LinkRow {
-    id: Vec<u8>,
-    token_sha256: Vec<u8>,
-    path: Vec<u8>,
-    maker: String,
-    filename: Option<String>,
-    created: i64,
-    expires: i64,
-    max_uses: i64,
-    spent: i64,
-    uses: String,
-    revision: i64,
-}
-
-impl LinkRow {
-    fn link(self) -> Result<Link> {
-        let uses = serde_json::from_str(&self.uses);
-        let count = |number: i64| u32::try_from(number).map_err(|_| damaged("a number of uses is too large"));
-        Ok(Link {
-            id: self.id.try_into().map_err(|_| damaged("the id of a link has the wrong length"))?,
-            token_sha256: self.token_sha256.try_into().map_err(|_| damaged("a digest has the wrong length"))?,
-            path: sql::path(self.path)?,
-            maker: self.maker,
-            filename: self.filename,
-            created: self.created,
-            expires: self.expires,
-            max_uses: count(self.max_uses)?,
-            spent: count(self.spent)?,
-            uses: uses.map_err(|cause| damaged(&format!("the uses of a link cannot be read: {cause}")))?,
-            revision: self.revision.cast_unsigned(),
-        })
-    }
-}
 
 #[async_trait]
 impl LinkStore for Postgres {
@@ -157,8 +119,4 @@ async fn update(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx:
         .execute(connection)
         .await?;
     Ok(updated.rows_affected())
-}
-
-fn uses(link: &Link) -> Result<String, sqlx::Error> {
-    serde_json::to_string(&link.uses).map_err(|cause| sqlx::Error::Encode(cause.into()))
 }

@@ -172,9 +172,9 @@ async fn every_scan_is_one_range() {
     let mut connection = database.connection().await;
     sqlx::query("ANALYZE").execute(&mut connection).await.expect("counted");
     for (name, parameters, statement, values) in [
-        ("children", "bigint, bytea, bytea, bigint", row::CHILDREN, "2, '/1/', '/10', 10"),
-        ("between", "bytea, bytea, bigint", row::BETWEEN, "'/1/', '/10', 10"),
-        ("record", "bytea", row::RECORD, "'/1/1'"),
+        ("children", "bigint, bytea, bytea, bigint", scan::CHILDREN, "2, '/1/', '/10', 10"),
+        ("between", "bytea, bytea, bigint", scan::BETWEEN, "'/1/', '/10', 10"),
+        ("record", "bytea", scan::RECORD, "'/1/1'"),
         ("remove_below", "bytea, bytea", changes::REMOVE_BELOW, "'/1/', '/10'"),
         (
             "rename_below",

@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool, PgTransaction};
 
-use super::changes::{self, Failure};
+use super::changes;
 use super::failure::Failures;
 use super::server::{attended, connect, within};
 use super::{links, news};
 use crate::error::{Error, Result};
 use crate::metadata::queue::{Committer, Step};
+use crate::metadata::sql::Failure;
 
 pub(super) struct Writer {
     /// None before the first change, and after a failure.

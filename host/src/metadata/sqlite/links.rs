@@ -4,48 +4,10 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::Sqlite;
-use super::changes::Failure;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::links::LinkChange;
-use crate::metadata::sql::{self, damaged};
+use crate::metadata::sql::{COLUMNS, Failure, uses};
 use crate::metadata::{Link, LinkId, LinkStore};
-
-pub(super) const COLUMNS: &str =
-    "id, token_sha256, path, maker, filename, created, expires, max_uses, spent, uses, kept_until, revision";
-
-#[derive(sqlx::FromRow)]
-pub(super) struct LinkRow {
-    id: Vec<u8>,
-    token_sha256: Vec<u8>,
-    path: Vec<u8>,
-    maker: String,
-    filename: Option<String>,
-    created: i64,
-    expires: i64,
-    max_uses: u32,
-    spent: u32,
-    uses: String,
-    revision: i64,
-}
-
-impl LinkRow {
-    pub(super) fn link(self) -> Result<Link> {
-        let uses = serde_json::from_str(&self.uses);
-        Ok(Link {
-            id: self.id.try_into().map_err(|_| damaged("the id of a link has the wrong length"))?,
-            token_sha256: self.token_sha256.try_into().map_err(|_| damaged("a digest has the wrong length"))?,
-            path: sql::path(self.path)?,
-            maker: self.maker,
-            filename: self.filename,
-            created: self.created,
-            expires: self.expires,
-            max_uses: self.max_uses,
-            spent: self.spent,
-            uses: uses.map_err(|cause| damaged(&format!("the uses of a link cannot be read: {cause}")))?,
-            revision: self.revision.cast_unsigned(),
-        })
-    }
-}
 
 #[async_trait]
 impl LinkStore for Sqlite {
@@ -141,8 +103,4 @@ async fn update(connection: &mut SqliteConnection, link: &Link) -> Result<u64, s
         .execute(connection)
         .await?;
     Ok(updated.rows_affected())
-}
-
-fn uses(link: &Link) -> Result<String, sqlx::Error> {
-    serde_json::to_string(&link.uses).map_err(|cause| sqlx::Error::Encode(cause.into()))
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::failure::failed;
-use super::links::{COLUMNS, LinkRow};
-use super::row::{CHILDREN, IntentRow, RECORDS, Row};
+use super::scan::{CHILDREN, RECORDS};
 use crate::error::Result;
-use crate::metadata::sql::{below, depth};
+use crate::metadata::sql::{COLUMNS, IntentRow, LinkRow, Row, below, depth};
 use crate::metadata::{Intent, IntentId, Link, LinkId, Record};
 use crate::path::FilePath;
 

@@ -104,11 +104,11 @@ async fn every_scan_is_one_range() {
     folder.sqlite().await.close().await;
     let mut connection = connect(&folder).await;
     let scans = [
-        (row::CHILDREN, "SEARCH records USING INDEX records_by_depth (depth=? AND path>? AND path<?)"),
+        (scan::CHILDREN, "SEARCH records USING INDEX records_by_depth (depth=? AND path>? AND path<?)"),
         (changes::REMOVE_BELOW, "SEARCH records USING PRIMARY KEY (path>? AND path<?)"),
         (changes::RENAME_BELOW, "SEARCH records USING PRIMARY KEY (path>? AND path<?)"),
     ];
-    let steps = plan(&mut connection, row::RECORDS).await;
+    let steps = plan(&mut connection, scan::RECORDS).await;
     assert!(steps.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP B-TREE")), "{steps:?}");
     for (statement, expected) in scans {
         assert_eq!(plan(&mut connection, statement).await, [expected], "{statement}");

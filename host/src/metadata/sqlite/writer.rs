@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::changes::{self, Failure};
+use super::changes;
 use super::failure::failed;
 use super::links;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metadata::queue::{Committer, Step};
+use crate::metadata::sql::Failure;
 
 pub(super) struct Writer {
     /// None after a failure: SQLite may have rolled back on its own, which sqlx cannot see, so it starts afresh.

@@ -1,4 +1,5 @@
-//! The first-party components, compiled and embedded, so that the gateway is one file that works alone.
+//! The first-party components, compiled and embedded, so that the gateway is one file that works
+//! alone.
 
 /// A component that is part of the gateway.
 #[derive(Debug, Clone, Copy)]

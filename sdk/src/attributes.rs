@@ -1,22 +1,33 @@
 //! What storage and host tell each other about objects, with short ways to make and to check it.
 
+use std::ops::Range;
+
 pub use crate::bindings::callfs::plugin::types::{Attributes, ByteRange, Condition, Entry, Kind};
 pub use crate::bindings::storage::exports::callfs::plugin::storage::{Page, ReadOptions};
 pub use crate::bindings::storage_write::exports::callfs::plugin::storage_write::WriteOptions;
-
-use std::ops::Range;
-
 use crate::error::{Error, Result};
 
 impl Attributes {
-    /// A file of a size in bytes; add what the storage knows: `Attributes { etag, ..Attributes::file(size) }`.
+    /// A file of a size in bytes; add what the storage knows: `Attributes { etag,
+    /// ..Attributes::file(size) }`.
     pub fn file(size: u64) -> Self {
-        Self { kind: Kind::File, size, etag: None, modified: None, mode: None, content_type: None, extra: Vec::new() }
+        Self {
+            kind: Kind::File,
+            size,
+            etag: None,
+            modified: None,
+            mode: None,
+            content_type: None,
+            extra: Vec::new(),
+        }
     }
 
     /// A directory.
     pub fn directory() -> Self {
-        Self { kind: Kind::Directory, ..Self::file(0) }
+        Self {
+            kind: Kind::Directory,
+            ..Self::file(0)
+        }
     }
 }
 
@@ -35,8 +46,8 @@ impl Condition {
 }
 
 impl ByteRange {
-    /// The same range of an object of a size, cut where the object ends; [`Error::InvalidRange`] if it starts there or
-    /// later.
+    /// The same range of an object of a size, cut where the object ends; [`Error::InvalidRange`] if
+    /// it starts there or later.
     pub fn within(&self, size: u64) -> Result<Range<u64>> {
         if self.start >= size {
             return Err(Error::InvalidRange(size));
@@ -46,7 +57,8 @@ impl ByteRange {
 }
 
 impl Page {
-    /// A page of at most `limit` entries, from as many or one more: that one is dropped, and tells that more follow.
+    /// A page of at most `limit` entries, from as many or one more: that one is dropped, and tells
+    /// that more follow.
     pub fn cut(mut entries: Vec<Entry>, limit: u32) -> Self {
         let limit = limit as usize;
         let more = entries.len() > limit;
@@ -62,8 +74,12 @@ mod tests {
     #[test]
     fn conditions_hold_of_what_is_stored() {
         let plain = Attributes::file(3);
-        let tagged = Attributes { etag: Some("a".into()), ..Attributes::file(3) };
-        let one_of = |etags: &[&str]| Condition::EtagIn(etags.iter().map(ToString::to_string).collect());
+        let tagged = Attributes {
+            etag: Some("a".into()),
+            ..Attributes::file(3)
+        };
+        let one_of =
+            |etags: &[&str]| Condition::EtagIn(etags.iter().map(ToString::to_string).collect());
         // Condition; holds of nothing, of an object without an etag, of one with the etag `a`.
         let table = [
             (Condition::Always, true, true, true),
@@ -93,7 +109,11 @@ mod tests {
     #[test]
     fn a_page_knows_whether_more_follow() {
         let entries = |count: usize| {
-            let entry = |name: usize| Entry { name: name.to_string(), attributes: Attributes::file(0), link: false };
+            let entry = |name: usize| Entry {
+                name: name.to_string(),
+                attributes: Attributes::file(0),
+                link: false,
+            };
             (0..count).map(entry).collect::<Vec<_>>()
         };
         let cut = |count| Page::cut(entries(count), 2);

@@ -1,5 +1,6 @@
-//! Bindings generated from `wit/`: one module for everything the host offers, and one for each interface that a
-//! component may export, so that a component exports what it implements and nothing else.
+//! Bindings generated from `wit/`: one module for everything the host offers, and one for each
+//! interface that a component may export, so that a component exports what it implements and
+//! nothing else.
 
 wit_bindgen::generate!({
     path: "../wit",

@@ -8,12 +8,18 @@ pub use crate::bindings::callfs::plugin::types::{Error, OtherError};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error that has no case of its own: a stable UPPER_SNAKE `code`, and one line for people, without secrets.
+    /// An error that has no case of its own: a stable UPPER_SNAKE `code`, and one line for people,
+    /// without secrets.
     pub fn other(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Other(OtherError { code: code.into(), message: message.into(), retryable: false })
+        Self::Other(OtherError {
+            code: code.into(),
+            message: message.into(),
+            retryable: false,
+        })
     }
 
-    /// One line for people that says what happened; `Display` is that of the generated type, and names the case.
+    /// One line for people that says what happened; `Display` is that of the generated type, and
+    /// names the case.
     pub fn message(&self) -> String {
         match self {
             Self::NotFound => "not found".into(),
@@ -46,13 +52,20 @@ pub struct ConfigError {
 impl ConfigError {
     /// What is wrong at a place in the configuration, as `keys[2].user`.
     pub fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
     }
 }
 

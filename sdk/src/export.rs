@@ -24,23 +24,27 @@ pub struct Component<P>(PhantomData<P>);
 ///
 /// Once in a crate: the names of a component's exports are fixed.
 ///
-/// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Rename`, `Copy`, `Authenticator`,
-/// `Authorizer`. An ability that is named and not implemented does not compile; one that is not named is not exported,
-/// and the host sees from the component's type that it is absent.
+/// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Rename`, `Copy`,
+/// `Authenticator`, `Authorizer`. An ability that is named and not implemented does not compile;
+/// one that is not named is not exported, and the host sees from the component's type that it is
+/// absent.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $ability:ident $(+ $more:ident)*) => {
         const _: () = {
             impl $crate::Exported for $plugin {
-                fn with_slot<R>(use_slot: impl FnOnce(&::std::cell::OnceCell<&'static Self>) -> R) -> R {
+                fn with_slot<R>(
+                    use_slot: impl FnOnce(&::std::cell::OnceCell<&'static Self>) -> R,
+                ) -> R {
                     ::std::thread_local! {
-                        static SLOT: ::std::cell::OnceCell<&'static $plugin> = const { ::std::cell::OnceCell::new() };
+                        static SLOT: ::std::cell::OnceCell<&'static $plugin> =
+                            const { ::std::cell::OnceCell::new() };
                     }
                     SLOT.with(use_slot)
                 }
             }
 
-            // No linker but that of components knows what to do with the names of a component's exports.
+            // Only the linker of components understands the names of exports.
             #[cfg(target_arch = "wasm32")]
             const _: () = {
                 type ExportedComponent = $crate::Component<$plugin>;
@@ -55,7 +59,11 @@ macro_rules! export {
             // Elsewhere, which is where unit tests run, the same abilities must be there.
             #[cfg(not(target_arch = "wasm32"))]
             const _: () = {
-                const fn has_abilities<P: $crate::Plugin + $crate::$ability $(+ $crate::$more)*>() {}
+                const fn has_abilities<P>()
+                where
+                    P: $crate::Plugin + $crate::$ability $(+ $crate::$more)*,
+                {
+                }
                 has_abilities::<$plugin>();
             };
         };
@@ -67,7 +75,9 @@ macro_rules! export {
 #[macro_export]
 macro_rules! __export_ability {
     (Storage $component:ident) => {
-        $crate::bindings::storage::__export_storage!($component with_types_in $crate::bindings::storage);
+        $crate::bindings::storage::__export_storage!(
+            $component with_types_in $crate::bindings::storage
+        );
     };
     (Write $component:ident) => {
         $crate::bindings::storage_write::__export_storage_write!(
@@ -95,6 +105,8 @@ macro_rules! __export_ability {
         );
     };
     (Authorizer $component:ident) => {
-        $crate::bindings::authorizer::__export_authorizer!($component with_types_in $crate::bindings::authorizer);
+        $crate::bindings::authorizer::__export_authorizer!(
+            $component with_types_in $crate::bindings::authorizer
+        );
     };
 }

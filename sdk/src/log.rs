@@ -1,7 +1,7 @@
 //! Messages for the operator's log (WIT `wasi:logging`).
 //!
-//! The host adds the component's name, cuts long ones and limits their rate. Never log a secret or the bytes of an object.
-//! Natively, in unit tests, they go to stderr.
+//! The host adds the component's name, cuts long ones and limits their rate. Never log a secret or
+//! the bytes of an object. Natively, in unit tests, they go to stderr.
 
 use crate::bindings::wasi::logging::logging::{self, Level};
 

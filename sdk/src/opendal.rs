@@ -1,4 +1,5 @@
-//! Any service of [Apache OpenDAL](https://opendal.apache.org) as a storage backend (feature `opendal`).
+//! Any service of [Apache OpenDAL](https://opendal.apache.org) as a storage backend (feature
+//! `opendal`).
 //!
 //! A plugin builds the service and hands it to an [`Adapter`]:
 //!
@@ -27,7 +28,9 @@
 //!     type Config = Config;
 //!
 //!     fn configure(config: Config) -> Result<Self, ConfigError> {
-//!         let service = services::Swift::default().endpoint(&config.endpoint).container(&config.container);
+//!         let service = services::Swift::default()
+//!             .endpoint(&config.endpoint)
+//!             .container(&config.container);
 //!         Adapter::new(service, Some(config.credential)).map(Self)
 //!     }
 //! }
@@ -47,36 +50,46 @@
 //! opendal = { version = "0.59", default-features = false, features = ["services-swift"] }
 //! ```
 //!
-//! Name what the service can do, which its page in OpenDAL's documentation shows: `Write` for `write` and `delete`, `Copy`
-//! for `copy`, `Rename` for `rename`, and `Directories` for `create_dir`, if directories are more than a prefix of
-//! names there; if not, say `implicit-directories` as above. What a service cannot is an error of its own when it is asked.
+//! Name what the service can do, which its page in OpenDAL's documentation shows: `Write` for
+//! `write` and `delete`, `Copy` for `copy`, `Rename` for `rename`, and `Directories` for
+//! `create_dir`, if directories are more than a prefix of names there; if not, say
+//! `implicit-directories` as above. What a service cannot is an error of its own when it is asked.
 //!
 //! What holds, whatever the service:
 //!
-//! - The host signs. A service is built without secrets, and an `authorization` that it makes all the same is dropped.
-//! - Bytes that are read go from the server to the client without passing through the component; their attributes are
-//!   those of the same answer. A service that changes bytes, or finds them by other means than one request, streams them
-//!   through memory.
-//! - Bytes that are written take the same way back, in one request; through memory, [parts](Adapter) of 8 MiB at a time,
-//!   where their length is unknown and the service takes parts.
-//! - A write is as atomic as a request of the service. Object stores keep what is there until all bytes have arrived; for
-//!   others there is [`Adapter::replace_by_rename`].
-//! - Pages are in byte order of names. Where a service cannot start after a name, each page lists the whole directory, and
-//!   where one answer holds all of it, as with WebDAV, it may be 8 MiB: some ten thousand names.
-//! - Nothing that fails is tried again, and there are no timeouts here: OpenDAL's layers for it need timers that a component
-//!   has not got, and the host has. But where files are replaced by renaming, some servers remove the old file before they
-//!   move the new one: what is missing is looked for three times, at once, and a move that another one got in the way of
-//!   is tried as often before it is [`Error::Unavailable`](crate::Error::Unavailable). That narrows the gap of such
-//!   servers and cannot close it.
+//! - The host signs. A service is built without secrets, and an `authorization` that it makes all
+//!   the same is dropped.
+//! - Bytes that are read go from the server to the client without passing through the component;
+//!   their attributes are those of the same answer. A service that changes bytes, or finds them by
+//!   other means than one request, streams them through memory.
+//! - Bytes that are written take the same way back, in one request; through memory,
+//!   [parts](Adapter) of 8 MiB at a time, where their length is unknown and the service takes
+//!   parts.
+//! - A write is as atomic as a request of the service. Object stores keep what is there until all
+//!   bytes have arrived; for others there is [`Adapter::replace_by_rename`].
+//! - Pages are in byte order of names. Where a service cannot start after a name, each page lists
+//!   the whole directory, and where one answer holds all of it, as with WebDAV, it may be 8 MiB:
+//!   some ten thousand names.
+//! - Nothing that fails is tried again, and there are no timeouts here: OpenDAL's layers for it
+//!   need timers that a component has not got, and the host has. But where files are replaced by
+//!   renaming, some servers remove the old file before they move the new one: what is missing is
+//!   looked for three times, at once, and a move that another one got in the way of is tried as
+//!   often before it is [`Error::Unavailable`](crate::Error::Unavailable). That narrows the gap of
+//!   such servers and cannot close it.
 //! - A directory is made only where its parent is one, whatever the service would make besides.
-//! - Directories are looked at before they are removed or replaced, because servers do that with all that is in them.
+//! - Directories are looked at before they are removed or replaced, because servers do that with
+//!   all that is in them.
 //!
-//! Not for services that have no HTTP behind them, that digest or wrap the bodies they send, or that send them twice:
-//! they cannot write ([`Error::Unsupported`](crate::Error::Unsupported)), and some leave a placeholder where they tried.
+//! Not for services that have no HTTP behind them, that digest or wrap the bodies they send, or
+//! that send them twice: they cannot write ([`Error::Unsupported`](crate::Error::Unsupported)), and
+//! some leave a placeholder where they tried.
 
 mod adapter;
 mod change;
-#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component sends and receives"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(dead_code, reason = "only a component sends and receives")
+)]
 mod exchange;
 mod failure;
 mod list;
@@ -95,7 +108,8 @@ use crate::plugin::Plugin;
 use crate::source::{Source, Written};
 use crate::storage::{Copy, Directories, Rename, Storage, Write};
 
-/// A plugin whose storage is an OpenDAL service: it has every ability, and exports those that the service has.
+/// A plugin whose storage is an OpenDAL service: it has every ability, and exports those that the
+/// service has.
 pub trait Adapted: Plugin {
     /// The service, made in [`Plugin::configure`].
     fn adapter(&self) -> &Adapter;

@@ -10,7 +10,8 @@ use crate::export::{Component, Exported};
 
 /// A component: made once per instance from its configuration, before any other call.
 ///
-/// One call at a time gets it, on one thread; `Cell` and `RefCell` are enough for what it remembers.
+/// One call at a time gets it, on one thread; `Cell` and `RefCell` are enough for what it
+/// remembers.
 pub trait Plugin: Sized + 'static {
     /// The name under which operators mount it: lower case, digits and dashes.
     const NAME: &'static str;
@@ -20,16 +21,17 @@ pub trait Plugin: Sized + 'static {
     const SUMMARY: &'static str;
     /// Abilities that no interface shows (WIT `lifecycle.description.features`).
     ///
-    /// `conditional-write`: conditions are honoured by the storage itself, also against writers that are not CallFS.
-    /// `carried-write`: every write is answered with [`Written::Carried`](crate::Written::Carried), so the host need not
-    /// hold a lock while the body arrives. `implicit-directories`: a directory exists as long as something is in it.
+    /// `conditional-write`: conditions are honoured by the storage itself, also against writers
+    /// that are not CallFS. `carried-write`: every write is answered with
+    /// [`Written::Carried`](crate::Written::Carried), so the host need not hold a lock while
+    /// the body arrives. `implicit-directories`: a directory exists as long as something is in it.
     const FEATURES: &'static [&'static str] = &[];
 
     /// The configuration, by serde; [`NoConfig`] for none. The doc comments of its fields are what
     /// `callfs plugin inspect` prints.
     ///
-    /// A key that it does not know is an error with its path, without further ado: `deny_unknown_fields` is not needed, and
-    /// `flatten` and `untagged` would hide such keys.
+    /// A key that it does not know is an error with its path, without further ado:
+    /// `deny_unknown_fields` is not needed, and `flatten` and `untagged` would hide such keys.
     type Config: DeserializeOwned + JsonSchema;
 
     /// The same once it is configured, where the configuration decides.
@@ -60,15 +62,28 @@ impl<P: Exported> lifecycle::Guest for Component<P> {
     }
 
     fn configure(json: String) -> Result<(), lifecycle::ConfigError> {
-        let refuse = |e: ConfigError| lifecycle::ConfigError { path: e.path, message: e.message };
-        let plugin = config::parse(&json).and_then(P::configure).map_err(refuse)?;
-        P::with_slot(|slot| slot.set(Box::leak(Box::new(plugin))))
-            .map_err(|_| refuse(ConfigError::at("", "configured twice: the host configures an instance once")))
+        let refuse = |e: ConfigError| lifecycle::ConfigError {
+            path: e.path,
+            message: e.message,
+        };
+        let plugin = config::parse(&json)
+            .and_then(P::configure)
+            .map_err(refuse)?;
+        P::with_slot(|slot| slot.set(Box::leak(Box::new(plugin)))).map_err(|_| {
+            refuse(ConfigError::at(
+                "",
+                "configured twice: the host configures an instance once",
+            ))
+        })
     }
 }
 
 /// The value that `configure` made. It lives as long as the instance.
 pub(crate) fn configured<P: Exported>() -> Result<&'static P> {
-    P::with_slot(|slot| slot.get().copied())
-        .ok_or_else(|| Error::other("NOT_CONFIGURED", "the component was called before it was configured"))
+    P::with_slot(|slot| slot.get().copied()).ok_or_else(|| {
+        Error::other(
+            "NOT_CONFIGURED",
+            "the component was called before it was configured",
+        )
+    })
 }

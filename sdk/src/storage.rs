@@ -1,12 +1,13 @@
 //! Storage backends: one mandatory trait, and one for each optional ability.
 //!
-//! What the host promises a backend: paths are valid, relative to the mount, and empty for its own root; permissions and
-//! locks are no concern of it. What a backend promises is said at each function.
+//! What the host promises a backend: paths are valid, relative to the mount, and empty for its own
+//! root; permissions and locks are no concern of it. What a backend promises is said at each
+//! function.
 
 use crate::attributes::{Attributes, Condition, Page, ReadOptions, WriteOptions};
 use crate::bindings::storage::exports::callfs::plugin::storage as storage_interface;
 use crate::bindings::storage_copy::exports::callfs::plugin::storage_copy as copy_interface;
-use crate::bindings::storage_directories::exports::callfs::plugin::storage_directories as directories_interface;
+use crate::bindings::storage_directories::exports::callfs::plugin::storage_directories as tree;
 use crate::bindings::storage_rename::exports::callfs::plugin::storage_rename as rename_interface;
 use crate::bindings::storage_write::exports::callfs::plugin::storage_write as write_interface;
 use crate::error::Result;
@@ -24,31 +25,48 @@ pub trait Storage: Plugin {
 
     /// Opens an object: its attributes as opened, and its bytes or a range of them.
     ///
-    /// Both belong together: a client is promised that length and that etag, whatever happens to the path meanwhile.
-    /// `attributes.size` is that of the whole object, also with a range ([`ByteRange::within`](crate::ByteRange::within)).
-    /// `options.condition` must hold of what is opened ([`Condition::holds`]), else
+    /// Both belong together: a client is promised that length and that etag, whatever happens to
+    /// the path meanwhile. `attributes.size` is that of the whole object, also with a range
+    /// ([`ByteRange::within`](crate::ByteRange::within)). `options.condition` must hold of what
+    /// is opened ([`Condition::holds`]), else
     /// [`Error::PreconditionFailed`](crate::Error::PreconditionFailed). A directory is
-    /// [`Error::IsADirectory`](crate::Error::IsADirectory). Return a source of the host untouched and the host moves the
-    /// bytes natively after this call is over.
-    fn read(&self, path: &str, options: ReadOptions) -> impl Future<Output = Result<(Attributes, Source)>>;
+    /// [`Error::IsADirectory`](crate::Error::IsADirectory). Return a source of the host untouched
+    /// and the host moves the bytes natively after this call is over.
+    fn read(
+        &self,
+        path: &str,
+        options: ReadOptions,
+    ) -> impl Future<Output = Result<(Attributes, Source)>>;
 
     /// A page of a directory: at most `limit` entries, those whose name is greater than `after`.
     ///
-    /// Names are in byte order and each appears once: the host merges pages and takes the last name as the next `after`.
-    /// [`Page::cut`] makes one of one entry more than asked for. A page may be shorter than `limit` with `more` set, but
-    /// then not empty.
-    fn list(&self, path: &str, after: Option<&str>, limit: u32) -> impl Future<Output = Result<Page>>;
+    /// Names are in byte order and each appears once: the host merges pages and takes the last name
+    /// as the next `after`. [`Page::cut`] makes one of one entry more than asked for. A page
+    /// may be shorter than `limit` with `more` set, but then not empty.
+    fn list(
+        &self,
+        path: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page>>;
 }
 
 /// Objects can be written and removed (WIT `storage-write`).
 pub trait Write: Storage {
-    /// Stores an object, replacing one of the same path: all of the new content or the old one untouched, also when the
-    /// body ends in an error, the component is stopped or the machine is.
+    /// Stores an object, replacing one of the same path: all of the new content or the old one
+    /// untouched, also when the body ends in an error, the component is stopped or the machine
+    /// is.
     ///
-    /// A [`Transfer`](crate::Transfer) of the host keeps that promise by itself: return it as [`Written::Carried`]. Else
-    /// answer [`Written::Done`] when the object is durable. The parent directory exists. `options.condition` is only set
-    /// for components with the feature `conditional-write`; for the others the host checks it under a lock.
-    fn write(&self, path: &str, body: Source, options: WriteOptions) -> impl Future<Output = Result<Written>>;
+    /// A [`Transfer`](crate::Transfer) of the host keeps that promise by itself: return it as
+    /// [`Written::Carried`]. Else answer [`Written::Done`] when the object is durable. The
+    /// parent directory exists. `options.condition` is only set for components with the feature
+    /// `conditional-write`; for the others the host checks it under a lock.
+    fn write(
+        &self,
+        path: &str,
+        body: Source,
+        options: WriteOptions,
+    ) -> impl Future<Output = Result<Written>>;
 
     /// Removes an object; [`Error::IsADirectory`](crate::Error::IsADirectory) if it is none.
     fn remove(&self, path: &str, condition: Condition) -> impl Future<Output = Result<()>>;
@@ -58,20 +76,28 @@ pub trait Write: Storage {
 ///
 /// Without this, a backend has the feature `implicit-directories` or a fixed tree.
 pub trait Directories: Storage {
-    /// Makes a directory whose parent exists; [`Error::AlreadyExists`](crate::Error::AlreadyExists) if the path is taken,
-    /// by whatever.
+    /// Makes a directory whose parent exists; [`Error::AlreadyExists`](crate::Error::AlreadyExists)
+    /// if the path is taken, by whatever.
     fn make(&self, path: &str, mode: Option<u32>) -> impl Future<Output = Result<Attributes>>;
 
-    /// Removes a directory; [`Error::DirectoryNotEmpty`](crate::Error::DirectoryNotEmpty) if something is in it.
+    /// Removes a directory; [`Error::DirectoryNotEmpty`](crate::Error::DirectoryNotEmpty) if
+    /// something is in it.
     fn remove_directory(&self, path: &str) -> impl Future<Output = Result<()>>;
 }
 
 /// An object, or a directory with everything below it, moves in one step (WIT `storage-rename`).
 ///
-/// Leave it out if the storage cannot: CallFS then moves what is in its mount object by object, where nobody sees it.
+/// Leave it out if the storage cannot: CallFS then moves what is in its mount object by object,
+/// where nobody sees it.
 pub trait Rename: Storage {
-    /// Moves `from` to `to`; the condition is about `to`, and with [`Condition::Absent`] nothing is ever replaced.
-    fn rename(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<()>>;
+    /// Moves `from` to `to`; the condition is about `to`, and with [`Condition::Absent`] nothing is
+    /// ever replaced.
+    fn rename(
+        &self,
+        from: &str,
+        to: &str,
+        condition: Condition,
+    ) -> impl Future<Output = Result<()>>;
 }
 
 /// An object is copied without its bytes passing through CallFS (WIT `storage-copy`).
@@ -79,7 +105,12 @@ pub trait Rename: Storage {
 /// Leave it out if the storage cannot.
 pub trait Copy: Storage {
     /// Copies `from` to `to`, atomically as [`Write::write`]; the condition is about `to`.
-    fn copy(&self, from: &str, to: &str, condition: Condition) -> impl Future<Output = Result<Written>>;
+    fn copy(
+        &self,
+        from: &str,
+        to: &str,
+        condition: Condition,
+    ) -> impl Future<Output = Result<Written>>;
 }
 
 impl<P: Exported + Storage> storage_interface::Guest for Component<P> {
@@ -92,7 +123,9 @@ impl<P: Exported + Storage> storage_interface::Guest for Component<P> {
     }
 
     async fn list(path: String, after: Option<String>, limit: u32) -> Result<Page> {
-        configured::<P>()?.list(&path, after.as_deref(), limit).await
+        configured::<P>()?
+            .list(&path, after.as_deref(), limit)
+            .await
     }
 }
 
@@ -106,7 +139,7 @@ impl<P: Exported + Write> write_interface::Guest for Component<P> {
     }
 }
 
-impl<P: Exported + Directories> directories_interface::Guest for Component<P> {
+impl<P: Exported + Directories> tree::Guest for Component<P> {
     async fn make(path: String, mode: Option<u32>) -> Result<Attributes> {
         configured::<P>()?.make(&path, mode).await
     }

@@ -1,8 +1,10 @@
-//! What unit tests of a component need. They run natively, without CallFS and without a WebAssembly runtime.
+//! What unit tests of a component need. They run natively, without CallFS and without a WebAssembly
+//! runtime.
 //!
-//! There is no host in such a test: a call of [`directories`](crate::directories), [`http`](crate::http) or a
-//! [`Source`](crate::Source) panics, and the log goes to stderr. Keep what decides apart from what calls the host, and
-//! test the former here. `callfs-harness` starts the real gateway around the component as a whole.
+//! There is no host in such a test: a call of [`directories`](crate::directories),
+//! [`http`](crate::http) or a [`Source`](crate::Source) panics, and the log goes to stderr. Keep
+//! what decides apart from what calls the host, and test the former here. `callfs-harness` starts
+//! the real gateway around the component as a whole.
 //!
 //! ```
 //! # #[derive(Debug)]

@@ -84,7 +84,15 @@ def start_nginx(dir):
     port = free_port()
     user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
     (dir / "nginx.conf").write_text(NGINX.format(dir=dir, port=port, user=user))
-    command = [which("nginx"), "-c", str(dir / "nginx.conf"), "-p", str(dir), "-e", str(dir / "nginx-error.log")]
+    command = [
+        which("nginx"),
+        "-c",
+        str(dir / "nginx.conf"),
+        "-p",
+        str(dir),
+        "-e",
+        str(dir / "nginx-error.log"),
+    ]
     server = Server("nginx", command, dir, f"http://127.0.0.1:{port}")
     server.wait_until(lambda _: listens(port))
     return server
@@ -92,13 +100,22 @@ def start_nginx(dir):
 
 def compare(dir, nginx, callfs, rounds, seconds):
     print(load.how(rounds, seconds))
-    print("callfs: key checked by api-keys, permission by unix, file opened by localfs, all of them sandboxed components")
-    print("nginx: the same key is sent and not looked at; its PUT is not synced to the disk, that of callfs is\n")
+    print(
+        "callfs: key checked by api-keys, permission by unix, file opened by localfs, "
+        "all of them sandboxed components"
+    )
+    print(
+        "nginx: the same key is sent and not looked at; its PUT is not synced to the disk, "
+        "that of callfs is\n"
+    )
     load.heading("nginx")
     cases = [
         ("GET 4 KiB", lambda server: load.load(server, "/4k", seconds)),
         ("GET 1 MiB", lambda server: load.load(server, "/1m", seconds)),
-        ("PUT 4 KiB", lambda server: load.load(server, None, seconds, dir / f"put-{server.name}.lua")),
+        (
+            "PUT 4 KiB",
+            lambda server: load.load(server, None, seconds, dir / f"put-{server.name}.lua"),
+        ),
     ]
     for name, measure in cases:
         load.in_turns(name, nginx, callfs, measure, rounds)

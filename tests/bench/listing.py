@@ -27,7 +27,11 @@ def run(dir, callfs, rounds):
     remembered = [first_line(callfs) for _ in range(rounds)]
     print(f"\nfirst line of {MANY} entries as NDJSON, median milliseconds")
     for name, measured in (("changed", changed), ("remembered", remembered)):
-        print(f"{name:<10} {statistics.median(measured):>10.1f} ({min(measured):.1f} to {max(measured):.1f})", flush=True)
+        print(
+            f"{name:<10} {statistics.median(measured):>10.1f} "
+            f"({min(measured):.1f} to {max(measured):.1f})",
+            flush=True,
+        )
 
 
 def first_line(server, all_of_them=False):

@@ -30,19 +30,27 @@ def heading(peer, unit="/s"):
 
 
 def how(rounds, seconds):
-    return f"wrk, {THREADS} threads, {CONNECTIONS} connections, {rounds} rounds of {seconds} s each, {os.cpu_count()} cores"
+    load = f"wrk, {THREADS} threads, {CONNECTIONS} connections"
+    return f"{load}, {rounds} rounds of {seconds} s each, {os.cpu_count()} cores"
 
 
 def load(server, path, seconds, script=None):
     """Requests per second; an answer that is not a success is a failure of the whole comparison."""
-    command = [which("wrk"), f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Authorization: Bearer {KEY}"]
+    command = [
+        which("wrk"),
+        f"-t{THREADS}",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        "-H",
+        f"Authorization: Bearer {KEY}",
+    ]
     if script:
         command += ["-s", str(script), re.match(r"http://[^/]+", server.base).group(0)]
     else:
         command.append(server.base + path)
-    said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
+    said = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds + 30, check=True
+    ).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(f"{server.name} did not answer every request:\n{said}")
     return float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
-
-

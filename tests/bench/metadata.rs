@@ -1,10 +1,12 @@
-//! How fast each store of the index is, compared with SQLite in the same run, and how that changes with its size.
+//! How fast each store of the metadata store is, compared with SQLite in the same run, and how that
+//! changes with its size.
 //!
-//! usage: cargo bench -p callfs --bench metadata -- [--entries N] [--seconds S] [STORE...]
+//! usage: cargo bench -p callfs-metadata --bench metadata -- [--entries N] [--seconds S] [STORE...]
 //!
-//! PostgreSQL and Redis are started and thrown away, or found as the tests find them; a store whose server is missing is left
-//! out. Durable as they are run in earnest: SQLite and Raft sync their files; Redis here appends without a sync of its own, and
-//! PostgreSQL, too, so their changes are an upper bound.
+//! PostgreSQL and Redis are started and thrown away, or found as the tests find them; a store whose
+//! server is missing is left out. Durable as they are run in earnest: SQLite and Raft sync their
+//! files; Redis here appends without a sync of its own, and PostgreSQL, too, so their changes are
+//! an upper bound.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -12,8 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use callfs::metadata::{Change, Content, Feed, Metadata, Postgres, Raft, RaftSettings, Record, Redis, Sqlite};
-use callfs::path::FilePath;
+use callfs_metadata::{
+    Notifications, PostgresStore, RaftSettings, RaftStore, RedisStore, SqliteStore,
+};
+use callfs_model::metadata::{Change, Content, Metadata, Record};
+use callfs_model::path::FilePath;
 use callfs_test_servers as servers;
 
 /// Who works at once.
@@ -42,7 +47,9 @@ async fn main() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut all = Vec::new();
     for name in &options.stores {
-        let Some(store) = open(name, dir.path()).await else { continue };
+        let Some(store) = open(name, dir.path()).await else {
+            continue;
+        };
         eprintln!("measuring {name}");
         all.push(measure(name, store, &options).await);
     }
@@ -50,7 +57,11 @@ async fn main() {
 }
 
 fn options() -> Options {
-    let mut options = Options { entries: 1_000_000, seconds: Duration::from_secs(3), stores: Vec::new() };
+    let mut options = Options {
+        entries: 1_000_000,
+        seconds: Duration::from_secs(3),
+        stores: Vec::new(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = |what: &str| -> u64 {
@@ -66,22 +77,36 @@ fn options() -> Options {
         }
     }
     if options.stores.is_empty() {
-        options.stores = ["sqlite", "postgres", "redis", "raft"].map(Into::into).into();
+        options.stores = ["sqlite", "postgres", "redis", "raft"]
+            .map(Into::into)
+            .into();
     }
     options
 }
 
 async fn open(name: &str, dir: &Path) -> Option<Arc<dyn Metadata>> {
-    let feed = Arc::new(Feed::new());
+    let notifications = Arc::new(Notifications::new());
     let opened: Arc<dyn Metadata> = match name {
-        "sqlite" => Arc::new(Sqlite::open(&format!("sqlite:{}/metadata.db", dir.display())).await.expect("opened")),
+        "sqlite" => Arc::new(
+            SqliteStore::open(&format!("sqlite:{}/metadata.db", dir.display()))
+                .await
+                .expect("opened"),
+        ),
         "postgres" => {
             let url = servers::Postgres::shared()?.database();
-            Arc::new(Postgres::open(&url, 16, feed).await.expect("opened"))
+            Arc::new(
+                PostgresStore::open(&url, 16, notifications)
+                    .await
+                    .expect("opened"),
+            )
         }
         "redis" => {
             let url = servers::Redis::shared()?.url();
-            Arc::new(Redis::open(url, &servers::unique(), feed).await.expect("opened"))
+            Arc::new(
+                RedisStore::open(url, &servers::unique(), notifications)
+                    .await
+                    .expect("opened"),
+            )
         }
         "raft" => {
             let settings = RaftSettings {
@@ -92,7 +117,11 @@ async fn open(name: &str, dir: &Path) -> Option<Arc<dyn Metadata>> {
                 bootstrap: true,
                 secret: b"a secret of this run alone, long enough".to_vec(),
             };
-            Arc::new(Raft::open(settings, feed).await.expect("opened"))
+            Arc::new(
+                RaftStore::open(settings, notifications)
+                    .await
+                    .expect("opened"),
+            )
         }
         other => panic!("there is no store '{other}'"),
     };
@@ -100,14 +129,23 @@ async fn open(name: &str, dir: &Path) -> Option<Arc<dyn Metadata>> {
 }
 
 async fn measure(name: &str, store: Arc<dyn Metadata>, options: &Options) -> Figures {
-    let mut figures = Figures { name: name.into(), ..Figures::default() };
+    let mut figures = Figures {
+        name: name.into(),
+        ..Figures::default()
+    };
     let next = Arc::new(AtomicU64::new(0));
     for (what, clients) in [("put, 1 client", 1), ("put, 16 clients", CLIENTS)] {
         let rate = rate(&store, options.seconds, clients, |store, _| {
             let next = next.clone();
             async move {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                store.apply(vec![Change::Put(record(&format!("/hot/{}/{number}", number % 100)))]).await.expect("put");
+                store
+                    .apply(vec![Change::Put(record(&format!(
+                        "/hot/{}/{number}",
+                        number % 100
+                    )))])
+                    .await
+                    .expect("put");
             }
         });
         figures.rates.push((what, rate.await));
@@ -116,11 +154,17 @@ async fn measure(name: &str, store: Arc<dyn Metadata>, options: &Options) -> Fig
     for (what, clients) in [("get, 1 client", 1), ("get, 16 clients", CLIENTS)] {
         let rate = rate(&store, options.seconds, clients, |store, turn| async move {
             let number = turn.wrapping_mul(7919) % known;
-            store.get(&path(&format!("/hot/{}/{number}", number % 100))).await.expect("read");
+            store
+                .get(&path(&format!("/hot/{}/{number}", number % 100)))
+                .await
+                .expect("read");
         });
         figures.rates.push((what, rate.await));
     }
-    store.apply(vec![Change::RemoveTree(path("/hot"))]).await.expect("removed");
+    store
+        .apply(vec![Change::RemoveTree(path("/hot"))])
+        .await
+        .expect("removed");
     let mut filled = 0;
     for power in 3.. {
         let size = 10u64.pow(power).min(options.entries);
@@ -156,7 +200,8 @@ async fn rate<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (start, done) = (Instant::now(), AtomicU64::new(0));
+    let start = Instant::now();
+    let done = AtomicU64::new(0);
     let client = async |client: u64| {
         let mut turn = client;
         while start.elapsed() < time {
@@ -180,12 +225,23 @@ async fn fill(store: &Arc<dyn Metadata>, from: u64, to: u64) {
     }
 }
 
-/// Of a read, a change, a page and a move of a directory of a hundred, beside so many entries: the median of some.
+/// Of a read, a change, a page and a move of a directory of a hundred, beside so many entries: the
+/// median of some.
 async fn latencies(store: &Arc<dyn Metadata>, size: u64) -> [Duration; 4] {
     const TIMES: u64 = 51;
     let all = path("/all");
-    let (mut get, mut put, mut page, mut rename) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    store.apply((0..100).map(|number| Change::Put(record(&format!("/one/{number}")))).collect()).await.expect("put");
+    let mut get = Vec::new();
+    let mut put = Vec::new();
+    let mut page = Vec::new();
+    let mut rename = Vec::new();
+    store
+        .apply(
+            (0..100)
+                .map(|number| Change::Put(record(&format!("/one/{number}"))))
+                .collect(),
+        )
+        .await
+        .expect("put");
     for turn in 0..TIMES {
         let number = turn.wrapping_mul(7_919_777) % size;
         let name = format!("{number:09}");
@@ -194,17 +250,39 @@ async fn latencies(store: &Arc<dyn Metadata>, size: u64) -> [Duration; 4] {
         store.get(&at).await.expect("read").expect("there");
         get.push(start.elapsed());
         let start = Instant::now();
-        store.apply(vec![Change::Put(record(at.as_str()))]).await.expect("put");
+        store
+            .apply(vec![Change::Put(record(at.as_str()))])
+            .await
+            .expect("put");
         put.push(start.elapsed());
         let start = Instant::now();
-        store.children(&all, Some(&name), PAGE).await.expect("listed");
+        store
+            .children(&all, Some(&name), PAGE)
+            .await
+            .expect("listed");
         page.push(start.elapsed());
-        let (from, to) = if turn % 2 == 0 { ("/one", "/two") } else { ("/two", "/one") };
+        let (from, to) = if turn % 2 == 0 {
+            ("/one", "/two")
+        } else {
+            ("/two", "/one")
+        };
         let start = Instant::now();
-        store.apply(vec![Change::Rename { from: path(from), to: path(to) }]).await.expect("moved");
+        store
+            .apply(vec![Change::Rename {
+                from: path(from),
+                to: path(to),
+            }])
+            .await
+            .expect("moved");
         rename.push(start.elapsed());
     }
-    store.apply(vec![Change::RemoveTree(path("/one")), Change::RemoveTree(path("/two"))]).await.expect("removed");
+    store
+        .apply(vec![
+            Change::RemoveTree(path("/one")),
+            Change::RemoveTree(path("/two")),
+        ])
+        .await
+        .expect("removed");
     [get, put, page, rename].map(|mut times| {
         times.sort();
         times[times.len() / 2]
@@ -213,10 +291,15 @@ async fn latencies(store: &Arc<dyn Metadata>, size: u64) -> [Duration; 4] {
 
 /// Entries in a second, page by page.
 async fn list(store: &Arc<dyn Metadata>) -> f64 {
-    let (all, start) = (path("/all"), Instant::now());
-    let (mut count, mut after) = (0u64, None::<String>);
+    let all = path("/all");
+    let start = Instant::now();
+    let mut count = 0u64;
+    let mut after = None::<String>;
     loop {
-        let page = store.children(&all, after.as_deref(), PAGE).await.expect("listed");
+        let page = store
+            .children(&all, after.as_deref(), PAGE)
+            .await
+            .expect("listed");
         count += page.len() as u64;
         match page.last() {
             Some(last) => after = Some(last.path.name().into()),
@@ -239,15 +322,19 @@ fn report(all: &[Figures]) {
         }
         println!();
     }
-    println!("\nMedian latency in microseconds: get, put, page of {PAGE}, rename of a directory of 100");
+    println!(
+        "\nMedian latency in microseconds: get, put, page of {PAGE}, rename of a directory of 100"
+    );
     print!("{:30}", "entries");
     all.iter().for_each(|store| print!("{:>30}", store.name));
     println!();
     for (row, (size, _)) in first.growth.iter().enumerate() {
         print!("{size:<30}");
         for store in all {
-            let times =
-                store.growth.get(row).map(|(_, times)| times.map(|time| time.as_micros().to_string()).join(" "));
+            let times = store
+                .growth
+                .get(row)
+                .map(|(_, times)| times.map(|time| time.as_micros().to_string()).join(" "));
             print!("{:>30}", times.unwrap_or_default());
         }
         println!();
@@ -265,6 +352,14 @@ fn record(text: &str) -> Record {
         sha256: Some([7; 32]),
         modified: None,
     };
-    let (owner, group) = ("alice".to_owned(), "staff".to_owned());
-    Record { path: path(text), owner, group, mode: 0o644, content: Some(content), revision: 0 }
+    let owner = "alice".to_owned();
+    let group = "staff".to_owned();
+    Record {
+        path: path(text),
+        owner,
+        group,
+        mode: 0o644,
+        content: Some(content),
+        revision: 0,
+    }
 }

@@ -1,6 +1,7 @@
 """PUT and GET of objects, against the same S3 server addressed directly.
 
-The direct requests carry a signature in their query (presigned once, checked by the server each time), so that a plain
+The direct requests carry a signature in their query (presigned once, checked by the server each
+time), so that a plain
 load generator can send them; those through callfs are signed by callfs, each anew.
 """
 
@@ -41,7 +42,11 @@ MOUNTS = """
 [[mount]]
 path = "/"
 component = "s3"
-config = {{ bucket = "{bucket}", region = "{region}", endpoint = "{endpoint}", path_style = true, credential = "bench" }}
+config.bucket = "{bucket}"
+config.region = "{region}"
+config.endpoint = "{endpoint}"
+config.path_style = true
+config.credential = "bench"
 grants.http = ["{endpoint}"]
 grants.credentials = ["bench"]
 [credentials.bench]
@@ -65,7 +70,10 @@ end
 
 def run(dir, binary, arguments, servers):
     """One comparison for each S3 server that is there."""
-    found = {"s3s-fs": (arguments.s3_server, start_s3s), "garage": (arguments.garage or which("garage"), start_garage)}
+    found = {
+        "s3s-fs": (arguments.s3_server, start_s3s),
+        "garage": (arguments.garage or which("garage"), start_garage),
+    }
     found = {name: (Path(path).resolve(), start) for name, (path, start) in found.items() if path}
     if not found:
         sys.exit("no S3 server: give --s3-server or --garage")
@@ -87,12 +95,21 @@ def start_s3s(dir, path, servers):
 
 def start_garage(dir, path, servers):
     port = free_port()
-    text = GARAGE.format(dir=dir, port=port, rpc=free_port(), region=REGION, secret=os.urandom(32).hex())
+    text = GARAGE.format(
+        dir=dir, port=port, rpc=free_port(), region=REGION, secret=os.urandom(32).hex()
+    )
     (dir / "garage.toml").write_text(text)
     secrets = {"ACCESS_KEY": ACCESS_KEY, "SECRET_KEY": SECRET_KEY, "BUCKET": BUCKET}
     for name, value in secrets.items():
         os.environ[f"GARAGE_DEFAULT_{name}"] = value
-    command = [str(path), "-c", str(dir / "garage.toml"), "server", "--single-node", "--default-bucket"]
+    command = [
+        str(path),
+        "-c",
+        str(dir / "garage.toml"),
+        "server",
+        "--single-node",
+        "--default-bucket",
+    ]
     return started("garage", command, dir, port, servers)
 
 
@@ -110,7 +127,10 @@ def compare(dir, binary, peer, arguments, servers):
     callfs = start_callfs(dir, binary, mounts)
     servers.append(callfs)
     prepare(dir, peer)
-    print(f"\nS3 ({peer.name}), asked directly and through callfs; {load.how(arguments.rounds, arguments.seconds)}\n")
+    print(
+        f"\nS3 ({peer.name}), asked directly and through callfs; "
+        f"{load.how(arguments.rounds, arguments.seconds)}\n"
+    )
     load.heading(peer.name)
 
     def get(server):
@@ -123,8 +143,20 @@ def compare(dir, binary, peer, arguments, servers):
     load.in_turns("GET 4 KiB", peer, callfs, get, arguments.rounds)
     load.in_turns("PUT 4 KiB", peer, callfs, put, arguments.rounds)
     load.heading(peer.name, "MiB/s")
-    load.in_turns("PUT 64 MiB", peer, callfs, lambda server: transfer(server, peer, dir, "PUT"), arguments.rounds)
-    load.in_turns("GET 64 MiB", peer, callfs, lambda server: transfer(server, peer, dir, "GET"), arguments.rounds)
+    load.in_turns(
+        "PUT 64 MiB",
+        peer,
+        callfs,
+        lambda server: transfer(server, peer, dir, "PUT"),
+        arguments.rounds,
+    )
+    load.in_turns(
+        "GET 64 MiB",
+        peer,
+        callfs,
+        lambda server: transfer(server, peer, dir, "GET"),
+        arguments.rounds,
+    )
     print(f"{'peak MiB':<12} {peer.peak_memory():>10.1f} {callfs.peak_memory():>10.1f}")
 
 
@@ -133,12 +165,15 @@ def prepare(dir, peer):
     (dir / "small").write_bytes(os.urandom(SMALL))
     deadline = time.monotonic() + 30
     # A server that listens may not have its bucket yet.
-    while (said := curl("-T", str(dir / "small"), peer.base + presigned(peer, "PUT", "/small-0")))[0] != "200":
+    while (said := curl("-T", str(dir / "small"), peer.base + presigned(peer, "PUT", "/small-0")))[
+        0
+    ] != "200":
         if time.monotonic() > deadline:
             sys.exit(f"{peer.name} takes no object: {said}\n{peer.log.read_text(errors='replace')}")
         time.sleep(0.1)
     direct = [presigned(peer, "PUT", f"/small-{number}") for number in range(KEYS)]
-    # Objects of its own: those that others made belong to root, and are not for everybody to replace.
+    # Objects of its own: those that others made belong to root, and are not for everybody to
+    # replace.
     through = [f"/v1/files/through-{number}" for number in range(KEYS)]
     authorization = f'["Authorization"] = "Bearer {KEY}"'
     for name, addresses, headers in ((peer.name, direct, ""), ("callfs", through, authorization)):
@@ -162,7 +197,9 @@ def transfer(server, peer, dir, method):
 def curl(*arguments):
     """Status and seconds."""
     form = ["-o", os.devnull, "-w", "%{http_code} %{time_total}"]
-    done = subprocess.run(["curl", "-sS", "-m", "120", *form, *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        ["curl", "-sS", "-m", "120", *form, *arguments], capture_output=True, text=True
+    )
     return tuple(done.stdout.split()) if done.returncode == 0 else ("000", done.stderr)
 
 
@@ -182,7 +219,9 @@ def presigned(peer, method, path):
     path = f"/{BUCKET}{path}"
     host = re.sub("^http://", "", peer.base)
     request = "\n".join([method, path, query, f"host:{host}\n", "host", "UNSIGNED-PAYLOAD"])
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
+    text = "\n".join(
+        ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()]
+    )
     key = f"AWS4{SECRET_KEY}".encode()
     for part in (day, REGION, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

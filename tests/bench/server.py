@@ -37,7 +37,9 @@ class Server:
         self.name = name
         self.log = dir / f"{name}.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, cwd=dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self.base = base
 
     def wait_until(self, ready):
@@ -52,7 +54,9 @@ class Server:
         pids = [self.process.pid]
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         pids += [int(pid) for pid in children.split()]
-        peaks = (re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in pids)
+        peaks = (
+            re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in pids
+        )
         return sum(int(peak.group(1)) for peak in peaks) / 1024
 
     def stop(self):
@@ -82,12 +86,15 @@ def listens(port):
 
 
 def start_callfs(dir, binary, mounts, address=None):
-    """A gateway with these mounts (TOML); its base is that of files, at `address` below `/v1/files`."""
+    """A gateway with these mounts (TOML); its base is that of files, below `/v1/files`."""
     (dir / "callfs.toml").write_text(CALLFS.format(dir=dir, key=KEY, mounts=mounts))
     server = Server("callfs", [str(binary), "serve", "--config", str(dir / "callfs.toml")], dir)
 
     def announced(server):
-        found = re.search(r"callfs (?:listens|serves .*) on (http://[0-9.:]+)", server.log.read_text(errors="replace"))
+        found = re.search(
+            r"callfs (?:listens|serves .*) on (http://[0-9.:]+)",
+            server.log.read_text(errors="replace"),
+        )
         server.base = found and found.group(1)
         return server.base is not None
 

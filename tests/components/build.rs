@@ -5,8 +5,9 @@ use std::path::Path;
 use std::{env, fs};
 
 /// Folders of this crate, and so names of the components.
-const COMPONENTS: [&str; 9] =
-    ["broken", "caller", "constant", "edition", "flat", "hostile", "newer", "sockets", "swift"];
+const COMPONENTS: [&str; 9] = [
+    "broken", "caller", "constant", "edition", "flat", "hostile", "newer", "sockets", "swift",
+];
 /// Folders of `sdk/examples`, which are mounted as they are.
 const EXAMPLES: [&str; 2] = ["encrypted", "memory"];
 
@@ -22,10 +23,22 @@ fn main() {
 
     let packages: Vec<&str> = all.iter().map(|(_, _, package)| package.as_str()).collect();
     let mut constants = String::new();
-    for ((name, folder, _), file) in all.iter().zip(callfs_build::components(workspace, &packages)) {
-        let _ = writeln!(constants, "/// `{}`.", folder.strip_prefix(workspace).unwrap_or(folder).display());
-        let _ = writeln!(constants, "pub const {}: &[u8] = include_bytes!({file:?});", name.to_uppercase());
+    for ((name, folder, _), file) in all
+        .iter()
+        .zip(callfs_build::components(workspace, &packages))
+    {
+        let _ = writeln!(
+            constants,
+            "/// `{}`.",
+            folder.strip_prefix(workspace).unwrap_or(folder).display()
+        );
+        let _ = writeln!(
+            constants,
+            "pub const {}: &[u8] = include_bytes!({file:?});",
+            name.to_uppercase()
+        );
     }
     let out = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("components.rs");
-    fs::write(&out, constants).unwrap_or_else(|error| panic!("cannot write {}: {error}", out.display()));
+    fs::write(&out, constants)
+        .unwrap_or_else(|error| panic!("cannot write {}: {error}", out.display()));
 }

@@ -17,13 +17,25 @@ fn version(number: usize) -> Vec<u8> {
 async fn defect_7_concurrent_writers_of_one_path_all_succeed() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let replies = join_all((0..40).map(|number| alice.put("/a", version(number)).into_future())).await;
+    let replies =
+        join_all((0..40).map(|number| alice.put("/a", version(number)).into_future())).await;
     let created = replies.iter().filter(|reply| reply.status == 201).count();
     let replaced = replies.iter().filter(|reply| reply.status == 200).count();
-    assert_eq!((created, replaced), (1, 39), "{:?}", replies.iter().map(|reply| reply.text()).collect::<Vec<_>>());
+    assert_eq!(
+        (created, replaced),
+        (1, 39),
+        "{:?}",
+        replies.iter().map(|reply| reply.text()).collect::<Vec<_>>()
+    );
     let last = alice.get("/a").await.is(200);
-    let winner = replies.iter().position(|reply| reply.etag() == last.etag()).expect("one of the writers");
-    assert!(last.body == version(winner), "the bytes of one writer under the tag of another");
+    let winner = replies
+        .iter()
+        .position(|reply| reply.etag() == last.etag())
+        .expect("one of the writers");
+    assert!(
+        last.body == version(winner),
+        "the bytes of one writer under the tag of another"
+    );
     assert_eq!(gateway.everything_in("files"), ["a"]);
 }
 
@@ -32,17 +44,23 @@ async fn defect_5_readers_see_one_whole_version() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
     alice.put("/a", version(0)).await.is(201);
-    let digests: Arc<Vec<String>> = Arc::new((0..25).map(|number| sha256_hex(&version(number))).collect());
+    let digests: Arc<Vec<String>> =
+        Arc::new((0..25).map(|number| sha256_hex(&version(number))).collect());
     let done = Arc::new(AtomicBool::new(false));
 
     let reader = |_| {
-        let (alice, digests, done) = (alice.clone(), digests.clone(), done.clone());
+        let alice = alice.clone();
+        let digests = digests.clone();
+        let done = done.clone();
         tokio::spawn(async move {
             let mut seen = Vec::new();
             while !done.load(Ordering::Relaxed) {
                 let got = alice.get("/a").await.is(200);
                 let digest = sha256_hex(&got.body);
-                let number = digests.iter().position(|known| *known == digest).expect("one whole version");
+                let number = digests
+                    .iter()
+                    .position(|known| *known == digest)
+                    .expect("one whole version");
                 assert_eq!(got.header("content-length"), got.body.len().to_string());
                 assert_eq!(got.header("x-callfs-size"), got.body.len().to_string());
                 seen.push((number, got.etag()));
@@ -52,8 +70,12 @@ async fn defect_5_readers_see_one_whole_version() {
     };
     let readers: Vec<_> = (0..4).map(reader).collect();
     for _ in 0..4 {
-        let writes = join_all((1..25).map(|number| alice.put("/a", version(number)).into_future())).await;
-        assert!(writes.iter().all(|reply| reply.status == 200), "a write failed");
+        let writes =
+            join_all((1..25).map(|number| alice.put("/a", version(number)).into_future())).await;
+        assert!(
+            writes.iter().all(|reply| reply.status == 200),
+            "a write failed"
+        );
     }
     done.store(true, Ordering::Relaxed);
     let mut tags: Vec<(usize, String)> = Vec::new();
@@ -64,7 +86,9 @@ async fn defect_5_readers_see_one_whole_version() {
     tags.sort_unstable();
     tags.dedup();
     for (number, tag) in &tags {
-        let same = tags.iter().filter(|(other, known)| known == tag && other != number);
+        let same = tags
+            .iter()
+            .filter(|(other, known)| known == tag && other != number);
         assert_eq!(same.count(), 0, "one tag for two versions");
     }
 }
@@ -73,11 +97,20 @@ async fn defect_5_readers_see_one_whole_version() {
 async fn of_many_creators_one_succeeds() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let posts = join_all((0..20).map(|number| alice.post("/a", version(number)).into_future())).await;
-    let created: Vec<usize> = (0..20).filter(|number| posts[*number].status == 201).collect();
+    let posts =
+        join_all((0..20).map(|number| alice.post("/a", version(number)).into_future())).await;
+    let created: Vec<usize> = (0..20)
+        .filter(|number| posts[*number].status == 201)
+        .collect();
     assert_eq!(created.len(), 1);
-    posts.iter().filter(|reply| reply.status != 201).for_each(|reply| drop(reply.problem(409, "FILE_ALREADY_EXISTS")));
-    assert!(alice.get("/a").await.is(200).body == version(created[0]), "the bytes of another creator");
+    posts
+        .iter()
+        .filter(|reply| reply.status != 201)
+        .for_each(|reply| drop(reply.problem(409, "FILE_ALREADY_EXISTS")));
+    assert!(
+        alice.get("/a").await.is(200).body == version(created[0]),
+        "the bytes of another creator"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,7 +124,10 @@ async fn if_match_loses_no_update() {
             loop {
                 let got = alice.get("/counter").await.is(200);
                 let number: u32 = got.text().parse().expect("a number");
-                let put = alice.put("/counter", (number + 1).to_string()).header("if-match", &got.etag()).await;
+                let put = alice
+                    .put("/counter", (number + 1).to_string())
+                    .header("if-match", &got.etag())
+                    .await;
                 match put.status {
                     200 => break,
                     _ => drop(put.problem(412, "PRECONDITION_FAILED")),
@@ -131,8 +167,12 @@ async fn writers_below_a_directory_that_moves_lose_nothing() {
     for (number, status) in written.iter().enumerate() {
         assert_eq!(*status, 201, "write {number}");
         let body = number.to_string();
-        let (one, two) = (alice.get(&format!("/one/{number}")).await, alice.get(&format!("/two/{number}")).await);
-        assert!(one.body == body.as_bytes() || two.body == body.as_bytes(), "{number} is lost");
+        let one = alice.get(&format!("/one/{number}")).await;
+        let two = alice.get(&format!("/two/{number}")).await;
+        assert!(
+            one.body == body.as_bytes() || two.body == body.as_bytes(),
+            "{number} is lost"
+        );
     }
 }
 

@@ -6,7 +6,14 @@ use std::process::Output;
 use crate::harness::{Gateway, Setup, command};
 
 fn run(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command(dir).args(arguments).output().expect("the binary runs");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command(dir)
+        .args(arguments)
+        .output()
+        .expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
@@ -77,14 +84,30 @@ fn the_environment_comes_after_the_file_and_before_the_flags() {
         if let Some(upload) = upload {
             command.env("CALLFS_SERVER__MAX_UPLOAD", upload);
         }
-        let output = command.args(["config", "show", "--config"]).arg(&config).output().expect("runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = command
+            .args(["config", "show", "--config"])
+            .arg(&config)
+            .output()
+            .expect("runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let line =
-        |shown: String| shown.lines().find(|line| line.contains("max_upload")).map(str::to_owned).unwrap_or(shown);
+    let line = |shown: String| {
+        shown
+            .lines()
+            .find(|line| line.contains("max_upload"))
+            .map(str::to_owned)
+            .unwrap_or(shown)
+    };
     let from_file = line(show(None));
-    assert!(from_file.contains('5') && from_file.contains("callfs.toml"), "{from_file}");
+    assert!(
+        from_file.contains('5') && from_file.contains("callfs.toml"),
+        "{from_file}"
+    );
     let from_environment = line(show(Some("7MiB")));
     assert!(
         from_environment.contains('7') && from_environment.contains("CALLFS_SERVER__MAX_UPLOAD"),
@@ -97,8 +120,14 @@ fn show_masks_every_secret() {
     let dir = Setup::default().prepare();
     let (code, stdout, stderr) = configured(dir.path(), &["config", "show"]);
     assert_eq!(code, 0, "{stderr}");
-    assert!(stdout.contains("api-keys") && stdout.contains("alice"), "{stdout}");
-    assert!(!stdout.contains("key-of-") && !stderr.contains("key-of-"), "{stdout}{stderr}");
+    assert!(
+        stdout.contains("api-keys") && stdout.contains("alice"),
+        "{stdout}"
+    );
+    assert!(
+        !stdout.contains("key-of-") && !stderr.contains("key-of-"),
+        "{stdout}{stderr}"
+    );
 }
 
 #[test]
@@ -106,7 +135,10 @@ fn the_default_is_a_configuration() {
     let dir = empty();
     let (code, default, stderr) = run(dir.path(), &["config", "default"]);
     assert_eq!(code, 0, "{stderr}");
-    assert!(default.contains("[server]") && default.contains('#'), "{default}");
+    assert!(
+        default.contains("[server]") && default.contains('#'),
+        "{default}"
+    );
     std::fs::write(dir.path().join("default.toml"), default).expect("writable");
     let (code, _, stderr) = run(dir.path(), &["config", "show", "--config", "default.toml"]);
     assert_eq!(code, 0, "{stderr}");
@@ -120,9 +152,13 @@ fn keys_are_generated_and_hashed() {
         assert_eq!(code, 0, "{stderr}");
         stdout.trim().to_owned()
     };
-    let (one, two) = (generate(), generate());
+    let one = generate();
+    let two = generate();
     assert_ne!(one, two);
-    assert!(one.len() >= 32 && !one.contains(char::is_whitespace), "{one}");
+    assert!(
+        one.len() >= 32 && !one.contains(char::is_whitespace),
+        "{one}"
+    );
 }
 
 #[tokio::test]
@@ -134,24 +170,49 @@ async fn a_hashed_key_works_like_a_plain_one() {
     let hash = hash.trim();
     assert!(!hash.contains(key), "{hash}");
     let more = format!(
-        "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ {{ user = \"dora\", key = \"{hash}\" }} ]\n"
+        "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ {{ user = \"dora\", key = \
+         \"{hash}\" }} ]\n"
     );
     let gateway = Setup::default().more(&more).start().await;
-    gateway.client(Some(key)).put("/dora.txt", "x").await.is(201);
-    assert_eq!(gateway.alice().head("/dora.txt").await.is(200).header("x-callfs-owner"), "dora");
-    gateway.client(Some(hash)).get("/").await.problem(401, "AUTHENTICATION_FAILED");
+    gateway
+        .client(Some(key))
+        .put("/dora.txt", "x")
+        .await
+        .is(201);
+    assert_eq!(
+        gateway
+            .alice()
+            .head("/dora.txt")
+            .await
+            .is(200)
+            .header("x-callfs-owner"),
+        "dora"
+    );
+    gateway
+        .client(Some(hash))
+        .get("/")
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
 }
 
 #[tokio::test]
 async fn a_secret_may_come_from_a_file_or_the_environment() {
     let dir = Setup::default()
-        .more("[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"dora\", key = { file = \"$DIR/dora.key\" } } ]\n")
+        .more(
+            "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"dora\", key \
+             = { file = \"$DIR/dora.key\" } } ]\n",
+        )
         .prepare();
     std::fs::write(dir.path().join("dora.key"), "the-key-of-dora-in-a-file\n").expect("writable");
     let gateway = Gateway::start_in(dir, &[]);
-    gateway.client(Some("the-key-of-dora-in-a-file")).get("/").await.is(200);
+    gateway
+        .client(Some("the-key-of-dora-in-a-file"))
+        .get("/")
+        .await
+        .is(200);
 
-    let missing = "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"dora\", key = { env = \"NO_SUCH_NAME\" } } ]\n";
+    let missing = "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \
+                   \"dora\", key = { env = \"NO_SUCH_NAME\" } } ]\n";
     let dir = Setup::default().more(missing).prepare();
     let (code, _, stderr) = configured(dir.path(), &["serve"]);
     assert_eq!(code, 78, "{stderr}");
@@ -160,20 +221,29 @@ async fn a_secret_may_come_from_a_file_or_the_environment() {
 
 #[test]
 fn a_secret_for_links_that_is_too_short_is_refused() {
-    let dir = Setup::default().more("[links]\nsecret = \"too-little\"\n").prepare();
+    let dir = Setup::default()
+        .more("[links]\nsecret = \"too-little\"\n")
+        .prepare();
     let (code, _, stderr) = configured(dir.path(), &["serve"]);
     assert_eq!(code, 78, "{stderr}");
-    assert!(stderr.contains("links.secret") && stderr.contains("32 characters"), "{stderr}");
+    assert!(
+        stderr.contains("links.secret") && stderr.contains("32 characters"),
+        "{stderr}"
+    );
     assert!(!stderr.contains("too-little"), "{stderr}");
 }
 
 #[test]
 fn a_key_that_is_too_short_is_refused() {
-    let more = "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"dora\", key = \"short\" } ]\n";
+    let more = "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"dora\", \
+                key = \"short\" } ]\n";
     let dir = Setup::default().more(more).prepare();
     let (code, _, stderr) = configured(dir.path(), &["serve"]);
     assert_eq!(code, 78, "{stderr}");
-    assert!(stderr.contains("16") && stderr.contains("keys[0]"), "{stderr}");
+    assert!(
+        stderr.contains("16") && stderr.contains("keys[0]"),
+        "{stderr}"
+    );
     assert!(!stderr.contains("\"short\""), "{stderr}");
 }
 
@@ -193,7 +263,11 @@ fn version_and_help_are_data() {
 #[test]
 fn exit_codes_tell_usage_from_failure() {
     let dir = empty();
-    for arguments in [["no-such-command"].as_slice(), &["serve", "--no-such-flag"], &["config"]] {
+    for arguments in [
+        ["no-such-command"].as_slice(),
+        &["serve", "--no-such-flag"],
+        &["config"],
+    ] {
         let (code, stdout, stderr) = run(dir.path(), arguments);
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
     }
@@ -216,7 +290,9 @@ async fn a_port_that_is_taken_is_a_failure_that_names_it() {
 async fn serve_has_its_old_name() {
     let dir = Setup::default().prepare();
     let config = dir.path().join("callfs.toml");
-    let mut process = crate::harness::Process::start(command(dir.path()).args(["server", "--config"]).arg(config));
+    let mut process = crate::harness::Process::start(
+        command(dir.path()).args(["server", "--config"]).arg(config),
+    );
     process.listens();
     assert!(process.runs());
 }

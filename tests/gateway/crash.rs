@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::harness::{Gateway, bytes, eventually};
 
 const UPLOADS: usize = 1000;
-/// Killed after so many were answered, so that some are answered, some are under way and some have not begun.
+/// Killed after so many were answered, so that some are answered, some are under way and some have
+/// not begun.
 const ANSWERED: usize = 300;
 
 /// What number `number` uploads: of different sizes, some of which take more than one chunk.
@@ -26,7 +27,8 @@ async fn every_put_that_was_answered_is_there_whole_and_nothing_else() {
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
     let uploads: Vec<_> = (0..UPLOADS)
         .map(|number| {
-            let (alice, answers) = (alice.clone(), answers.clone());
+            let alice = alice.clone();
+            let answers = answers.clone();
             tokio::spawn(async move {
                 // Whoever is not answered, because the gateway is dead, has no claim.
                 if let Ok(reply) = alice.put(&path(number), content(number)).attempt().await
@@ -49,19 +51,33 @@ async fn every_put_that_was_answered_is_there_whole_and_nothing_else() {
     for upload in uploads {
         upload.await.expect("no upload panics");
     }
-    assert!(claims.len() < UPLOADS, "the kill came too late to mean anything");
+    assert!(
+        claims.len() < UPLOADS,
+        "the kill came too late to mean anything"
+    );
 
     let gateway = gateway.restart();
     let alice = gateway.alice();
     for (number, etag) in &claims {
         let got = alice.get(&path(*number)).await.is(200);
-        assert!(got.body == content(*number), "{} of {} was answered and is not whole", path(*number), claims.len());
+        assert!(
+            got.body == content(*number),
+            "{} of {} was answered and is not whole",
+            path(*number),
+            claims.len()
+        );
         assert_eq!(got.etag(), *etag);
         assert_eq!(got.header("x-callfs-owner"), "alice");
     }
     let mut listed = BTreeSet::new();
     for directory in 0..10 {
-        listed.extend(alice.list(&format!("/d{directory}"), "").await.is(200).entries("path"));
+        listed.extend(
+            alice
+                .list(&format!("/d{directory}"), "")
+                .await
+                .is(200)
+                .entries("path"),
+        );
     }
     for number in 0..UPLOADS {
         let got = alice.get(&path(number)).await;
@@ -69,9 +85,18 @@ async fn every_put_that_was_answered_is_there_whole_and_nothing_else() {
             200 => {
                 let whole = got.body == content(number) || got.body == b"the old content";
                 assert!(whole, "{} is half-written", path(number));
-                assert_eq!(got.header("x-callfs-owner"), "alice", "{} is ownerless", path(number));
+                assert_eq!(
+                    got.header("x-callfs-owner"),
+                    "alice",
+                    "{} is ownerless",
+                    path(number)
+                );
             }
-            404 => assert!(!listed.contains(&path(number)), "{} is listed and not there", path(number)),
+            404 => assert!(
+                !listed.contains(&path(number)),
+                "{} is listed and not there",
+                path(number)
+            ),
             _ => panic!("{}: {}", path(number), got.text()),
         }
     }
@@ -80,7 +105,11 @@ async fn every_put_that_was_answered_is_there_whole_and_nothing_else() {
         .chain((0..UPLOADS).map(|number| path(number)[1..].into()))
         .collect();
     eventually("temporary files to be swept", async || {
-        gateway.everything_in("files").iter().all(|name| known.contains(name)).then_some(())
+        gateway
+            .everything_in("files")
+            .iter()
+            .all(|name| known.contains(name))
+            .then_some(())
     })
     .await;
 }
@@ -92,14 +121,28 @@ fn path(number: usize) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rename_is_whole_or_has_not_happened() {
     let mut gateway = Gateway::start().await;
-    gateway.alice().put("/one/deep/a.txt", "content").header("content-type", "text/x-a").await.is(201);
-    gateway.alice().patch("/one/deep/a.txt", &json!({"mode": "0640"})).await.is(200);
+    gateway
+        .alice()
+        .put("/one/deep/a.txt", "content")
+        .header("content-type", "text/x-a")
+        .await
+        .is(201);
+    gateway
+        .alice()
+        .patch("/one/deep/a.txt", &json!({"mode": "0640"}))
+        .await
+        .is(200);
     for round in 0..10 {
         let alice = gateway.alice();
         let renames = tokio::spawn(async move {
             let names = [("/one", "two"), ("/two", "one")];
             for (from, to) in names.into_iter().cycle() {
-                if alice.patch(from, &json!({"name": to})).attempt().await.is_err() {
+                if alice
+                    .patch(from, &json!({"name": to}))
+                    .attempt()
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -112,10 +155,21 @@ async fn a_rename_is_whole_or_has_not_happened() {
         let alice = gateway.alice();
         let names = alice.get("/").await.is(200).entries("name");
         assert_eq!(names.len(), 1, "round {round}: {names:?}");
-        let got = alice.get(&format!("/{}/deep/a.txt", names[0])).await.is(200);
+        let got = alice
+            .get(&format!("/{}/deep/a.txt", names[0]))
+            .await
+            .is(200);
         assert_eq!(got.body, b"content");
-        assert_eq!((got.header("x-callfs-owner"), got.header("content-type")), ("alice", "text/x-a"), "round {round}");
-        assert!(got.header("x-callfs-mode").ends_with("640"), "round {round}: {:?}", got.headers);
+        assert_eq!(
+            (got.header("x-callfs-owner"), got.header("content-type")),
+            ("alice", "text/x-a"),
+            "round {round}"
+        );
+        assert!(
+            got.header("x-callfs-mode").ends_with("640"),
+            "round {round}: {:?}",
+            got.headers
+        );
         if names[0] == "two" {
             alice.patch("/two", &json!({"name": "one"})).await.is(200);
         }

@@ -1,5 +1,5 @@
-//! kill -9 at random points of a mixed workload, on every store: what was answered is there, nothing is torn, and
-//! afterwards the index and the storage agree.
+//! kill -9 at random points of a mixed workload, on every store: what was answered is there,
+//! nothing is torn, and afterwards the metadata store and the storage agree.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Client, Gateway, Setup, bytes, command, on_every_store, sha256_hex, succeeds};
+use crate::harness::{
+    Client, Gateway, Setup, bytes, command, on_every_store, sha256_hex, succeeds,
+};
 
 on_every_store! {
     two_hundred_kills_lose_nothing
@@ -47,7 +49,12 @@ impl Random {
 impl Worker {
     fn new(number: u64) -> Self {
         let random = Random(0x9e37_79b9_7f4a_7c15 ^ (number + 1) << 17);
-        Self { home: format!("/c{number}"), random, sure: Tree::new(), instead: None }
+        Self {
+            home: format!("/c{number}"),
+            random,
+            sure: Tree::new(),
+            instead: None,
+        }
     }
 
     /// Changes things until it is not answered.
@@ -56,7 +63,9 @@ impl Worker {
             let (call, after) = self.next(&client);
             match call.attempt().await {
                 Ok(reply) if (200..300).contains(&reply.status) => self.sure = after,
-                Ok(reply) if reply.status < 500 => panic!("{}: {} {}", self.home, reply.status, reply.text()),
+                Ok(reply) if reply.status < 500 => {
+                    panic!("{}: {} {}", self.home, reply.status, reply.text())
+                }
                 // Not answered, or by a service whose end has begun.
                 _ => {
                     self.instead = Some(after);
@@ -71,7 +80,8 @@ impl Worker {
     fn next(&mut self, client: &Client) -> (crate::harness::Call, Tree) {
         let mut after = self.sure.clone();
         let known: Vec<String> = self.sure.keys().cloned().collect();
-        let any = (!known.is_empty()).then(|| known[self.random.below(known.len() as u64) as usize].clone());
+        let any = (!known.is_empty())
+            .then(|| known[self.random.below(known.len() as u64) as usize].clone());
         let name = format!("d{}/{}", self.random.below(3), self.random.below(4));
         let at = |name: &str| format!("{}/{name}", self.home);
         match (self.random.below(8), any) {
@@ -92,7 +102,13 @@ impl Worker {
             (3, Some(inside)) => {
                 let directory = inside.split('/').next().expect("a directory").to_owned();
                 after.retain(|name, _| !name.starts_with(&format!("{directory}/")));
-                (client.call("DELETE", &format!("/v1/files{}?recursive=true", at(&directory))), after)
+                (
+                    client.call(
+                        "DELETE",
+                        &format!("/v1/files{}?recursive=true", at(&directory)),
+                    ),
+                    after,
+                )
             }
             (4, Some(inside)) => {
                 let directory = inside.split('/').next().expect("a directory").to_owned();
@@ -101,20 +117,33 @@ impl Worker {
                 if taken {
                     return self.put(client, name, after);
                 }
-                let moved =
-                    |name: &String| name.strip_prefix(&format!("{directory}/")).map(|rest| format!("{to}/{rest}"));
+                let moved = |name: &String| {
+                    name.strip_prefix(&format!("{directory}/"))
+                        .map(|rest| format!("{to}/{rest}"))
+                };
                 after = after
                     .iter()
                     .map(|(name, content)| (moved(name).unwrap_or(name.clone()), content.clone()))
                     .collect();
                 // An empty directory may be left there.
-                (client.patch(&at(&directory), &json!({"destination": at(&to), "overwrite": true})), after)
+                (
+                    client.patch(
+                        &at(&directory),
+                        &json!({"destination": at(&to), "overwrite": true}),
+                    ),
+                    after,
+                )
             }
             _ => self.put(client, name, after),
         }
     }
 
-    fn put(&mut self, client: &Client, name: String, mut after: Tree) -> (crate::harness::Call, Tree) {
+    fn put(
+        &mut self,
+        client: &Client,
+        name: String,
+        mut after: Tree,
+    ) -> (crate::harness::Call, Tree) {
         let content = bytes(self.random.0, 1 + self.random.below(40_000) as usize);
         after.insert(name.clone(), sha256_hex(&content));
         (client.put(&format!("{}/{name}", self.home), content), after)
@@ -128,34 +157,49 @@ impl Worker {
             for path in listed.entries("path") {
                 let got = client.get(&path).await.is(200);
                 assert_eq!(got.header("x-callfs-owner"), "alice", "kill {kill}: {path}");
-                found.insert(path[self.home.len() + 1..].to_owned(), sha256_hex(&got.body));
+                found.insert(
+                    path[self.home.len() + 1..].to_owned(),
+                    sha256_hex(&got.body),
+                );
             }
         } else {
             listed.problem(404, "FILE_NOT_FOUND");
         }
         let instead = self.instead.take();
-        let fits = found == self.sure || instead.as_ref() == Some(&found) || self.is_partly_removed(&instead, &found);
-        assert!(fits, "kill {kill}, {}: found {found:#?}\nanswered {:#?}\nor {instead:#?}", self.home, self.sure);
+        let fits = found == self.sure
+            || instead.as_ref() == Some(&found)
+            || self.is_partly_removed(&instead, &found);
+        assert!(
+            fits,
+            "kill {kill}, {}: found {found:#?}\nanswered {:#?}\nor {instead:#?}",
+            self.home, self.sure
+        );
         self.sure = found;
     }
 
     /// A recursive removal that was not answered may have removed some of it.
     fn is_partly_removed(&self, instead: &Option<Tree>, found: &Tree) -> bool {
         let Some(after) = instead else { return false };
-        let kept = after.iter().all(|(name, content)| found.get(name) == Some(content));
-        let known = found.iter().all(|(name, content)| self.sure.get(name) == Some(content));
+        let kept = after
+            .iter()
+            .all(|(name, content)| found.get(name) == Some(content));
+        let known = found
+            .iter()
+            .all(|(name, content)| self.sure.get(name) == Some(content));
         kept && known
     }
 }
 
-async fn two_hundred_kills_lose_nothing(index: String) {
-    let mut gateway = Setup::default().index(&index).start().await;
+async fn two_hundred_kills_lose_nothing(url: String) {
+    let mut gateway = Setup::default().metadata(&url).start().await;
     let mut workers: Vec<Worker> = (0..CLIENTS).map(Worker::new).collect();
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     for kill in 1..=KILLS {
         let killed = Arc::new(AtomicBool::new(false));
-        let working: Vec<_> =
-            workers.drain(..).map(|worker| tokio::spawn(worker.work(gateway.alice(), killed.clone()))).collect();
+        let working: Vec<_> = workers
+            .drain(..)
+            .map(|worker| tokio::spawn(worker.work(gateway.alice(), killed.clone())))
+            .collect();
         // At a random moment: that is what this is about.
         let moment = Instant::now() + Duration::from_micros(5_000 + random.below(100_000));
         tokio::time::sleep_until(moment.into()).await;
@@ -174,11 +218,16 @@ async fn two_hundred_kills_lose_nothing(index: String) {
     }
 }
 
-/// The index and the storage agree.
+/// The metadata store and the storage agree.
 fn agrees(mut gateway: Gateway) -> Gateway {
     gateway.stop();
     let dir = gateway.path("");
-    let checked = succeeds(command(&dir).arg("fsck").arg("--config").arg(dir.join("callfs.toml")));
+    let checked = succeeds(
+        command(&dir)
+            .arg("fsck")
+            .arg("--config")
+            .arg(dir.join("callfs.toml")),
+    );
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(said.contains("Nothing is wrong."), "{said}");
     gateway.restart()

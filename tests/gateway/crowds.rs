@@ -16,11 +16,17 @@ async fn two_hundred_thousand_entries_stream_at_once_and_page_while_files_come_a
     let alice = gateway.alice();
     let folder = gateway.path("files/many");
     fs::create_dir(&folder).expect("a folder");
-    let names: Vec<String> = (0..MANY).map(|number| format!("{number:06} {}", ["stays", "goes"][number % 2])).collect();
+    let names: Vec<String> = (0..MANY)
+        .map(|number| format!("{number:06} {}", ["stays", "goes"][number % 2]))
+        .collect();
     for name in &names {
         File::create_new(folder.join(name)).expect("writable");
     }
-    alice.list("/", "limit=0").header("accept", "application/x-ndjson").await.is(200);
+    alice
+        .list("/", "limit=0")
+        .header("accept", "application/x-ndjson")
+        .await
+        .is(200);
     let idle = gateway.process().peak_memory();
 
     the_first_line_does_not_wait_for_the_last(&gateway).await;
@@ -30,22 +36,37 @@ async fn two_hundred_thousand_entries_stream_at_once_and_page_while_files_come_a
 
     let (found, pages) = page_through_a_busy_directory(&alice, &folder).await;
     assert!(pages >= MANY / 1000, "{pages} pages");
-    assert!(found.is_sorted_by(|one, other| one < other), "not in order, or repeated");
+    assert!(
+        found.is_sorted_by(|one, other| one < other),
+        "not in order, or repeated"
+    );
     let stayed = found.iter().filter(|name| name.ends_with("stays"));
     let stays = names.iter().filter(|name| name.ends_with("stays"));
-    assert!(stayed.eq(stays), "of what stayed, something is missing among {} entries", found.len());
+    assert!(
+        stayed.eq(stays),
+        "of what stayed, something is missing among {} entries",
+        found.len()
+    );
 }
 
-/// By order and not by the clock: with the first line here, and nobody reading on, most of the pages that the storage
-/// gives have not been asked for.
+/// By order and not by the clock: with the first line here, and nobody reading on, most of the
+/// pages that the storage gives have not been asked for.
 async fn the_first_line_does_not_wait_for_the_last(gateway: &Gateway) {
     let pages = async || {
         let labels = [("plugin", "localfs"), ("operation", "list")];
-        gateway.metrics().await.sum("callfs_plugin_calls_total", &labels)
+        gateway
+            .metrics()
+            .await
+            .sum("callfs_plugin_calls_total", &labels)
     };
     let before = pages().await;
     let mut slow = gateway.raw().await;
-    slow.head("GET", "/v1/directories/many?limit=0", &["Accept: application/x-ndjson"]).await;
+    slow.head(
+        "GET",
+        "/v1/directories/many?limit=0",
+        &["Accept: application/x-ndjson"],
+    )
+    .await;
     assert_eq!(slow.answer_head().await.status, 200);
     let mut line = Vec::new();
     while !String::from_utf8_lossy(&line).contains("000000 stays") {
@@ -53,12 +74,22 @@ async fn the_first_line_does_not_wait_for_the_last(gateway: &Gateway) {
     }
     // A thousand names a page; what the sockets hold are some thousand lines.
     let asked = pages().await - before;
-    assert!((1.0..100.0).contains(&asked), "{asked} pages of {}", MANY / 1000);
+    assert!(
+        (1.0..100.0).contains(&asked),
+        "{asked} pages of {}",
+        MANY / 1000
+    );
 }
 
 async fn every_entry_is_a_line(alice: &Client, names: &[String]) {
-    let answer = alice.list("/many", "limit=0").header("accept", "application/x-ndjson").streamed().await;
-    let (mut stream, mut rest, mut expected) = (answer.bytes_stream(), Vec::new(), names.iter());
+    let answer = alice
+        .list("/many", "limit=0")
+        .header("accept", "application/x-ndjson")
+        .streamed()
+        .await;
+    let mut stream = answer.bytes_stream();
+    let mut rest = Vec::new();
+    let mut expected = names.iter();
     while let Some(piece) = stream.next().await {
         rest.extend(piece.expect("the listing is not cut"));
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -71,13 +102,16 @@ async fn every_entry_is_a_line(alice: &Client, names: &[String]) {
     assert_eq!(expected.next(), None, "lines are missing");
 }
 
-/// The names on all pages; every now and then, files come and go all over the directory, before and behind the page.
+/// The names on all pages; every now and then, files come and go all over the directory, before and
+/// behind the page.
 async fn page_through_a_busy_directory(alice: &Client, folder: &Path) -> (Vec<String>, usize) {
     let change = |number: usize| {
         fs::remove_file(folder.join(format!("{number:06} goes"))).expect("it was there");
         drop(File::create_new(folder.join(format!("{number:06} came"))).expect("writable"));
     };
-    let (mut found, mut pages, mut target) = (Vec::new(), 0, "/v1/directories/many?limit=1000".to_owned());
+    let mut found = Vec::new();
+    let mut pages = 0;
+    let mut target = "/v1/directories/many?limit=1000".to_owned();
     loop {
         let page = alice.call("GET", &target).await.is(200);
         found.extend(page.entries("name"));
@@ -89,6 +123,11 @@ async fn page_through_a_busy_directory(alice: &Client, folder: &Path) -> (Vec<St
         if link.is_empty() {
             return (found, pages);
         }
-        target = link.strip_prefix('<').and_then(|link| link.split_once('>')).expect("a link").0.to_owned();
+        target = link
+            .strip_prefix('<')
+            .and_then(|link| link.split_once('>'))
+            .expect("a link")
+            .0
+            .to_owned();
     }
 }

@@ -1,17 +1,22 @@
 //! `GET /v1/directories/{path}`.
 
-use std::time::{Duration, Instant};
-
 use futures_util::StreamExt;
+use tokio::time::timeout;
 
-use crate::harness::{Client, Gateway, Setup};
+use crate::harness::{Client, DEADLINE, Gateway, Setup};
 
 const NDJSON: &str = "application/x-ndjson";
 
 async fn tree() -> (Gateway, Client) {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    for path in ["/a/1.txt", "/a/b/2.txt", "/a/b/c/3.txt", "/a.txt", "/B/4.txt"] {
+    for path in [
+        "/a/1.txt",
+        "/a/b/2.txt",
+        "/a/b/c/3.txt",
+        "/a.txt",
+        "/B/4.txt",
+    ] {
         alice.put(path, "12345").await.is(201);
     }
     (gateway, alice)
@@ -36,20 +41,53 @@ async fn a_listing_says_what_it_is() {
 async fn the_root_is_a_directory_with_or_without_a_slash() {
     let (_gateway, alice) = tree().await;
     for target in ["/v1/directories", "/v1/directories/"] {
-        assert_eq!(alice.call("GET", target).await.is(200).entries("name"), ["B", "a", "a.txt"], "{target}");
+        assert_eq!(
+            alice.call("GET", target).await.is(200).entries("name"),
+            ["B", "a", "a.txt"],
+            "{target}"
+        );
     }
-    assert_eq!(alice.call("GET", "/v1/directories/a/").await.is(200).entries("name"), ["1.txt", "b"]);
+    assert_eq!(
+        alice
+            .call("GET", "/v1/directories/a/")
+            .await
+            .is(200)
+            .entries("name"),
+        ["1.txt", "b"]
+    );
 }
 
 #[tokio::test]
 async fn recursion_goes_as_deep_as_asked_in_byte_order() {
     let (_gateway, alice) = tree().await;
-    let all = alice.list("/", "recursive=true").await.is(200).entries("path");
-    let expected = ["/B", "/B/4.txt", "/a", "/a.txt", "/a/1.txt", "/a/b", "/a/b/2.txt", "/a/b/c", "/a/b/c/3.txt"];
+    let all = alice
+        .list("/", "recursive=true")
+        .await
+        .is(200)
+        .entries("path");
+    let expected = [
+        "/B",
+        "/B/4.txt",
+        "/a",
+        "/a.txt",
+        "/a/1.txt",
+        "/a/b",
+        "/a/b/2.txt",
+        "/a/b/c",
+        "/a/b/c/3.txt",
+    ];
     assert_eq!(all, expected);
-    let two = alice.list("/", "recursive=true&max_depth=2").await.is(200).entries("path");
+    let two = alice
+        .list("/", "recursive=true&max_depth=2")
+        .await
+        .is(200)
+        .entries("path");
     assert_eq!(two, ["/B", "/B/4.txt", "/a", "/a.txt", "/a/1.txt", "/a/b"]);
-    let one = alice.list("/", "recursive=true&max_depth=1").await.is(200).entries("name");
+    let one = alice
+        .list("/", "recursive=true&max_depth=1")
+        .await
+        .is(200)
+        .entries("name");
     assert_eq!(one, ["B", "a", "a.txt"]);
 }
 
@@ -57,7 +95,9 @@ async fn recursion_goes_as_deep_as_asked_in_byte_order() {
 async fn names_come_in_byte_order() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let mut names = ["z", "Z", "ä", "a", "a b", "a.b", "a-b", "_", "10", "9", "日本"];
+    let mut names = [
+        "z", "Z", "ä", "a", "a b", "a.b", "a-b", "_", "10", "9", "日本",
+    ];
     for name in names {
         alice.put(&format!("/{name}"), "x").await.is(201);
     }
@@ -68,15 +108,26 @@ async fn names_come_in_byte_order() {
 #[tokio::test]
 async fn a_file_is_no_directory() {
     let (_gateway, alice) = tree().await;
-    let detail = alice.list("/a.txt", "").await.detail(400, "NOT_A_DIRECTORY");
+    let detail = alice
+        .list("/a.txt", "")
+        .await
+        .detail(400, "NOT_A_DIRECTORY");
     assert!(detail.contains("/a.txt"), "{detail}");
-    alice.list("/nothing", "").await.problem(404, "FILE_NOT_FOUND");
+    alice
+        .list("/nothing", "")
+        .await
+        .problem(404, "FILE_NOT_FOUND");
 }
 
 #[tokio::test]
 async fn a_query_must_make_sense() {
     let (_gateway, alice) = tree().await;
-    for query in ["max_depth=deep", "max_depth=-1", "recursive=perhaps", "recursvie=true"] {
+    for query in [
+        "max_depth=deep",
+        "max_depth=-1",
+        "recursive=perhaps",
+        "recursvie=true",
+    ] {
         alice.list("/", query).await.problem(400, "BAD_REQUEST");
     }
 }
@@ -95,10 +146,19 @@ async fn large_directories_are_complete() {
     loop {
         let page = alice.call("GET", &target).await.is(200);
         let entries = page.entries("name");
-        assert!(!entries.is_empty(), "an empty page after {} entries", found.len());
+        assert!(
+            !entries.is_empty(),
+            "an empty page after {} entries",
+            found.len()
+        );
         found.extend(entries);
         match page.json()["next"].as_str() {
-            Some(next) => target = format!("/v1/directories/many?after={}", crate::harness::encode(next)),
+            Some(next) => {
+                target = format!(
+                    "/v1/directories/many?after={}",
+                    crate::harness::encode(next)
+                )
+            }
             None => break,
         }
     }
@@ -108,14 +168,27 @@ async fn large_directories_are_complete() {
 #[tokio::test]
 async fn a_pattern_and_a_kind_choose_entries() {
     let (_gateway, alice) = tree().await;
-    let list = async |path: &str, query: &str| alice.list(path, query).await.is(200).entries("path");
+    let list =
+        async |path: &str, query: &str| alice.list(path, query).await.is(200).entries("path");
     assert_eq!(list("/", "glob=*.txt").await, ["/a.txt"]);
     assert_eq!(list("/", "glob=*.TXT").await, [] as [&str; 0]);
-    assert_eq!(list("/", "recursive=true&glob=**/*.txt&max_depth=2").await, ["/B/4.txt", "/a.txt", "/a/1.txt"]);
-    assert_eq!(list("/a", "recursive=true&glob=b/*.txt").await, ["/a/b/2.txt"]);
-    assert_eq!(list("/", "recursive=true&type=directory").await, ["/B", "/a", "/a/b", "/a/b/c"]);
+    assert_eq!(
+        list("/", "recursive=true&glob=**/*.txt&max_depth=2").await,
+        ["/B/4.txt", "/a.txt", "/a/1.txt"]
+    );
+    assert_eq!(
+        list("/a", "recursive=true&glob=b/*.txt").await,
+        ["/a/b/2.txt"]
+    );
+    assert_eq!(
+        list("/", "recursive=true&type=directory").await,
+        ["/B", "/a", "/a/b", "/a/b/c"]
+    );
     assert_eq!(list("/", "type=file&sort=name").await, ["/a.txt"]);
-    assert_eq!(list("/", "recursive=true&type=directory&glob=%7Ba,B%7D").await, ["/B", "/a"]);
+    assert_eq!(
+        list("/", "recursive=true&type=directory&glob=%7Ba,B%7D").await,
+        ["/B", "/a"]
+    );
     for (query, why) in [
         ("glob=", "empty"),
         ("glob=[a", "unclosed character class"),
@@ -135,12 +208,20 @@ async fn the_link_leads_through_all_pages_of_the_same_question() {
     let alice = gateway.alice();
     let mut expected = Vec::new();
     for number in 0..25 {
-        alice.put(&format!("/a&b/ä+{number:02}.txt"), "x").await.is(201);
-        alice.put(&format!("/a&b/ä+{number:02}.jpg"), "x").await.is(201);
+        alice
+            .put(&format!("/a&b/ä+{number:02}.txt"), "x")
+            .await
+            .is(201);
+        alice
+            .put(&format!("/a&b/ä+{number:02}.jpg"), "x")
+            .await
+            .is(201);
         expected.push(format!("ä+{number:02}.txt"));
     }
-    let mut target = "/v1/directories/a%26b?limit=10&glob=%C3%A4%2B*.txt&type=file&recursive".to_owned();
-    let (mut found, mut counts) = (Vec::new(), Vec::new());
+    let mut target =
+        "/v1/directories/a%26b?limit=10&glob=%C3%A4%2B*.txt&type=file&recursive".to_owned();
+    let mut found = Vec::new();
+    let mut counts = Vec::new();
     loop {
         let page = alice.call("GET", &target).await.is(200);
         assert_eq!(page.header("vary"), "accept");
@@ -151,8 +232,14 @@ async fn the_link_leads_through_all_pages_of_the_same_question() {
             assert!(page.json()["next"].is_null());
             break;
         }
-        let (next, rest) = link.strip_prefix('<').and_then(|link| link.split_once('>')).expect("a link");
-        assert!(next.starts_with("/v1/directories/a&b?") && rest == "; rel=\"next\"", "{link}");
+        let (next, rest) = link
+            .strip_prefix('<')
+            .and_then(|link| link.split_once('>'))
+            .expect("a link");
+        assert!(
+            next.starts_with("/v1/directories/a&b?") && rest == "; rel=\"next\"",
+            "{link}"
+        );
         target = next.to_owned();
     }
     assert_eq!((found, counts), (expected, vec![10, 10, 5]));
@@ -162,48 +249,108 @@ async fn the_link_leads_through_all_pages_of_the_same_question() {
 async fn lines_are_the_same_entries() {
     let (_gateway, alice) = tree().await;
     let query = "recursive=true&glob=**/*.txt";
-    let json = alice.list("/", query).header("accept", "application/json, application/x-ndjson;q=0.9").await.is(200);
+    let json = alice
+        .list("/", query)
+        .header("accept", "application/json, application/x-ndjson;q=0.9")
+        .await
+        .is(200);
     assert_eq!(json.header("content-type"), "application/json");
-    let lines = alice.list("/", query).header("accept", NDJSON).await.is(200);
-    assert_eq!((lines.header("content-type"), lines.header("vary")), (NDJSON, "accept"));
+    let lines = alice
+        .list("/", query)
+        .header("accept", NDJSON)
+        .await
+        .is(200);
+    assert_eq!(
+        (lines.header("content-type"), lines.header("vary")),
+        (NDJSON, "accept")
+    );
     let parsed: Vec<serde_json::Value> = lines_of(&lines.body);
     assert_eq!(serde_json::Value::from(parsed), json.json()["items"]);
-    let two = alice.list("/", &format!("{query}&limit=2")).header("accept", NDJSON).await.is(200);
-    let after = lines_of(&two.body)[1]["path"].as_str().expect("a path").to_owned();
-    let rest = alice.list("/", &format!("{query}&limit=0&after={after}")).header("accept", NDJSON).await.is(200);
+    let two = alice
+        .list("/", &format!("{query}&limit=2"))
+        .header("accept", NDJSON)
+        .await
+        .is(200);
+    let after = lines_of(&two.body)[1]["path"]
+        .as_str()
+        .expect("a path")
+        .to_owned();
+    let rest = alice
+        .list("/", &format!("{query}&limit=0&after={after}"))
+        .header("accept", NDJSON)
+        .await
+        .is(200);
     assert_eq!([two.body, rest.body].concat(), lines.body);
-    let none = alice.list("/", "glob=none").header("accept", NDJSON).await.is(200);
+    let none = alice
+        .list("/", "glob=none")
+        .header("accept", NDJSON)
+        .await
+        .is(200);
     assert!(none.body.is_empty());
     // What is wrong with a question is said properly, whatever shape the answer was to have.
-    alice.list("/a.txt", "").header("accept", NDJSON).await.problem(400, "NOT_A_DIRECTORY");
-    alice.list("/none", "").header("accept", NDJSON).await.problem(404, "FILE_NOT_FOUND");
+    alice
+        .list("/a.txt", "")
+        .header("accept", NDJSON)
+        .await
+        .problem(400, "NOT_A_DIRECTORY");
+    alice
+        .list("/none", "")
+        .header("accept", NDJSON)
+        .await
+        .problem(404, "FILE_NOT_FOUND");
 }
 
 #[tokio::test]
 async fn lines_come_at_once_and_a_listing_that_fails_is_cut() {
-    let gateway = Setup::hostile().limits(r#"cpu_time = "2s""#).start().await;
-    let answer = gateway.alice().list("/hostile/halfway", "limit=0").header("accept", NDJSON).streamed().await;
+    // The component holds the second page back until it finds a file, and traps then.
+    let gateway = Setup::hostile()
+        .limits(r#"cpu_time = "60s", call_timeout = "120s""#)
+        .start()
+        .await;
+    let answer = gateway
+        .alice()
+        .list("/hostile/halfway", "limit=0")
+        .header("accept", NDJSON)
+        .streamed()
+        .await;
     assert_eq!(answer.status(), 200);
-    let (mut stream, mut got, mut started) = (answer.bytes_stream(), Vec::new(), None);
+    let mut stream = answer.bytes_stream();
+    let mut got = Vec::new();
+    while got.iter().filter(|byte| **byte == b'\n').count() < 3 {
+        let piece = timeout(DEADLINE, stream.next())
+            .await
+            .expect("the first page is held back");
+        got.extend(piece.expect("a line").expect("not cut yet"));
+    }
+    let traps = gateway
+        .metrics()
+        .await
+        .sum("callfs_plugin_traps_total", &[("plugin", "hostile")]);
+    assert_eq!(
+        traps, 0.0,
+        "the first page was held back until the listing failed"
+    );
+    std::fs::write(gateway.path("hostile/go"), "").expect("writable");
     let cut = loop {
         match stream.next().await {
-            Some(Ok(piece)) => {
-                started.get_or_insert_with(Instant::now);
-                got.extend(piece);
-            }
+            Some(Ok(piece)) => got.extend(piece),
             Some(Err(error)) => break error,
             None => panic!("a clean end after {}", String::from_utf8_lossy(&got)),
         }
     };
     assert!(cut.is_body() || cut.is_decode(), "{cut:?}");
-    // The component was at work on the next page for two seconds.
-    let before = started.expect("lines").elapsed();
-    assert!(before > Duration::from_secs(1), "held back until {before:?} before the failure");
-    let names: Vec<_> = lines_of(&got).into_iter().map(|entry| entry["name"].clone()).collect();
+    let names: Vec<_> = lines_of(&got)
+        .into_iter()
+        .map(|entry| entry["name"].clone())
+        .collect();
     assert_eq!(names, ["a", "b", "c"]);
     // With nothing sent yet, a failure is still an answer.
-    let failed = gateway.alice().list("/hostile/halfway", "after=/hostile/halfway/c").header("accept", NDJSON).await;
-    failed.problem(503, "BACKEND_TIMEOUT");
+    let failed = gateway
+        .alice()
+        .list("/hostile/halfway", "after=/hostile/halfway/c")
+        .header("accept", NDJSON)
+        .await;
+    failed.problem(502, "PLUGIN_FAILED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -211,23 +358,49 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
     const MANY: usize = 20_000;
     let mut gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let expected: Vec<String> = (0..MANY).map(|number| format!("a name of some length {number:06}.txt")).collect();
+    let expected: Vec<String> = (0..MANY)
+        .map(|number| format!("a name of some length {number:06}.txt"))
+        .collect();
     std::fs::create_dir(gateway.path("files/many")).expect("a folder");
     for name in &expected {
         std::fs::write(gateway.path("files/many").join(name), "x").expect("writable");
     }
-    alice.list("/", "limit=0").header("accept", NDJSON).await.is(200);
+    alice
+        .list("/", "limit=0")
+        .header("accept", NDJSON)
+        .await
+        .is(200);
     let idle = gateway.process().peak_memory();
-    let lines = alice.list("/many", "limit=0").header("accept", NDJSON).await.is(200);
-    let found: Vec<_> = lines_of(&lines.body).into_iter().map(|entry| entry["name"].clone()).collect();
-    assert!(found == expected, "{} of {MANY}, or in another order", found.len());
+    let lines = alice
+        .list("/many", "limit=0")
+        .header("accept", NDJSON)
+        .await
+        .is(200);
+    let found: Vec<_> = lines_of(&lines.body)
+        .into_iter()
+        .map(|entry| entry["name"].clone())
+        .collect();
+    assert!(
+        found == expected,
+        "{} of {MANY}, or in another order",
+        found.len()
+    );
     let grown = gateway.process().peak_memory() - idle;
     assert!(grown <= 32 << 20, "grown by {} MiB", grown >> 20);
     // Whoever does not read is waited for.
     let mut slow = gateway.raw().await;
-    slow.head("GET", "/v1/directories/many?limit=0", &["Accept: application/x-ndjson"]).await;
+    slow.head(
+        "GET",
+        "/v1/directories/many?limit=0",
+        &["Accept: application/x-ndjson"],
+    )
+    .await;
     assert_eq!(slow.answer_head().await.status, 200);
-    let one = alice.list("/many", "limit=1").header("accept", NDJSON).await.is(200);
+    let one = alice
+        .list("/many", "limit=1")
+        .header("accept", NDJSON)
+        .await
+        .is(200);
     assert_eq!(lines_of(&one.body)[0]["name"], expected[0]);
     let grown = gateway.process().peak_memory() - idle;
     assert!(grown <= 32 << 20, "grown by {} MiB", grown >> 20);
@@ -240,10 +413,14 @@ async fn pages_repeat_and_skip_nothing_that_stays_while_files_come_and_go() {
     let folder = gateway.path("files/busy");
     std::fs::create_dir(&folder).expect("a folder");
     let write = |name: String| std::fs::write(folder.join(name), "x").expect("writable");
-    let stays: Vec<String> = (0..4_000).map(|number| format!("{number:05} stays")).collect();
+    let stays: Vec<String> = (0..4_000)
+        .map(|number| format!("{number:05} stays"))
+        .collect();
     stays.iter().cloned().for_each(write);
     (0..4_000).for_each(|number| write(format!("{number:05} goes")));
-    let (mut found, mut target, mut round) = (Vec::new(), "/v1/directories/busy?limit=1000".to_owned(), 0);
+    let mut found = Vec::new();
+    let mut target = "/v1/directories/busy?limit=1000".to_owned();
+    let mut round = 0;
     loop {
         let page = alice.call("GET", &target).await.is(200);
         found.extend(page.entries("name"));
@@ -259,18 +436,34 @@ async fn pages_repeat_and_skip_nothing_that_stays_while_files_come_and_go() {
         }
         round += 1;
         match page.json()["next"].as_str() {
-            Some(next) => target = format!("/v1/directories/busy?limit=1000&after={}", crate::harness::encode(next)),
+            Some(next) => {
+                target = format!(
+                    "/v1/directories/busy?limit=1000&after={}",
+                    crate::harness::encode(next)
+                )
+            }
             None => break,
         }
     }
     assert!(round > 4, "{round} pages");
-    assert!(found.is_sorted_by(|one, other| one < other), "not in order, or repeated");
-    let stayed: Vec<String> = found.into_iter().filter(|name| name.ends_with("stays")).collect();
+    assert!(
+        found.is_sorted_by(|one, other| one < other),
+        "not in order, or repeated"
+    );
+    let stayed: Vec<String> = found
+        .into_iter()
+        .filter(|name| name.ends_with("stays"))
+        .collect();
     assert!(stayed == stays, "{} of {}", stayed.len(), stays.len());
 }
 
 fn lines_of(body: &[u8]) -> Vec<serde_json::Value> {
     let text = std::str::from_utf8(body).expect("text");
-    assert!(text.is_empty() || text.ends_with('\n'), "a line without an end");
-    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "a line without an end"
+    );
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object"))
+        .collect()
 }

@@ -13,7 +13,10 @@ async fn with_something_to_lose() -> (Gateway, Client) {
 }
 
 async fn is_unharmed(gateway: &Gateway) {
-    assert_eq!(gateway.alice().get("/docs/a.txt").await.is(200).body, b"precious");
+    assert_eq!(
+        gateway.alice().get("/docs/a.txt").await.is(200).body,
+        b"precious"
+    );
     assert_eq!(gateway.everything_in("files"), ["docs", "docs/a.txt"]);
 }
 
@@ -37,7 +40,12 @@ async fn every_bad_path_has_a_message_of_its_own() {
     for (what, target, word) in table {
         for (method, body) in [("GET", ""), ("PUT", "x"), ("DELETE", "")] {
             let mut raw = gateway.raw().await;
-            raw.head(method, target, &[&format!("Content-Length: {}", body.len())]).await;
+            raw.head(
+                method,
+                target,
+                &[&format!("Content-Length: {}", body.len())],
+            )
+            .await;
             raw.send(body.as_bytes()).await;
             let detail = raw.answer().await.detail(400, "BAD_REQUEST");
             assert!(detail.contains(word), "{method} of {what}: {detail}");
@@ -66,10 +74,22 @@ async fn defect_11_a_type_mismatch_says_what_is_what() {
     ] {
         assert!(matches!(reply.status, 400 | 404 | 409), "{}", reply.text());
         let problem = reply.json();
-        assert!(matches!(problem["code"].as_str(), Some("NOT_A_DIRECTORY" | "FILE_NOT_FOUND")), "{problem}");
+        assert!(
+            matches!(
+                problem["code"].as_str(),
+                Some("NOT_A_DIRECTORY" | "FILE_NOT_FOUND")
+            ),
+            "{problem}"
+        );
     }
-    alice.list("/docs/a.txt", "").await.problem(400, "NOT_A_DIRECTORY");
-    alice.post("/docs", "x").await.problem(409, "FILE_ALREADY_EXISTS");
+    alice
+        .list("/docs/a.txt", "")
+        .await
+        .problem(400, "NOT_A_DIRECTORY");
+    alice
+        .post("/docs", "x")
+        .await
+        .problem(409, "FILE_ALREADY_EXISTS");
     is_unharmed(&gateway).await;
 }
 
@@ -77,9 +97,18 @@ async fn defect_11_a_type_mismatch_says_what_is_what() {
 async fn a_bad_key_does_nothing() {
     let (gateway, _) = with_something_to_lose().await;
     let nobody = gateway.client(Some("not-the-key-of-anyone"));
-    nobody.delete("/docs/a.txt").await.problem(401, "AUTHENTICATION_FAILED");
-    nobody.put("/docs/a.txt", "x").await.problem(401, "AUTHENTICATION_FAILED");
-    nobody.put("/new", "x").await.problem(401, "AUTHENTICATION_FAILED");
+    nobody
+        .delete("/docs/a.txt")
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
+    nobody
+        .put("/docs/a.txt", "x")
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
+    nobody
+        .put("/new", "x")
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
     is_unharmed(&gateway).await;
 }
 
@@ -89,7 +118,11 @@ async fn a_route_or_method_that_is_none_says_so() {
     for target in ["/", "/v1", "/v1/nothing", "/v2/files/a", "/etc/passwd"] {
         let reply = alice.call("GET", target).await;
         assert_eq!(reply.status, 404, "{target}");
-        assert_eq!(reply.header("content-type"), "application/problem+json", "{target}");
+        assert_eq!(
+            reply.header("content-type"),
+            "application/problem+json",
+            "{target}"
+        );
     }
     let wrong = alice.call("TRACE", "/v1/files/docs/a.txt").await;
     assert_eq!(wrong.status, 405, "{}", wrong.text());
@@ -103,10 +136,19 @@ async fn a_route_or_method_that_is_none_says_so() {
 #[tokio::test]
 async fn a_header_that_makes_no_sense_is_refused_before_anything_happens() {
     let (gateway, _) = with_something_to_lose().await;
-    for header in ["If-Match: unquoted", "Content-Type: nonsense", "Content-Length: many"] {
+    for header in [
+        "If-Match: unquoted",
+        "Content-Type: nonsense",
+        "Content-Length: many",
+    ] {
         let mut raw = gateway.raw().await;
-        let length = if header.starts_with("Content-Length") { "X-Other: 1" } else { "Content-Length: 1" };
-        raw.head("PUT", "/v1/files/docs/a.txt", &[header, length]).await;
+        let length = if header.starts_with("Content-Length") {
+            "X-Other: 1"
+        } else {
+            "Content-Length: 1"
+        };
+        raw.head("PUT", "/v1/files/docs/a.txt", &[header, length])
+            .await;
         // A gateway that has hung up already has refused.
         let _ = raw.attempt(b"x").await;
         let status = raw.answer_head().await.status;
@@ -126,6 +168,10 @@ async fn a_problem_never_tells_where_files_really_are() {
         alice.get("/docs/a.txt/b").await,
         alice.put("/docs/a.txt/b", "x").await,
     ] {
-        assert!(!reply.text().contains(secret.trim_end_matches('/')), "{}", reply.text());
+        assert!(
+            !reply.text().contains(secret.trim_end_matches('/')),
+            "{}",
+            reply.text()
+        );
     }
 }

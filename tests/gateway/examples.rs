@@ -5,21 +5,30 @@ use std::fs;
 use reqwest::Body;
 
 use crate::harness::{
-    Client, Generated, Mount, Process, Setup, bytes, command, eventually, eventually_now, sha256_hex, succeeds,
+    Client, Generated, Mount, Process, Setup, bytes, command, eventually, eventually_now,
+    sha256_hex, succeeds,
 };
 
 const SECRET: &str = "a secret that only these tests know";
 
 /// `memory` at `/`, with so many bytes of room.
 fn memory(capacity: u32) -> Setup {
-    let mount = Mount::new("/", "memory").with("limits.instances = 1").with(&format!("config.capacity = {capacity}"));
-    Setup::default().plugin("memory", callfs_test_components::MEMORY).mount(mount)
+    let mount = Mount::new("/", "memory")
+        .with("limits.instances = 1")
+        .with(&format!("config.capacity = {capacity}"));
+    Setup::default()
+        .plugin("memory", callfs_test_components::MEMORY)
+        .mount(mount)
 }
 
 /// `encrypted` at a path, with `$DIR/files` granted.
 fn encrypted_at(path: &str, secret: &str) -> Setup {
-    let mount = Mount::new(path, "encrypted").granting("files").with(&format!("config.key = \"{secret}\""));
-    Setup::default().plugin("encrypted", callfs_test_components::ENCRYPTED).mount(mount)
+    let mount = Mount::new(path, "encrypted")
+        .granting("files")
+        .with(&format!("config.key = \"{secret}\""));
+    Setup::default()
+        .plugin("encrypted", callfs_test_components::ENCRYPTED)
+        .mount(mount)
 }
 
 /// `encrypted` at `/`.
@@ -32,20 +41,40 @@ async fn works_like_any_other(alice: &Client) {
     alice.put("/a/b/x.txt", "one").await.is(201);
     alice.put("/a/b/x.txt", "two!").await.is(200);
     let read = alice.get("/a/b/x.txt").await.is(200);
-    assert_eq!((read.body.as_slice(), read.header("content-length")), (b"two!".as_slice(), "4"));
-    let stale = alice.put("/a/b/x.txt", "three").header("if-match", "\"stale\"").await;
+    assert_eq!(
+        (read.body.as_slice(), read.header("content-length")),
+        (b"two!".as_slice(), "4")
+    );
+    let stale = alice
+        .put("/a/b/x.txt", "three")
+        .header("if-match", "\"stale\"")
+        .await;
     stale.problem(412, "PRECONDITION_FAILED");
-    alice.put("/a/b/x.txt", "three").header("if-match", &read.etag()).await.is(200);
+    alice
+        .put("/a/b/x.txt", "three")
+        .header("if-match", &read.etag())
+        .await
+        .is(200);
     assert_ne!(alice.get("/a/b/x.txt").await.is(200).etag(), read.etag());
-    alice.put("/a/b/x.txt", "four").header("if-none-match", "*").await.problem(412, "PRECONDITION_FAILED");
+    alice
+        .put("/a/b/x.txt", "four")
+        .header("if-none-match", "*")
+        .await
+        .problem(412, "PRECONDITION_FAILED");
     alice.get("/a").header("range", "bytes=0-0").await.is(200);
     alice.get("/a/b/none").await.problem(404, "FILE_NOT_FOUND");
-    alice.get("/a/b/x.txt/y").await.problem(400, "NOT_A_DIRECTORY");
+    alice
+        .get("/a/b/x.txt/y")
+        .await
+        .problem(400, "NOT_A_DIRECTORY");
 
     alice.copy("POST", "/a/b/x.txt", "/a/copy").await.is(201);
     alice.copy("POST", "/a", "/c").await.is(201);
     assert_eq!(alice.get("/c/copy").await.is(200).body, b"three");
-    alice.patch("/a", &serde_json::json!({"destination": "/moved"})).await.is(200);
+    alice
+        .patch("/a", &serde_json::json!({"destination": "/moved"}))
+        .await
+        .is(200);
     assert_eq!(alice.get("/moved/b/x.txt").await.is(200).body, b"three");
     alice.get("/a").await.problem(404, "FILE_NOT_FOUND");
 
@@ -54,12 +83,32 @@ async fn works_like_any_other(alice: &Client) {
     let listing = alice.list("/", "recursive=true&limit=3").await.is(200);
     assert_eq!(listing.entries("path"), ["/c", "/c/b", "/c/b/x.txt"]);
     let listing = alice.list("/", "recursive=true&type=file").await.is(200);
-    let sizes: Vec<u64> = listing.json()["items"].as_array().expect("entries").iter().map(size).collect();
-    assert_eq!(listing.entries("path"), ["/c/b/x.txt", "/c/copy", "/empty", "/moved/b/x.txt", "/moved/copy"]);
+    let sizes: Vec<u64> = listing.json()["items"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .map(size)
+        .collect();
+    assert_eq!(
+        listing.entries("path"),
+        [
+            "/c/b/x.txt",
+            "/c/copy",
+            "/empty",
+            "/moved/b/x.txt",
+            "/moved/copy"
+        ]
+    );
     assert_eq!(sizes, [5, 5, 0, 5, 5]);
 
-    alice.delete("/moved").await.problem(409, "DIRECTORY_NOT_EMPTY");
-    alice.call("DELETE", "/v1/files/moved?recursive=true").await.is(204);
+    alice
+        .delete("/moved")
+        .await
+        .problem(409, "DIRECTORY_NOT_EMPTY");
+    alice
+        .call("DELETE", "/v1/files/moved?recursive=true")
+        .await
+        .is(204);
     alice.delete("/c/copy").await.is(204);
     assert_eq!(alice.get("/").await.is(200).entries("name"), ["c", "empty"]);
 }
@@ -71,11 +120,25 @@ fn size(entry: &serde_json::Value) -> u64 {
 /// Parts of a file whose content is known, each as the client asks for it.
 async fn has_parts(alice: &Client, path: &str, content: &[u8], parts: &[(usize, usize)]) {
     for &(first, last) in parts {
-        let part = alice.get(path).header("range", &format!("bytes={first}-{last}")).await.is(206);
-        assert!(part.body == content[first..=last], "{first}-{last}: {} other bytes", part.body.len());
-        assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/{}", content.len()));
+        let part = alice
+            .get(path)
+            .header("range", &format!("bytes={first}-{last}"))
+            .await
+            .is(206);
+        assert!(
+            part.body == content[first..=last],
+            "{first}-{last}: {} other bytes",
+            part.body.len()
+        );
+        assert_eq!(
+            part.header("content-range"),
+            format!("bytes {first}-{last}/{}", content.len())
+        );
     }
-    let beyond = alice.get(path).header("range", &format!("bytes={}-", content.len())).await;
+    let beyond = alice
+        .get(path)
+        .header("range", &format!("bytes={}-", content.len()))
+        .await;
     beyond.problem(416, "RANGE_NOT_SATISFIABLE");
 }
 
@@ -90,7 +153,13 @@ async fn memory_hands_out_parts() {
     let gateway = memory(1 << 20).start().await;
     let content = bytes(1, 100_000);
     gateway.alice().put("/x", content.clone()).await.is(201);
-    has_parts(&gateway.alice(), "/x", &content, &[(0, 0), (5, 70_000), (99_999, 99_999)]).await;
+    has_parts(
+        &gateway.alice(),
+        "/x",
+        &content,
+        &[(0, 0), (5, 70_000), (99_999, 99_999)],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -98,11 +167,21 @@ async fn memory_is_bounded_and_says_so() {
     let gateway = memory(1 << 20).start().await;
     let alice = gateway.alice();
     alice.put("/half", bytes(1, 600_000)).await.is(201);
-    alice.put("/more", bytes(2, 600_000)).await.problem(507, "INSUFFICIENT_STORAGE");
-    let unannounced = futures_util::stream::iter((0..10).map(|_| Ok::<_, std::io::Error>(bytes(3, 60_000))));
-    alice.put("/more", Body::wrap_stream(unannounced)).await.problem(507, "INSUFFICIENT_STORAGE");
+    alice
+        .put("/more", bytes(2, 600_000))
+        .await
+        .problem(507, "INSUFFICIENT_STORAGE");
+    let unannounced =
+        futures_util::stream::iter((0..10).map(|_| Ok::<_, std::io::Error>(bytes(3, 60_000))));
+    alice
+        .put("/more", Body::wrap_stream(unannounced))
+        .await
+        .problem(507, "INSUFFICIENT_STORAGE");
     alice.get("/more").await.problem(404, "FILE_NOT_FOUND");
-    assert!(alice.get("/half").await.is(200).body == bytes(1, 600_000), "it was touched");
+    assert!(
+        alice.get("/half").await.is(200).body == bytes(1, 600_000),
+        "it was touched"
+    );
     alice.delete("/half").await.is(204);
     alice.put("/more", bytes(2, 600_000)).await.is(201);
 }
@@ -118,8 +197,14 @@ async fn one_instance_is_enough_for_downloads_that_stand_still_and_copies_beside
     standing.head("GET", "/v1/files/large", &[]).await;
     assert_eq!(standing.answer_head().await.status, 200);
     alice.copy("PUT", "/large", "/copy").await.is(201);
-    assert!(alice.get("/copy").await.is(200).body == content, "other bytes");
-    assert_eq!(alice.get("/").await.is(200).entries("name"), ["copy", "large"]);
+    assert!(
+        alice.get("/copy").await.is(200).body == content,
+        "other bytes"
+    );
+    assert_eq!(
+        alice.get("/").await.is(200).entries("name"),
+        ["copy", "large"]
+    );
 }
 
 #[tokio::test]
@@ -135,12 +220,25 @@ async fn encrypted_hands_out_parts_of_any_chunks() {
     let content = bytes(6, 3 * 65_536 + 17);
     alice.put("/x", content.clone()).await.is(201);
     assert!(alice.get("/x").await.is(200).body == content, "other bytes");
-    let parts = [(0, 0), (65_535, 65_536), (65_536, 131_071), (1, 196_623), (196_608, 196_624), (196_624, 196_624)];
+    let parts = [
+        (0, 0),
+        (65_535, 65_536),
+        (65_536, 131_071),
+        (1, 196_623),
+        (196_608, 196_624),
+        (196_624, 196_624),
+    ];
     has_parts(&alice, "/x", &content, &parts).await;
     for size in [65_535, 65_536, 65_537, 131_072] {
         alice.put("/edge", content[..size].to_vec()).await;
-        assert!(alice.get("/edge").await.is(200).body == content[..size], "{size}");
-        assert_eq!(alice.head("/edge").await.is(200).header("content-length"), size.to_string());
+        assert!(
+            alice.get("/edge").await.is(200).body == content[..size],
+            "{size}"
+        );
+        assert_eq!(
+            alice.head("/edge").await.is(200).header("content-length"),
+            size.to_string()
+        );
     }
 }
 
@@ -151,10 +249,15 @@ async fn nothing_readable_is_in_the_folder_but_names() {
     for path in ["/one", "/two"] {
         alice.put(path, "attack at dawn, ".repeat(8)).await.is(201);
     }
-    let (one, two) = (fs::read(gateway.path("files/one")), fs::read(gateway.path("files/two")));
-    let (one, two) = (one.expect("stored"), two.expect("stored"));
+    let one = fs::read(gateway.path("files/one"));
+    let two = fs::read(gateway.path("files/two"));
+    let one = one.expect("stored");
+    let two = two.expect("stored");
     assert_eq!(one.len(), 27 + 128 + 16);
-    assert!(!one.windows(6).any(|window| window == b"attack" || window == b"dawn, "));
+    assert!(
+        !one.windows(6)
+            .any(|window| window == b"attack" || window == b"dawn, ")
+    );
     assert_ne!(one[27..], two[27..], "equal files look different");
 }
 
@@ -175,8 +278,20 @@ async fn what_was_tampered_with_never_is_a_complete_answer() {
         bytes[at] ^= 1;
         bytes
     };
-    let swapped = [&whole[..27], &whole[chunk(1)], &whole[chunk(0)], &whole[chunk(2)], &whole[chunk(3)]].concat();
-    let foreign = [&whole[..chunk(1).start], &other[chunk(1)], &whole[chunk(1).end..]].concat();
+    let swapped = [
+        &whole[..27],
+        &whole[chunk(1)],
+        &whole[chunk(0)],
+        &whole[chunk(2)],
+        &whole[chunk(3)],
+    ]
+    .concat();
+    let foreign = [
+        &whole[..chunk(1).start],
+        &other[chunk(1)],
+        &whole[chunk(1).end..],
+    ]
+    .concat();
     let doctored = [
         ("a bit of the first chunk", flipped(30)),
         ("a bit of the third chunk", flipped(chunk(2).start + 9)),
@@ -186,16 +301,30 @@ async fn what_was_tampered_with_never_is_a_complete_answer() {
         ("two chunks swapped", swapped),
         ("a chunk of another file", foreign),
         ("the last chunk cut off", whole[..chunk(3).start].to_vec()),
-        ("all but the first chunk cut off", whole[..chunk(0).end].to_vec()),
-        ("cut in the middle of a chunk", whole[..chunk(2).start + 1000].to_vec()),
-        ("another file altogether", b"plain text of some length, longer than a header and a tag".to_vec()),
+        (
+            "all but the first chunk cut off",
+            whole[..chunk(0).end].to_vec(),
+        ),
+        (
+            "cut in the middle of a chunk",
+            whole[..chunk(2).start + 1000].to_vec(),
+        ),
+        (
+            "another file altogether",
+            b"plain text of some length, longer than a header and a tag".to_vec(),
+        ),
         ("nothing left", Vec::new()),
     ];
     for (what, bytes) in doctored {
         fs::write(&file, bytes).expect("writable");
         match alice.get("/x").attempt().await {
             Err(_) => {}
-            Ok(reply) => assert!(reply.status >= 400, "{what}: {} with {} bytes", reply.status, reply.body.len()),
+            Ok(reply) => assert!(
+                reply.status >= 400,
+                "{what}: {} with {} bytes",
+                reply.status,
+                reply.body.len()
+            ),
         }
         let mut raw = gateway.raw().await;
         raw.head("GET", "/v1/files/x", &["Connection: close"]).await;
@@ -205,7 +334,10 @@ async fn what_was_tampered_with_never_is_a_complete_answer() {
         {
             answer.extend(more);
         }
-        let head = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+        let head = answer
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .map_or(answer.len(), |at| at + 4);
         let (head, body) = answer.split_at(head);
         let whole_answer = body.len() == content.len();
         assert!(
@@ -228,7 +360,10 @@ async fn another_key_opens_nothing_and_says_so() {
     let reply = gateway.alice().get("/x").await;
     assert!(reply.status >= 500, "{}", reply.text());
     assert!(reply.text().contains("another key"), "{}", reply.text());
-    assert_eq!(gateway.alice().list("/", "").await.is(200).json()["items"][0]["size"], 6);
+    assert_eq!(
+        gateway.alice().list("/", "").await.is(200).json()["items"][0]["size"],
+        6
+    );
 }
 
 #[tokio::test]
@@ -240,7 +375,11 @@ async fn files_that_were_not_encrypted_are_listed_and_not_opened() {
     assert_eq!(listing.entries("name"), ["mine", "plain"]);
     assert_eq!(listing.entries("type"), ["file", "special"]);
     let reply = gateway.admin().get("/plain").await;
-    assert!(reply.status >= 400 && !reply.text().contains("as it is"), "{}", reply.text());
+    assert!(
+        reply.status >= 400 && !reply.text().contains("as it is"),
+        "{}",
+        reply.text()
+    );
 }
 
 #[tokio::test]
@@ -250,45 +389,89 @@ async fn an_upload_that_breaks_off_leaves_the_old_file() {
     alice.put("/x", "old").await.is(201);
     let before = gateway.everything_in("files");
     let mut raw = gateway.raw().await;
-    raw.head("PUT", "/v1/files/x", &["Content-Length: 10000000"]).await;
+    raw.head("PUT", "/v1/files/x", &["Content-Length: 10000000"])
+        .await;
     raw.send(&bytes(1, 1 << 20)).await;
-    eventually("the upload to arrive", async || gateway.works_in("files").then_some(())).await;
+    eventually("the upload to arrive", async || {
+        gateway.works_in("files").then_some(())
+    })
+    .await;
     drop(raw);
-    eventually("the upload to be given up", async || (!gateway.works_in("files")).then_some(())).await;
+    eventually("the upload to be given up", async || {
+        (!gateway.works_in("files")).then_some(())
+    })
+    .await;
     assert_eq!(gateway.everything_in("files"), before);
     assert_eq!(alice.get("/x").await.is(200).body, b"old");
 }
 
 #[tokio::test]
 async fn directories_move_into_the_encrypted_mount_and_out_again() {
-    let gateway = encrypted_at("/safe", SECRET).mount(Mount::folder("/", "second")).start().await;
+    let gateway = encrypted_at("/safe", SECRET)
+        .mount(Mount::folder("/", "second"))
+        .start()
+        .await;
     let admin = gateway.admin();
     let content = bytes(3, 200_000);
     admin.put("/d/x", content.clone()).await.is(201);
-    admin.patch("/d", &serde_json::json!({"destination": "/safe/d"})).await.is(200);
-    assert!(admin.get("/safe/d/x").await.is(200).body == content, "other bytes");
-    assert!(fs::read(gateway.path("files/d/x")).expect("stored") != content, "not encrypted");
-    admin.patch("/safe/d", &serde_json::json!({"destination": "/back"})).await.is(200);
-    assert!(fs::read(gateway.path("second/back/x")).expect("stored") == content, "other bytes");
+    admin
+        .patch("/d", &serde_json::json!({"destination": "/safe/d"}))
+        .await
+        .is(200);
+    assert!(
+        admin.get("/safe/d/x").await.is(200).body == content,
+        "other bytes"
+    );
+    assert!(
+        fs::read(gateway.path("files/d/x")).expect("stored") != content,
+        "not encrypted"
+    );
+    admin
+        .patch("/safe/d", &serde_json::json!({"destination": "/back"}))
+        .await
+        .is(200);
+    assert!(
+        fs::read(gateway.path("second/back/x")).expect("stored") == content,
+        "other bytes"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_mebibytes_stream_through_a_few_in_the_guest() {
-    // Time of the processor is time by the clock where others keep it busy, and this is about memory.
-    let mut gateway = encrypted(SECRET).limits(r#"cpu_time = "60s""#).start().await;
+    // Time of the processor is time by the clock where others keep it busy, and this is about
+    // memory.
+    let mut gateway = encrypted(SECRET)
+        .limits(r#"cpu_time = "60s""#)
+        .start()
+        .await;
     let alice = gateway.alice();
     alice.put("/small", "x").await.is(201);
     alice.get("/small").await.is(200);
     let idle = gateway.process().peak_memory();
     let large = Generated::mebibytes(100);
-    alice.put("/large", Body::wrap_stream(large.stream())).await.is(201);
+    alice
+        .put("/large", Body::wrap_stream(large.stream()))
+        .await
+        .is(201);
     let read = alice.get("/large").await.is(200);
-    assert_eq!((read.body.len() as u64, sha256_hex(&read.body)), (large.size(), large.sha256_hex()));
+    assert_eq!(
+        (read.body.len() as u64, sha256_hex(&read.body)),
+        (large.size(), large.sha256_hex())
+    );
     let metrics = gateway.metrics().await;
     let guest = metrics.sum("callfs_plugin_memory_bytes_max", &[("plugin", "encrypted")]);
-    assert!(guest > 0.0 && guest <= f64::from(8 << 20), "{guest} bytes of guest memory");
-    let through = metrics.sum("callfs_plugin_bytes_total", &[("plugin", "encrypted"), ("carrier", "guest")]);
-    assert!(through >= 2.0 * large.size() as f64, "{through} bytes through the guest");
+    assert!(
+        guest > 0.0 && guest <= f64::from(8 << 20),
+        "{guest} bytes of guest memory"
+    );
+    let through = metrics.sum(
+        "callfs_plugin_bytes_total",
+        &[("plugin", "encrypted"), ("carrier", "guest")],
+    );
+    assert!(
+        through >= 2.0 * large.size() as f64,
+        "{through} bytes through the guest"
+    );
     let grown = gateway.process().peak_memory() - idle;
     assert!(grown <= 64 << 20, "grown by {} MiB", grown >> 20);
 }
@@ -297,27 +480,62 @@ async fn a_hundred_mebibytes_stream_through_a_few_in_the_guest() {
 async fn a_gateway_is_refused_whose_key_is_too_short() {
     let dir = encrypted("short").prepare();
     let mut command = command(dir.path());
-    let mut process = Process::start(command.arg("serve").arg("--config").arg(dir.path().join("callfs.toml")));
+    let mut process = Process::start(
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(dir.path().join("callfs.toml")),
+    );
     assert_eq!(process.wait().code(), Some(78));
-    let said = eventually_now("a reason", || Some(process.stderr()).filter(|said| !said.is_empty()));
-    assert!(said.contains("config.key") && !said.contains("\"short\""), "{said}");
+    let said = eventually_now("a reason", || {
+        Some(process.stderr()).filter(|said| !said.is_empty())
+    });
+    assert!(
+        said.contains("config.key") && !said.contains("\"short\""),
+        "{said}"
+    );
 }
 
 #[test]
 fn encrypted_keeps_what_it_promises() {
     let dir = encrypted(SECRET).prepare();
-    succeeds(command(dir.path()).args(["plugin", "check", "--mount", "/", "--callfs-config", "callfs.toml"]));
+    succeeds(command(dir.path()).args([
+        "plugin",
+        "check",
+        "--mount",
+        "/",
+        "--callfs-config",
+        "callfs.toml",
+    ]));
 }
 
-/// Everything but what its one instance cannot do: it forgets all when somebody leaves in the middle of a call, and holds no
-/// file of more than 3 MiB.
+/// Everything but what its one instance cannot do: it forgets all when somebody leaves in the
+/// middle of a call, and holds no file of more than 3 MiB.
 #[test]
 fn memory_keeps_what_it_promises() {
     let dir = memory(16 << 20).prepare();
-    for only in
-        ["-wrong-kind", "listing-", "names-", "rename-", "-condition", "write-", "etag", "replace", "race-", "stat-"]
-    {
-        let checked = ["plugin", "check", "--mount", "/", "--callfs-config", "callfs.toml", "--only", only];
+    for only in [
+        "-wrong-kind",
+        "listing-",
+        "names-",
+        "rename-",
+        "-condition",
+        "write-",
+        "etag",
+        "replace",
+        "race-",
+        "stat-",
+    ] {
+        let checked = [
+            "plugin",
+            "check",
+            "--mount",
+            "/",
+            "--callfs-config",
+            "callfs.toml",
+            "--only",
+            only,
+        ];
         succeeds(command(dir.path()).args(checked));
     }
 }

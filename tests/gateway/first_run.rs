@@ -11,7 +11,12 @@ use crate::harness::{Client, Process, command};
 fn serve(dir: &Path, arguments: &[&str]) -> (Process, String) {
     let mut command = command(dir);
     command.env("CALLFS_METRICS__LISTEN", "127.0.0.1:0");
-    let mut process = Process::start(command.arg("serve").args(arguments).args(["--listen", "127.0.0.1:0"]));
+    let mut process = Process::start(
+        command
+            .arg("serve")
+            .args(arguments)
+            .args(["--listen", "127.0.0.1:0"]),
+    );
     let base = process.listens();
     process.metrics();
     (process, base)
@@ -19,8 +24,18 @@ fn serve(dir: &Path, arguments: &[&str]) -> (Process, String) {
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = fs::read_dir(folder)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// The same without the gateway's own directory for uploads under way.
@@ -38,15 +53,34 @@ async fn the_printed_lines_work_as_they_are() {
         let said = format!("{}\n{}", process.stdout(), process.stderr());
         (said.matches("curl ").count() >= 4).then_some(said)
     });
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| line.contains("curl ")).collect();
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains("curl "))
+        .collect();
     let script = format!("set -e\n{}\n", lines.join("\necho\n"));
-    let output = Command::new("sh").arg("-c").arg(&script).current_dir(dir.path()).output().expect("sh");
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(&script)
+        .current_dir(dir.path())
+        .output()
+        .expect("sh");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}\n{stdout}\n{stderr}");
-    assert!(!stdout.contains("\"code\""), "a problem: {script}\n{stdout}");
+    assert!(
+        !stdout.contains("\"code\""),
+        "a problem: {script}\n{stdout}"
+    );
     // They store a file, read it, list it and remove it.
-    assert!(stdout.contains("hello\n") && stdout.contains("/hello.txt"), "{script}\n{stdout}");
-    assert_eq!(served(&dir.path().join("callfs-data/files")), [] as [std::path::PathBuf; 0]);
+    assert!(
+        stdout.contains("hello\n") && stdout.contains("/hello.txt"),
+        "{script}\n{stdout}"
+    );
+    assert_eq!(
+        served(&dir.path().join("callfs-data/files")),
+        [] as [std::path::PathBuf; 0]
+    );
     assert!(base.starts_with("http://127.0.0.1:"), "{base}");
     process.terminate();
     assert!(process.wait().success());
@@ -58,23 +92,38 @@ async fn the_generated_key_is_kept_for_its_owner_only() {
     let (process, base) = serve(dir.path(), &[]);
     let kept = |dir: &Path| {
         let candidates = files(&dir.join("callfs-data")).into_iter();
-        let key = candidates.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("key")));
+        let key = candidates.filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().contains("key"))
+        });
         key.collect::<Vec<_>>()
     };
     let keys = kept(dir.path());
     assert_eq!(keys.len(), 1, "{keys:?}");
     let mode = fs::metadata(&keys[0]).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "{mode:o}");
-    let key = fs::read_to_string(&keys[0]).expect("readable").trim().to_owned();
+    let key = fs::read_to_string(&keys[0])
+        .expect("readable")
+        .trim()
+        .to_owned();
     assert!(key.len() >= 16);
-    Client::new(&base, Some(&key)).put("/a.txt", "x").await.is(201);
-    assert_eq!(fs::read(dir.path().join("callfs-data/files/a.txt")).expect("stored"), b"x");
+    Client::new(&base, Some(&key))
+        .put("/a.txt", "x")
+        .await
+        .is(201);
+    assert_eq!(
+        fs::read(dir.path().join("callfs-data/files/a.txt")).expect("stored"),
+        b"x"
+    );
     drop(process);
 
     // The second run uses the same key, and does not show it again.
     let (process, base) = serve(dir.path(), &[]);
     Client::new(&base, Some(&key)).get("/a.txt").await.is(200);
-    assert!(!process.stderr().contains(&key) && !process.stdout().contains(&key), "shown twice");
+    assert!(
+        !process.stderr().contains(&key) && !process.stdout().contains(&key),
+        "shown twice"
+    );
 }
 
 #[tokio::test]
@@ -83,9 +132,22 @@ async fn a_folder_on_the_command_line_is_served() {
     fs::create_dir(dir.path().join("mine")).expect("a folder");
     fs::write(dir.path().join("mine/a.txt"), "mine").expect("writable");
     let (_process, base) = serve(dir.path(), &["mine"]);
-    let key = files(&dir.path().join("callfs-data")).into_iter().find(|path| path.to_string_lossy().contains("key"));
+    let key = files(&dir.path().join("callfs-data"))
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains("key"));
     let key = fs::read_to_string(key.expect("a key")).expect("readable");
-    assert_eq!(Client::new(&base, Some(key.trim())).get("/a.txt").await.is(200).body, b"mine");
+    assert_eq!(
+        Client::new(&base, Some(key.trim()))
+            .get("/a.txt")
+            .await
+            .is(200)
+            .body,
+        b"mine"
+    );
     let left = served(&dir.path().join("mine"));
-    assert_eq!(left, [dir.path().join("mine/a.txt")], "nothing else is put into the served folder");
+    assert_eq!(
+        left,
+        [dir.path().join("mine/a.txt")],
+        "nothing else is put into the served folder"
+    );
 }

@@ -1,6 +1,8 @@
-//! The real binary, its configuration, the people who use it, and a deadline for whatever takes a moment.
+//! The real binary, its configuration, the people who use it, and a deadline for whatever takes a
+//! moment.
 //!
-//! Nothing here waits by sleeping for a guessed time: [`eventually`] asks again until a condition holds.
+//! Nothing here waits by sleeping for a guessed time: [`eventually`] asks again until a condition
+//! holds.
 
 mod browser;
 mod client;
@@ -42,7 +44,8 @@ pub(crate) use upstream::{Upstream, spelled};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Waits until a question is answered, and answers it; fails, naming `what`, when the deadline is over.
+/// Waits until a question is answered, and answers it; fails, naming `what`, when the deadline is
+/// over.
 #[track_caller]
 pub(crate) fn eventually_now<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -50,19 +53,26 @@ pub(crate) fn eventually_now<T>(what: &str, mut ask: impl FnMut() -> Option<T>) 
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < DEADLINE, "still waiting after {DEADLINE:?}: {what}");
+        assert!(
+            start.elapsed() < DEADLINE,
+            "still waiting after {DEADLINE:?}: {what}"
+        );
         std::thread::sleep(ASK_AGAIN);
     }
 }
 
-/// Waits until a question is answered, and answers it; fails, naming `what`, when the deadline is over.
+/// Waits until a question is answered, and answers it; fails, naming `what`, when the deadline is
+/// over.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(start.elapsed() < DEADLINE, "still waiting after {DEADLINE:?}: {what}");
+        assert!(
+            start.elapsed() < DEADLINE,
+            "still waiting after {DEADLINE:?}: {what}"
+        );
         tokio::time::sleep(ASK_AGAIN).await;
     }
 }

@@ -11,8 +11,16 @@ use crate::harness::{ALICE_KEY, Gateway, command};
 fn run(gateway: &Gateway, key: &str, arguments: &[&str]) -> (i32, String, String) {
     let server = format!("http://{}", gateway.authority());
     let mut command = command(&gateway.path(""));
-    let command = command.env("CALLFS_KEY", key).arg("link").args(arguments).args(["--server", &server]);
-    let Output { status, stdout, stderr } = command.output().expect("the binary runs");
+    let command = command
+        .env("CALLFS_KEY", key)
+        .arg("link")
+        .args(arguments)
+        .args(["--server", &server]);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
@@ -22,11 +30,23 @@ async fn the_commands_make_list_and_revoke_links() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
     alice.put("/notes/a.txt", "hello").await.is(201);
-    let create = ["create", "/notes/a.txt", "--expires", "1h", "--downloads", "2", "--filename", "b.txt"];
+    let create = [
+        "create",
+        "/notes/a.txt",
+        "--expires",
+        "1h",
+        "--downloads",
+        "2",
+        "--filename",
+        "b.txt",
+    ];
     let (code, stdout, stderr) = run(&gateway, ALICE_KEY, &create);
     assert_eq!((code, stderr.as_str()), (0, ""));
     let url = stdout.trim_end();
-    let target = url.strip_prefix(&format!("http://{}", gateway.authority())).expect("the URL alone").to_owned();
+    let target = url
+        .strip_prefix(&format!("http://{}", gateway.authority()))
+        .expect("the URL alone")
+        .to_owned();
     let got = gateway.stranger().call("GET", &target).await.is(200);
     assert_eq!(
         (got.body.as_slice(), got.header("content-disposition")),
@@ -35,7 +55,10 @@ async fn the_commands_make_list_and_revoke_links() {
 
     let (code, stdout, stderr) = run(&gateway, ALICE_KEY, &["list"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert!(stdout.contains("1/2") && stdout.contains("/notes/a.txt"), "{stdout}");
+    assert!(
+        stdout.contains("1/2") && stdout.contains("/notes/a.txt"),
+        "{stdout}"
+    );
     assert!(!stdout.contains(&target[10..]), "no token: {stdout}");
     let (_, json, _) = run(&gateway, ALICE_KEY, &["list", "--json"]);
     let links: Value = serde_json::from_str(&json).expect("JSON");
@@ -44,19 +67,42 @@ async fn the_commands_make_list_and_revoke_links() {
 
     let (code, stdout, stderr) = run(&gateway, ALICE_KEY, &["revoke", &id]);
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", ""));
-    gateway.stranger().call("GET", &target).await.problem(410, "GONE");
+    gateway
+        .stranger()
+        .call("GET", &target)
+        .await
+        .problem(410, "GONE");
 
     for (key, arguments, status, said) in [
-        (ALICE_KEY, &["create", "/none"][..], 1, "error: '/none' does not exist"),
+        (
+            ALICE_KEY,
+            &["create", "/none"][..],
+            1,
+            "error: '/none' does not exist",
+        ),
         (ALICE_KEY, &["create", "/notes"], 1, "is a directory"),
-        (ALICE_KEY, &["revoke", &id], 1, "there is no link of this id"),
+        (
+            ALICE_KEY,
+            &["revoke", &id],
+            1,
+            "there is no link of this id",
+        ),
         (ALICE_KEY, &["list", "--all"], 1, "only administrators"),
         ("not-a-key", &["list"], 1, "error: "),
         (ALICE_KEY, &["revoke", "x"], 2, "32 hexadecimal digits"),
-        (ALICE_KEY, &["create", "/a", "--expires", "soon"], 2, "a time such as"),
+        (
+            ALICE_KEY,
+            &["create", "/a", "--expires", "soon"],
+            2,
+            "a time such as",
+        ),
     ] {
         let (code, stdout, stderr) = run(&gateway, key, arguments);
-        assert_eq!((code, stdout.as_str()), (status, ""), "{arguments:?}: {stderr}");
+        assert_eq!(
+            (code, stdout.as_str()),
+            (status, ""),
+            "{arguments:?}: {stderr}"
+        );
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
     }
 }
@@ -72,18 +118,36 @@ async fn the_commands_find_gateway_and_key_by_themselves() {
         if let Some(server) = server {
             command.env("CALLFS_SERVER__EXTERNAL_URL", server);
         }
-        let output = command.args(["link", "create", "/a", "--config", "callfs.toml"]).args(arguments).output();
+        let output = command
+            .args(["link", "create", "/a", "--config", "callfs.toml"])
+            .args(arguments)
+            .output();
         let output = output.expect("the binary runs");
-        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
     };
     let (code, said) = run(Some(&server), &["--key-file", "alice.key"]);
-    assert!(code == Some(0) && said.starts_with("http://127.0.0.1:"), "{said}");
+    assert!(
+        code == Some(0) && said.starts_with("http://127.0.0.1:"),
+        "{said}"
+    );
     let (code, said) = run(Some(&server), &[]);
-    assert!(code == Some(2) && said.contains("give --key-file, or set CALLFS_KEY"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("give --key-file, or set CALLFS_KEY"),
+        "{said}"
+    );
     let (code, said) = run(None, &["--key-file", "alice.key"]);
-    assert!(code == Some(2) && said.contains("give --server URL"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("give --server URL"),
+        "{said}"
+    );
     fs::write(gateway.path("callfs-data/admin.key"), ALICE_KEY).expect("as after a first run");
     assert_eq!(run(Some(&server), &[]).0, Some(0));
     let (code, said) = run(Some("http://127.0.0.1:1"), &[]);
-    assert!(code == Some(1) && said.contains("cannot ask the gateway at http://127.0.0.1:1"), "{said}");
+    assert!(
+        code == Some(1) && said.contains("cannot ask the gateway at http://127.0.0.1:1"),
+        "{said}"
+    );
 }

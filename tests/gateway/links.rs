@@ -15,9 +15,15 @@ async fn what_makes_no_link_says_why() {
     let alice = gateway.alice();
     alice.put("/a", "x").await.is(201);
     for (wanted, why) in [
-        (json!({"path": "/a", "max_download": 1}), "did you mean 'max_downloads'?"),
+        (
+            json!({"path": "/a", "max_download": 1}),
+            "did you mean 'max_downloads'?",
+        ),
         (json!({"path": "/a", "max_downloads": 0}), "from 1 to 10000"),
-        (json!({"path": "/a", "expiry_seconds": 30 * 86_400 + 1}), "from 1 to 2592000"),
+        (
+            json!({"path": "/a", "expiry_seconds": 30 * 86_400 + 1}),
+            "from 1 to 2592000",
+        ),
         (json!({"path": "/a", "filename": "a/b"}), "has a slash"),
         (json!({"path": "/../a"}), "'..'"),
         (json!({"expiry_seconds": 1}), "`path`"),
@@ -26,20 +32,35 @@ async fn what_makes_no_link_says_why() {
         let detail = ask(&alice, &wanted).await.detail(400, "BAD_REQUEST");
         assert!(detail.contains(why), "{wanted}: {detail}");
     }
-    let text = alice.call("POST", "/v1/links/generate").header("content-type", "text/plain").body("{}");
+    let text = alice
+        .call("POST", "/v1/links/generate")
+        .header("content-type", "text/plain")
+        .body("{}");
     text.await.problem(400, "BAD_REQUEST");
 }
 
 #[tokio::test]
 async fn a_link_needs_the_right_to_share_a_file() {
     let gateway = Gateway::start().await;
-    let (alice, bob) = (gateway.alice(), gateway.bob());
+    let alice = gateway.alice();
+    let bob = gateway.bob();
     alice.put("/d/private", "x").await.is(201);
-    alice.patch("/d/private", &json!({"mode": "0600"})).await.is(200);
-    ask(&bob, &json!({"path": "/d/private"})).await.problem(403, "PERMISSION_DENIED");
-    ask(&gateway.stranger(), &json!({"path": "/d/private"})).await.problem(401, "AUTHENTICATION_FAILED");
-    ask(&alice, &json!({"path": "/d"})).await.problem(409, "IS_A_DIRECTORY");
-    ask(&alice, &json!({"path": "/d/none"})).await.problem(404, "FILE_NOT_FOUND");
+    alice
+        .patch("/d/private", &json!({"mode": "0600"}))
+        .await
+        .is(200);
+    ask(&bob, &json!({"path": "/d/private"}))
+        .await
+        .problem(403, "PERMISSION_DENIED");
+    ask(&gateway.stranger(), &json!({"path": "/d/private"}))
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
+    ask(&alice, &json!({"path": "/d"}))
+        .await
+        .problem(409, "IS_A_DIRECTORY");
+    ask(&alice, &json!({"path": "/d/none"}))
+        .await
+        .problem(404, "FILE_NOT_FOUND");
     // Whoever may share hands on what they may read, to anybody.
     let link = make(&alice, json!({"path": "/d/private"})).await;
     assert_eq!(get(&gateway, &link).await.is(200).body, b"x");
@@ -48,7 +69,9 @@ async fn a_link_needs_the_right_to_share_a_file() {
 #[tokio::test]
 async fn people_look_after_their_own_links_and_administrators_after_all() {
     let gateway = Gateway::start().await;
-    let (alice, bob, admin) = (gateway.alice(), gateway.bob(), gateway.admin());
+    let alice = gateway.alice();
+    let bob = gateway.bob();
+    let admin = gateway.admin();
     alice.put("/a", "x").await.is(201);
     let mut hers = Vec::new();
     for _ in 0..5 {
@@ -57,37 +80,88 @@ async fn people_look_after_their_own_links_and_administrators_after_all() {
     let his = make(&bob, json!({"path": "/a", "filename": "b"})).await;
     let url = |link: &Made| format!("/v1/links/{}", link.id);
     for method in ["GET", "DELETE"] {
-        bob.call(method, &url(&hers[0])).await.problem(404, "FILE_NOT_FOUND");
-        bob.call(method, "/v1/links/nonsense").await.problem(404, "FILE_NOT_FOUND");
-        gateway.stranger().call(method, &url(&hers[0])).await.problem(401, "AUTHENTICATION_FAILED");
+        bob.call(method, &url(&hers[0]))
+            .await
+            .problem(404, "FILE_NOT_FOUND");
+        bob.call(method, "/v1/links/nonsense")
+            .await
+            .problem(404, "FILE_NOT_FOUND");
+        gateway
+            .stranger()
+            .call(method, &url(&hers[0]))
+            .await
+            .problem(401, "AUTHENTICATION_FAILED");
     }
     let listed = bob.call("GET", "/v1/links").await.is(200);
-    assert!(!listed.text().contains(&his.token) && !listed.text().contains(&his.token[22..]), "{}", listed.text());
+    assert!(
+        !listed.text().contains(&his.token) && !listed.text().contains(&his.token[22..]),
+        "{}",
+        listed.text()
+    );
     let listed = listed.json();
     assert_eq!(listed["next"], Value::Null);
     let item = &listed["items"][0];
-    assert_eq!((&item["id"], &item["path"], &item["filename"]), (&json!(his.id), &json!("/a"), &json!("b")));
-    assert_eq!((&item["max_downloads"], &item["downloads"]), (&json!(1), &json!(0)));
-    assert!(item["created"].is_string() && item["expires"].is_string(), "{item}");
+    assert_eq!(
+        (&item["id"], &item["path"], &item["filename"]),
+        (&json!(his.id), &json!("/a"), &json!("b"))
+    );
+    assert_eq!(
+        (&item["max_downloads"], &item["downloads"]),
+        (&json!(1), &json!(0))
+    );
+    assert!(
+        item["created"].is_string() && item["expires"].is_string(),
+        "{item}"
+    );
 
-    let (mut seen, mut target) = (Vec::new(), "/v1/links?limit=2".to_owned());
+    let mut seen = Vec::new();
+    let mut target = "/v1/links?limit=2".to_owned();
     loop {
         let page = alice.call("GET", &target).await.is(200);
         seen.extend(page.entries("id"));
-        let Some((next, _)) = page.header("link").split_once('>') else { break };
+        let Some((next, _)) = page.header("link").split_once('>') else {
+            break;
+        };
         target = next.trim_start_matches('<').to_owned();
-        assert!(target.ends_with(page.json()["next"].as_str().expect("a cursor")), "{target}");
+        assert!(
+            target.ends_with(page.json()["next"].as_str().expect("a cursor")),
+            "{target}"
+        );
     }
     seen.sort();
     let mut expected: Vec<String> = hers.iter().map(|link| link.id.clone()).collect();
     expected.sort();
     assert_eq!(seen, expected);
 
-    alice.call("GET", "/v1/links?all=true").await.problem(403, "PERMISSION_DENIED");
-    alice.call("GET", "/v1/links?after=x").await.problem(400, "BAD_REQUEST");
-    alice.call("GET", "/v1/links?limit=0").await.problem(400, "BAD_REQUEST");
-    assert_eq!(admin.call("GET", "/v1/links?all=true").await.is(200).entries("id").len(), 6);
-    assert!(admin.call("GET", "/v1/links").await.is(200).entries("id").is_empty());
+    alice
+        .call("GET", "/v1/links?all=true")
+        .await
+        .problem(403, "PERMISSION_DENIED");
+    alice
+        .call("GET", "/v1/links?after=x")
+        .await
+        .problem(400, "BAD_REQUEST");
+    alice
+        .call("GET", "/v1/links?limit=0")
+        .await
+        .problem(400, "BAD_REQUEST");
+    assert_eq!(
+        admin
+            .call("GET", "/v1/links?all=true")
+            .await
+            .is(200)
+            .entries("id")
+            .len(),
+        6
+    );
+    assert!(
+        admin
+            .call("GET", "/v1/links")
+            .await
+            .is(200)
+            .entries("id")
+            .is_empty()
+    );
     admin.call("GET", &url(&his)).await.is(200);
     admin.call("DELETE", &url(&his)).await.is(204);
     get(&gateway, &his).await.problem(410, "GONE");
@@ -95,10 +169,16 @@ async fn people_look_after_their_own_links_and_administrators_after_all() {
 
 #[tokio::test]
 async fn links_name_the_url_that_clients_use() {
-    let gateway = Setup::default().server("external_url = \"https://files.example.org/fs/\"").start().await;
+    let gateway = Setup::default()
+        .server("external_url = \"https://files.example.org/fs/\"")
+        .start()
+        .await;
     gateway.alice().put("/a", "x").await.is(201);
     let link = make(&gateway.alice(), json!({"path": "/a"})).await;
-    assert_eq!(link.reply.json()["url"], format!("https://files.example.org/fs{}", link.target));
+    assert_eq!(
+        link.reply.json()["url"],
+        format!("https://files.example.org/fs{}", link.target)
+    );
 }
 
 #[tokio::test]
@@ -109,18 +189,46 @@ async fn what_is_no_link_is_not_found_and_what_was_one_is_gone() {
     let link = make(&alice, json!({"path": "/a"})).await;
     let mut forged = link.token.clone();
     forged.replace_range(63..64, if link.token.ends_with('A') { "B" } else { "A" });
-    for token in [forged.as_str(), "x", &"A".repeat(64), &link.token[1..], &link.id] {
-        gateway.stranger().call("GET", &format!("/download/{token}")).await.problem(404, "FILE_NOT_FOUND");
+    for token in [
+        forged.as_str(),
+        "x",
+        &"A".repeat(64),
+        &link.token[1..],
+        &link.id,
+    ] {
+        gateway
+            .stranger()
+            .call("GET", &format!("/download/{token}"))
+            .await
+            .problem(404, "FILE_NOT_FOUND");
     }
-    gateway.stranger().call("GET", "/download/").await.problem(404, "NOT_FOUND");
-    alice.call("DELETE", &format!("/v1/links/{}", link.id)).await.is(204);
+    gateway
+        .stranger()
+        .call("GET", "/download/")
+        .await
+        .problem(404, "NOT_FOUND");
+    alice
+        .call("DELETE", &format!("/v1/links/{}", link.id))
+        .await
+        .is(204);
     get(&gateway, &link).await.problem(410, "GONE");
     head(&gateway, &link).await.is(410);
-    alice.call("DELETE", &format!("/v1/links/{}", link.id)).await.problem(404, "FILE_NOT_FOUND");
+    alice
+        .call("DELETE", &format!("/v1/links/{}", link.id))
+        .await
+        .problem(404, "FILE_NOT_FOUND");
 
     let link = make(&alice, json!({"path": "/a", "expiry_seconds": 1})).await;
-    eventually("the link to expire", async || (head(&gateway, &link).await.status != 200).then_some(())).await;
-    assert!(get(&gateway, &link).await.detail(410, "GONE").contains("expired"));
+    eventually("the link to expire", async || {
+        (head(&gateway, &link).await.status != 200).then_some(())
+    })
+    .await;
+    assert!(
+        get(&gateway, &link)
+            .await
+            .detail(410, "GONE")
+            .contains("expired")
+    );
 }
 
 #[tokio::test]
@@ -133,18 +241,25 @@ async fn a_link_survives_a_restart_and_another_secret_ends_it() {
     let mut gateway = gateway.restart();
     get(&gateway, &link).await.is(200);
     gateway.stop();
-    fs::remove_file(gateway.path("callfs-data/link.secret")).expect("it was made at the first start");
+    fs::remove_file(gateway.path("callfs-data/link.secret"))
+        .expect("it was made at the first start");
     let gateway = gateway.restart();
     get(&gateway, &link).await.problem(404, "FILE_NOT_FOUND");
 }
 
 /// Every file below a folder, as bytes.
 fn contents(folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
-    for entry in fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path()) {
+    for entry in fs::read_dir(folder)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").path())
+    {
         if entry.is_dir() {
             contents(&entry, found);
         } else {
-            found.insert(entry.display().to_string(), fs::read(&entry).unwrap_or_default());
+            found.insert(
+                entry.display().to_string(),
+                fs::read(&entry).unwrap_or_default(),
+            );
         }
     }
 }
@@ -160,11 +275,17 @@ async fn defect_10_the_token_is_in_no_log_no_metric_and_no_file() {
         let revoked = make(&alice, json!({"path": "/a"})).await;
         let missing = make(&alice, json!({"path": "/a"})).await;
         head(&gateway, &link).await.is(200);
-        get(&gateway, &link).header("range", "bytes=9000000-").await.is(416);
+        get(&gateway, &link)
+            .header("range", "bytes=9000000-")
+            .await
+            .is(416);
         cut(&gateway, &link, 1000).await;
         get_when_free(&gateway, &link, None).await.is(200);
         get(&gateway, &link).await.problem(410, "GONE");
-        alice.call("DELETE", &format!("/v1/links/{}", revoked.id)).await.is(204);
+        alice
+            .call("DELETE", &format!("/v1/links/{}", revoked.id))
+            .await
+            .is(204);
         get(&gateway, &revoked).await.problem(410, "GONE");
         alice.delete("/a").await.is(204);
         get(&gateway, &missing).await.problem(404, "FILE_NOT_FOUND");
@@ -179,26 +300,56 @@ async fn defect_10_the_token_is_in_no_log_no_metric_and_no_file() {
             format!("//download/{}", link.token),
         ] {
             let reply = stranger.call("GET", &target).await.is(404);
-            assert!(!reply.text().contains(&link.token[..20]), "{target}: {}", reply.text());
+            assert!(
+                !reply.text().contains(&link.token[..20]),
+                "{target}: {}",
+                reply.text()
+            );
         }
         stranger.call("PUT", &link.target).await.is(405);
-        alice.call("DELETE", &format!("/v1/links/{}", link.token)).await.is(404);
+        alice
+            .call("DELETE", &format!("/v1/links/{}", link.token))
+            .await
+            .is(404);
         let metrics = gateway.metrics().await;
-        assert!(metrics.sum("callfs_http_requests_total", &[("route", "download"), ("status", "200")]) >= 2.0);
+        assert!(
+            metrics.sum(
+                "callfs_http_requests_total",
+                &[("route", "download"), ("status", "200")]
+            ) >= 2.0
+        );
         let admin = gateway.admin().call("GET", "/metrics").await.is(200).text();
 
         gateway.stop();
-        let (stdout, stderr) = (gateway.process().stdout(), gateway.log());
-        assert!(stderr.contains("/download/{token}"), "the requests are logged:\n{stderr}");
+        let stdout = gateway.process().stdout();
+        let stderr = gateway.log();
+        assert!(
+            stderr.contains("/download/{token}"),
+            "the requests are logged:\n{stderr}"
+        );
         let mut found = BTreeMap::new();
         contents(&gateway.path(""), &mut found);
-        assert!(found.keys().any(|name| name.ends_with("metadata.db")), "{:?}", found.keys());
-        found.extend([("stdout", stdout), ("stderr", stderr), ("metrics", admin)].map(|(n, t)| (n.into(), t.into())));
+        assert!(
+            found.keys().any(|name| name.ends_with("metadata.db")),
+            "{:?}",
+            found.keys()
+        );
+        found.extend(
+            [("stdout", stdout), ("stderr", stderr), ("metrics", admin)]
+                .map(|(n, t)| (n.into(), t.into())),
+        );
         for link in [&link, &revoked, &missing] {
             // The signature alone, its beginning, and the beginning of the whole.
-            for part in [&link.token[22..], &link.token[22..38], &link.token[..22], &link.token[48..]] {
+            for part in [
+                &link.token[22..],
+                &link.token[22..38],
+                &link.token[..22],
+                &link.token[48..],
+            ] {
                 for (name, content) in &found {
-                    let leaked = content.windows(part.len()).any(|window| window == part.as_bytes());
+                    let leaked = content
+                        .windows(part.len())
+                        .any(|window| window == part.as_bytes());
                     assert!(!leaked, "{format}: a token is in {name}");
                 }
             }
@@ -211,7 +362,18 @@ async fn a_link_gives_the_file_the_name_that_its_maker_wants() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
     alice.put("/a.txt", "x").await.is(201);
-    let link = make(&alice, json!({"path": "/a.txt", "filename": "letter to bob.txt"})).await;
-    let got = gateway.stranger().call("GET", &format!("{}?utm_source=mail", link.target)).await.is(200);
-    assert_eq!(got.header("content-disposition"), "attachment; filename=\"letter to bob.txt\"");
+    let link = make(
+        &alice,
+        json!({"path": "/a.txt", "filename": "letter to bob.txt"}),
+    )
+    .await;
+    let got = gateway
+        .stranger()
+        .call("GET", &format!("{}?utm_source=mail", link.target))
+        .await
+        .is(200);
+    assert_eq!(
+        got.header("content-disposition"),
+        "attachment; filename=\"letter to bob.txt\""
+    );
 }

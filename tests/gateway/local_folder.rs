@@ -12,33 +12,64 @@ use tokio::time::timeout;
 use crate::harness::{DEADLINE, Gateway, Setup};
 
 fn cp(from: &std::path::Path, to: &std::path::Path) {
-    assert!(Command::new("cp").arg(from).arg(to).status().expect("cp").success());
+    assert!(
+        Command::new("cp")
+            .arg(from)
+            .arg(to)
+            .status()
+            .expect("cp")
+            .success()
+    );
 }
 
 #[tokio::test]
 async fn what_cp_puts_there_is_listed_served_renamed_and_replaced() {
     let gateway = Gateway::start().await;
-    let (alice, admin) = (gateway.alice(), gateway.admin());
+    let alice = gateway.alice();
+    let admin = gateway.admin();
     fs::write(gateway.path("outside.txt"), "by cp").expect("writable");
     fs::create_dir_all(gateway.path("files/folder/deep")).expect("writable");
-    cp(&gateway.path("outside.txt"), &gateway.path("files/folder/deep/a.txt"));
-    fs::set_permissions(gateway.path("files/folder/deep/a.txt"), fs::Permissions::from_mode(0o644)).expect("mode");
+    cp(
+        &gateway.path("outside.txt"),
+        &gateway.path("files/folder/deep/a.txt"),
+    );
+    fs::set_permissions(
+        gateway.path("files/folder/deep/a.txt"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .expect("mode");
 
-    let listed = alice.list("/", "recursive=true").await.is(200).entries("path");
+    let listed = alice
+        .list("/", "recursive=true")
+        .await
+        .is(200)
+        .entries("path");
     assert_eq!(listed, ["/folder", "/folder/deep", "/folder/deep/a.txt"]);
     let got = alice.get("/folder/deep/a.txt").await.is(200);
     assert_eq!(got.body, b"by cp");
-    assert_eq!((got.header("x-callfs-owner"), got.header("content-type")), ("root", "text/plain"));
+    assert_eq!(
+        (got.header("x-callfs-owner"), got.header("content-type")),
+        ("root", "text/plain")
+    );
     let first = got.etag();
 
     // It belongs to root, and alice is a user like any other.
-    alice.put("/folder/deep/a.txt", "x").await.problem(403, "PERMISSION_DENIED");
+    alice
+        .put("/folder/deep/a.txt", "x")
+        .await
+        .problem(403, "PERMISSION_DENIED");
     admin.put("/folder/deep/a.txt", "replaced").await.is(200);
     let got = alice.get("/folder/deep/a.txt").await.is(200);
     assert_eq!(got.body, b"replaced");
     assert_ne!(got.etag(), first);
-    admin.patch("/folder/deep", &json!({"destination": "/deep"})).await.is(200);
-    assert_eq!(fs::read(gateway.path("files/deep/a.txt")).expect("moved"), b"replaced");
+    admin
+        .patch("/folder/deep", &json!({"destination": "/deep"}))
+        .await
+        .is(200);
+    assert_eq!(
+        fs::read(gateway.path("files/deep/a.txt")).expect("moved"),
+        b"replaced"
+    );
     admin.delete("/deep/a.txt").await.is(204);
     admin.delete("/deep").await.is(204);
     assert_eq!(gateway.everything_in("files"), ["folder"]);
@@ -48,25 +79,52 @@ async fn what_cp_puts_there_is_listed_served_renamed_and_replaced() {
 async fn what_other_tools_change_under_the_gateway_is_seen_at_once() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let first = alice.put("/a.txt", "by alice").header("content-type", "text/x-alice").await.is(201).etag();
+    let first = alice
+        .put("/a.txt", "by alice")
+        .header("content-type", "text/x-alice")
+        .await
+        .is(201)
+        .etag();
     fs::write(gateway.path("replacement"), "by somebody").expect("writable");
     fs::rename(gateway.path("replacement"), gateway.path("files/a.txt")).expect("renamed");
     let got = alice.get("/a.txt").await.is(200);
-    assert_eq!((got.body.as_slice(), got.header("content-length")), (b"by somebody".as_slice(), "11"));
+    assert_eq!(
+        (got.body.as_slice(), got.header("content-length")),
+        (b"by somebody".as_slice(), "11")
+    );
     assert_ne!(got.etag(), first);
     alice.get("/a.txt").header("if-match", &first).await.is(412);
     fs::remove_file(gateway.path("files/a.txt")).expect("removed");
     alice.get("/a.txt").await.problem(404, "FILE_NOT_FOUND");
-    assert_eq!(alice.get("/").await.is(200).entries("name"), [] as [&str; 0]);
+    assert_eq!(
+        alice.get("/").await.is(200).entries("name"),
+        [] as [&str; 0]
+    );
 }
 
 #[tokio::test]
 async fn the_mode_on_disk_counts_for_what_nobody_uploaded() {
     let gateway = Gateway::start().await;
     fs::write(gateway.path("files/private.txt"), "x").expect("writable");
-    fs::set_permissions(gateway.path("files/private.txt"), fs::Permissions::from_mode(0o600)).expect("mode");
-    gateway.alice().get("/private.txt").await.problem(403, "PERMISSION_DENIED");
-    assert!(gateway.admin().head("/private.txt").await.is(200).header("x-callfs-mode").ends_with("600"));
+    fs::set_permissions(
+        gateway.path("files/private.txt"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .expect("mode");
+    gateway
+        .alice()
+        .get("/private.txt")
+        .await
+        .problem(403, "PERMISSION_DENIED");
+    assert!(
+        gateway
+            .admin()
+            .head("/private.txt")
+            .await
+            .is(200)
+            .header("x-callfs-mode")
+            .ends_with("600")
+    );
 }
 
 #[tokio::test]
@@ -75,7 +133,11 @@ async fn a_link_that_leaves_the_folder_leads_nowhere() {
     let admin = gateway.admin();
     fs::create_dir(gateway.path("outside")).expect("a folder");
     fs::write(gateway.path("outside/secret.txt"), "secret").expect("writable");
-    symlink(gateway.path("outside/secret.txt"), gateway.path("files/absolute")).expect("a link");
+    symlink(
+        gateway.path("outside/secret.txt"),
+        gateway.path("files/absolute"),
+    )
+    .expect("a link");
     symlink("../outside/secret.txt", gateway.path("files/relative")).expect("a link");
     symlink("../outside", gateway.path("files/folder")).expect("a link");
     symlink("..", gateway.path("files/up")).expect("a link");
@@ -95,8 +157,16 @@ async fn a_link_that_leaves_the_folder_leads_nowhere() {
         "/up/callfs.toml",
     ] {
         let reply = admin.get(path).await;
-        assert!((400..500).contains(&reply.status), "{path}: {} {}", reply.status, reply.text());
-        assert!(!reply.text().contains("secret\n") && reply.text() != "secret", "{path}");
+        assert!(
+            (400..500).contains(&reply.status),
+            "{path}: {} {}",
+            reply.status,
+            reply.text()
+        );
+        assert!(
+            !reply.text().contains("secret\n") && reply.text() != "secret",
+            "{path}"
+        );
     }
     for path in ["/folder", "/up"] {
         let listing = admin.list(path, "recursive=true").await;
@@ -107,18 +177,35 @@ async fn a_link_that_leaves_the_folder_leads_nowhere() {
         );
     }
     let everything = admin.list("/", "recursive=true").await.is(200);
-    assert!(!everything.text().contains("secret.txt"), "{}", everything.text());
+    assert!(
+        !everything.text().contains("secret.txt"),
+        "{}",
+        everything.text()
+    );
     for path in ["/folder/new.txt", "/up/outside/new.txt", "/up/new.txt"] {
         let reply = admin.put(path, "x").await;
-        assert!((400..500).contains(&reply.status), "{path}: {} {}", reply.status, reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{path}: {} {}",
+            reply.status,
+            reply.text()
+        );
     }
     for path in ["/folder/secret.txt", "/up/outside/secret.txt"] {
         let reply = admin.delete(path).await;
-        assert!((400..500).contains(&reply.status), "{path}: {} {}", reply.status, reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{path}: {} {}",
+            reply.status,
+            reply.text()
+        );
     }
     admin.delete("/folder").await;
     assert_eq!(gateway.everything_in("outside"), before);
-    assert_eq!(fs::read(gateway.path("outside/secret.txt")).expect("still there"), b"secret");
+    assert_eq!(
+        fs::read(gateway.path("outside/secret.txt")).expect("still there"),
+        b"secret"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +214,10 @@ async fn replacing_a_link_that_leaves_the_folder_does_not_write_through_it() {
     fs::write(gateway.path("outside.txt"), "outside").expect("writable");
     symlink("../outside.txt", gateway.path("files/a")).expect("a link");
     gateway.admin().put("/a", "inside").await;
-    assert_eq!(fs::read(gateway.path("outside.txt")).expect("still there"), b"outside");
+    assert_eq!(
+        fs::read(gateway.path("outside.txt")).expect("still there"),
+        b"outside"
+    );
 }
 
 #[tokio::test]
@@ -140,8 +230,16 @@ async fn a_link_that_stays_inside_is_followed_and_walked_only_once() {
     symlink("..", gateway.path("files/real/up")).expect("a link");
     assert_eq!(admin.get("/file").await.is(200).body, b"content");
     assert_eq!(admin.get("/folder/a.txt").await.is(200).body, b"content");
-    let listed = admin.list("/", "recursive=true").await.is(200).entries("path");
-    assert_eq!(listed.iter().filter(|path| path.ends_with("a.txt")).count(), 1, "{listed:?}");
+    let listed = admin
+        .list("/", "recursive=true")
+        .await
+        .is(200)
+        .entries("path");
+    assert_eq!(
+        listed.iter().filter(|path| path.ends_with("a.txt")).count(),
+        1,
+        "{listed:?}"
+    );
 }
 
 #[tokio::test]
@@ -149,24 +247,56 @@ async fn pipes_sockets_and_devices_neither_hang_nor_open() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin();
     let fifo = gateway.path("files/fifo");
-    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
     let _socket = UnixListener::bind(gateway.path("files/socket")).expect("a socket");
     // Only root may make a device; everybody else has nothing to fear of one.
-    let device = Command::new("mknod").arg(gateway.path("files/device")).args(["c", "1", "5"]).output().expect("mknod");
+    let device = Command::new("mknod")
+        .arg(gateway.path("files/device"))
+        .args(["c", "1", "5"])
+        .output()
+        .expect("mknod");
     let mut names = vec!["fifo", "socket"];
     if device.status.success() {
         names.push("device");
     }
     for name in &names {
         let path = format!("/{name}");
-        let get = timeout(DEADLINE / 4, admin.get(&path).into_future()).await.expect("no hang");
-        assert!((400..500).contains(&get.status), "{name}: {} {}", get.status, get.text());
-        let head = timeout(DEADLINE / 4, admin.head(&path).into_future()).await.expect("no hang");
+        let get = timeout(DEADLINE / 4, admin.get(&path).into_future())
+            .await
+            .expect("no hang");
+        assert!(
+            (400..500).contains(&get.status),
+            "{name}: {} {}",
+            get.status,
+            get.text()
+        );
+        let head = timeout(DEADLINE / 4, admin.head(&path).into_future())
+            .await
+            .expect("no hang");
         assert!(head.status < 500, "{name}: {}", head.status);
-        let below = timeout(DEADLINE / 4, admin.put(&format!("{path}/a"), "x").into_future()).await.expect("no hang");
-        assert!((400..500).contains(&below.status), "{name}: {} {}", below.status, below.text());
+        let below = timeout(
+            DEADLINE / 4,
+            admin.put(&format!("{path}/a"), "x").into_future(),
+        )
+        .await
+        .expect("no hang");
+        assert!(
+            (400..500).contains(&below.status),
+            "{name}: {} {}",
+            below.status,
+            below.text()
+        );
     }
-    let listed = timeout(Duration::from_secs(15), admin.get("/").into_future()).await.expect("no hang").is(200);
+    let listed = timeout(Duration::from_secs(15), admin.get("/").into_future())
+        .await
+        .expect("no hang")
+        .is(200);
     let mut listed = listed.entries("name");
     listed.retain(|name| names.contains(&name.as_str()));
     names.sort_unstable();
@@ -181,7 +311,14 @@ async fn a_name_that_is_not_utf8_harms_nothing() {
     let odd = std::ffi::OsStr::from_bytes(b"odd-\xff");
     fs::write(gateway.path("files").join(odd), "x").expect("writable");
     fs::write(gateway.path("files/even"), "x").expect("writable");
-    assert!(admin.get("/").await.is(200).entries("name").contains(&"even".to_owned()));
+    assert!(
+        admin
+            .get("/")
+            .await
+            .is(200)
+            .entries("name")
+            .contains(&"even".to_owned())
+    );
     admin.get("/even").await.is(200);
 }
 
@@ -189,15 +326,29 @@ async fn a_name_that_is_not_utf8_harms_nothing() {
 async fn temporary_files_of_a_dead_gateway_are_swept_and_never_listed() {
     let mut gateway = Gateway::start().await;
     let mut upload = gateway.raw().await;
-    upload.head("PUT", "/v1/files/docs/a.txt", &["Content-Length: 1000000"]).await;
+    upload
+        .head("PUT", "/v1/files/docs/a.txt", &["Content-Length: 1000000"])
+        .await;
     upload.send(&[b'x'; 100_000]).await;
-    crate::harness::eventually("the upload to begin", async || gateway.works_in("files").then_some(())).await;
-    let listed = gateway.admin().list("/", "recursive=true").await.is(200).entries("path");
+    crate::harness::eventually("the upload to begin", async || {
+        gateway.works_in("files").then_some(())
+    })
+    .await;
+    let listed = gateway
+        .admin()
+        .list("/", "recursive=true")
+        .await
+        .is(200)
+        .entries("path");
     assert!(listed.iter().all(|path| path == "/docs"), "{listed:?}");
     gateway.kill();
     let gateway = gateway.restart();
     crate::harness::eventually("the sweep", async || {
-        gateway.everything_in("files").iter().all(|name| name == "docs").then_some(())
+        gateway
+            .everything_in("files")
+            .iter()
+            .all(|name| name == "docs")
+            .then_some(())
     })
     .await;
     assert!(gateway.admin().get("/docs/a.txt").await.status == 404);
@@ -208,20 +359,41 @@ async fn the_directory_for_uploads_is_out_of_reach() {
     let gateway = Gateway::start().await;
     let admin = gateway.admin();
     assert!(gateway.path("files/.callfs-staging").is_dir());
-    assert_eq!(admin.get("/").await.is(200).entries("name"), [] as [&str; 0]);
+    assert_eq!(
+        admin.get("/").await.is(200).entries("name"),
+        [] as [&str; 0]
+    );
     // Wherever it is: a granted folder may lie within another one.
-    for path in ["/.callfs-staging", "/.callfs-staging/lock", "/.callfs-staging/new.txt", "/docs/.callfs-staging"] {
-        for reply in [admin.get(path).await, admin.put(path, "x").await, admin.delete(path).await] {
-            assert!((400..500).contains(&reply.status), "{path}: {} {}", reply.status, reply.text());
+    for path in [
+        "/.callfs-staging",
+        "/.callfs-staging/lock",
+        "/.callfs-staging/new.txt",
+        "/docs/.callfs-staging",
+    ] {
+        for reply in [
+            admin.get(path).await,
+            admin.put(path, "x").await,
+            admin.delete(path).await,
+        ] {
+            assert!(
+                (400..500).contains(&reply.status),
+                "{path}: {} {}",
+                reply.status,
+                reply.text()
+            );
         }
     }
-    admin.put("/docs/.callfs-staging.txt", "a name like any other").await.is(201);
+    admin
+        .put("/docs/.callfs-staging.txt", "a name like any other")
+        .await
+        .is(201);
 }
 
 #[tokio::test]
 async fn a_read_only_grant_is_read_only() {
-    let mount = crate::harness::Mount::new("/", "localfs")
-        .with(r#"grants.directories = [ { host = "$DIR/files", guest = "/", access = "read-only" } ]"#);
+    let mount = crate::harness::Mount::new("/", "localfs").with(
+        r#"grants.directories = [ { host = "$DIR/files", guest = "/", access = "read-only" } ]"#,
+    );
     let dir = Setup::default().mount(mount).prepare();
     fs::write(dir.path().join("files/a.txt"), "content").expect("writable");
     let gateway = Gateway::start_in(dir, &[]);
@@ -234,7 +406,12 @@ async fn a_read_only_grant_is_read_only() {
         admin.delete("/a.txt").await,
         admin.patch("/a.txt", &json!({"name": "b.txt"})).await,
     ] {
-        assert!((400..500).contains(&reply.status), "{} {}", reply.status, reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{} {}",
+            reply.status,
+            reply.text()
+        );
     }
     assert_eq!(gateway.everything_in("files"), ["a.txt"]);
 }

@@ -1,5 +1,6 @@
-//! Black-box tests of the real binary: each starts a gateway of its own, on ports of its own, in a folder of its own,
-//! and talks to it like any client. The modules mirror the routes, then what must hold across all of them.
+//! Black-box tests of the real binary: each starts a gateway of its own, on ports of its own, in a
+//! folder of its own, and talks to it like any client. The modules mirror the routes, then what
+//! must hold across all of them.
 
 mod harness;
 

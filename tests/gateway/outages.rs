@@ -1,4 +1,4 @@
-//! The server of the index, or that of the locks, goes away and comes back.
+//! The server of the metadata store, or that of the locks, goes away and comes back.
 
 use callfs_test_servers::{Postgres, Redis};
 
@@ -21,7 +21,10 @@ async fn is_down(gateway: &Gateway, part: &str, names: &str) {
 }
 
 fn failed(ready: &Reply) -> Vec<String> {
-    let parts = ready.json()["parts"].as_array().cloned().unwrap_or_default();
+    let parts = ready.json()["parts"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     parts
         .iter()
         .filter(|part| part["status"] != "ok")
@@ -35,7 +38,10 @@ async fn is_back(gateway: &Gateway, alice: &Client) {
         (gateway.stranger().call("GET", "/health/ready").await.status == 200).then_some(())
     })
     .await;
-    assert_eq!(alice.get("/old.txt").await.is(200).header("x-callfs-owner"), "alice");
+    assert_eq!(
+        alice.get("/old.txt").await.is(200).header("x-callfs-owner"),
+        "alice"
+    );
     alice.put("/new.txt", "new").await;
     alice.get("/new.txt").await.is(200);
     alice.delete("/new.txt").await.is(204);
@@ -43,7 +49,9 @@ async fn is_back(gateway: &Gateway, alice: &Client) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_goes_away_and_comes_back() {
-    let Some(mut server) = Postgres::own() else { return };
+    let Some(mut server) = Postgres::own() else {
+        return;
+    };
     let gateway = Setup::on(&postgres(&server.database())).start().await;
     let alice = gateway.alice();
     alice.put("/old.txt", "old").await.is(201);
@@ -57,7 +65,9 @@ async fn postgres_goes_away_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_goes_away_and_comes_back() {
-    let Some(mut server) = Redis::own() else { return };
+    let Some(mut server) = Redis::own() else {
+        return;
+    };
     let gateway = Setup::on(&redis(server.url())).start().await;
     let alice = gateway.alice();
     alice.put("/old.txt", "old").await.is(201);
@@ -71,9 +81,13 @@ async fn redis_goes_away_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_lock_server_goes_away_and_comes_back() {
-    let Some(mut server) = Redis::own() else { return };
+    let Some(mut server) = Redis::own() else {
+        return;
+    };
     let index = "[metadata]\nstore = \"sqlite\"\nurl = \"sqlite:$DIR/metadata.db\"\n".to_owned();
-    let gateway = Setup::on(&(index + &shared_locks(server.url()))).start().await;
+    let gateway = Setup::on(&(index + &shared_locks(server.url())))
+        .start()
+        .await;
     let alice = gateway.alice();
     alice.put("/old.txt", "old").await.is(201);
     for _ in 0..2 {

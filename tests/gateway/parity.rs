@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::harness::{Gateway, bytes};
 
-/// What differs from one request to the next, and what is about the transfer alone (RFC 9112 section 6.1).
+/// What differs from one request to the next, and what is about the transfer alone (RFC 9112
+/// section 6.1).
 const NOT_OF_THE_FILE: [&str; 3] = ["date", "x-request-id", "transfer-encoding"];
 /// What of a listing is known only once it was made, and may be left out.
 const OF_CONTENT: [&str; 2] = ["content-length", "link"];
@@ -13,24 +14,53 @@ const OF_CONTENT: [&str; 2] = ["content-length", "link"];
 async fn every_header_of_a_get_is_on_the_head() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    alice.put("/docs/a b.txt", bytes(1, 5000)).header("content-type", "text/x-mine; charset=utf-8").await.is(201);
+    alice
+        .put("/docs/a b.txt", bytes(1, 5000))
+        .header("content-type", "text/x-mine; charset=utf-8")
+        .await
+        .is(201);
     alice.put("/docs/empty", "").await.is(201);
     alice.put("/docs/c", "x").await.is(201);
     gateway.admin().put("/closed/a", "x").await.is(201);
-    gateway.admin().patch("/closed", &json!({"mode": "0700"})).await.is(200);
+    gateway
+        .admin()
+        .patch("/closed", &json!({"mode": "0700"}))
+        .await
+        .is(200);
     std::fs::write(gateway.path("files/adopted.html"), "<p>").expect("writable");
     let etag = alice.get("/docs/a b.txt").await.is(200).etag();
-    let modified = alice.get("/docs/a b.txt").await.is(200).header("last-modified").to_owned();
+    let modified = alice
+        .get("/docs/a b.txt")
+        .await
+        .is(200)
+        .header("last-modified")
+        .to_owned();
     let none: (&str, &str) = ("accept", "*/*");
     let table = [
         ("/v1/files/docs/a%20b.txt", none, 200),
         ("/v1/files/docs/a%20b.txt?download", none, 200),
-        ("/v1/files/docs/a%20b.txt", ("want-repr-digest", "sha-256=1"), 200),
-        ("/v1/files/docs/a%20b.txt", ("if-none-match", etag.as_str()), 304),
-        ("/v1/files/docs/a%20b.txt", ("if-modified-since", &modified), 304),
+        (
+            "/v1/files/docs/a%20b.txt",
+            ("want-repr-digest", "sha-256=1"),
+            200,
+        ),
+        (
+            "/v1/files/docs/a%20b.txt",
+            ("if-none-match", etag.as_str()),
+            304,
+        ),
+        (
+            "/v1/files/docs/a%20b.txt",
+            ("if-modified-since", &modified),
+            304,
+        ),
         ("/v1/files/docs/a%20b.txt", ("if-match", "\"other\""), 412),
         ("/v1/files/docs/a%20b.txt", ("if-match", "other"), 400),
-        ("/v1/files/docs/a%20b.txt", ("authorization", "Bearer nobody"), 401),
+        (
+            "/v1/files/docs/a%20b.txt",
+            ("authorization", "Bearer nobody"),
+            401,
+        ),
         ("/v1/files/docs/a%20b.txt/", none, 400),
         ("/v1/files/docs/a%20b.txt?limit=1", none, 400),
         ("/v1/files/docs/a%20b.txt?what", none, 400),
@@ -47,7 +77,11 @@ async fn every_header_of_a_get_is_on_the_head() {
         ("/v1/files/closed/a", none, 403),
         ("/v1/directories/docs", none, 200),
         ("/v1/directories/docs?limit=1", none, 200),
-        ("/v1/directories/docs", ("accept", "application/x-ndjson"), 200),
+        (
+            "/v1/directories/docs",
+            ("accept", "application/x-ndjson"),
+            200,
+        ),
         ("/v1/directories/docs/empty", none, 400),
         ("/v1/nothing", none, 404),
         ("/health/ready", none, 200),
@@ -55,23 +89,46 @@ async fn every_header_of_a_get_is_on_the_head() {
     ];
     for (target, (name, value), status) in table {
         // A second `Authorization` would be another request.
-        let who = if name == "authorization" { gateway.stranger() } else { alice.clone() };
+        let who = if name == "authorization" {
+            gateway.stranger()
+        } else {
+            alice.clone()
+        };
         let get = who.call("GET", target).header(name, value).await;
         let head = who.call("HEAD", target).header(name, value).await;
         let what = format!("{target} with {name}: {value}");
-        assert_eq!((get.status, head.status), (status, status), "{what}: {}", get.text());
+        assert_eq!(
+            (get.status, head.status),
+            (status, status),
+            "{what}: {}",
+            get.text()
+        );
         assert!(head.body.is_empty(), "{what}: {}", head.text());
-        let is_listing = ["application/json", "application/x-ndjson", "text/html; charset=utf-8"]
-            .contains(&get.header("content-type"));
+        let is_listing = [
+            "application/json",
+            "application/x-ndjson",
+            "text/html; charset=utf-8",
+        ]
+        .contains(&get.header("content-type"));
         for (name, _) in &get.headers {
-            let (got, said) = (get.headers.get_all(name), head.headers.get_all(name));
-            let left_out = is_listing && OF_CONTENT.contains(&name.as_str()) && said.iter().next().is_none();
+            let got = get.headers.get_all(name);
+            let said = head.headers.get_all(name);
+            let left_out =
+                is_listing && OF_CONTENT.contains(&name.as_str()) && said.iter().next().is_none();
             if !NOT_OF_THE_FILE.contains(&name.as_str()) && !left_out {
-                assert!(got.iter().eq(said.iter()), "{what}: {name}: {:?}, then {:?}", get.headers, head.headers);
+                assert!(
+                    got.iter().eq(said.iter()),
+                    "{what}: {name}: {:?}, then {:?}",
+                    get.headers,
+                    head.headers
+                );
             }
         }
         for (name, _) in &head.headers {
-            assert!(get.headers.contains_key(name), "{what}: only HEAD says {name}");
+            assert!(
+                get.headers.contains_key(name),
+                "{what}: only HEAD says {name}"
+            );
         }
     }
 }

@@ -10,7 +10,10 @@ async fn limited(line: &str) -> Gateway {
 async fn without_limits_nothing_is_counted_or_told() {
     let gateway = Gateway::start().await;
     let reply = gateway.alice().get("/").await.is(200);
-    assert_eq!((reply.header("ratelimit"), reply.header("ratelimit-policy")), ("", ""));
+    assert_eq!(
+        (reply.header("ratelimit"), reply.header("ratelimit-policy")),
+        ("", "")
+    );
 }
 
 #[tokio::test]
@@ -29,7 +32,13 @@ async fn an_address_is_limited_whoever_asks_even_with_wrong_keys() {
     assert!((1..=1200).contains(&wait), "{wait}");
     assert_eq!(refused.header("ratelimit"), "\"ip\";r=0;t=3600");
     assert_eq!(gateway.everything_in("files"), ["a.txt"]);
-    assert_eq!(gateway.metrics().await.sum("callfs_http_rate_limited_total", &[("limit", "ip")]), 1.0);
+    assert_eq!(
+        gateway
+            .metrics()
+            .await
+            .sum("callfs_http_rate_limited_total", &[("limit", "ip")]),
+        1.0
+    );
 }
 
 #[tokio::test]
@@ -42,18 +51,31 @@ async fn health_is_never_refused() {
         }
     }
     gateway.alice().get("/").await.is(200);
-    gateway.alice().get("/").await.problem(429, "RATE_LIMIT_EXCEEDED");
-    gateway.stranger().call("GET", "/healthy").await.problem(429, "RATE_LIMIT_EXCEEDED");
+    gateway
+        .alice()
+        .get("/")
+        .await
+        .problem(429, "RATE_LIMIT_EXCEEDED");
+    gateway
+        .stranger()
+        .call("GET", "/healthy")
+        .await
+        .problem(429, "RATE_LIMIT_EXCEEDED");
 }
 
 #[tokio::test]
 async fn an_identity_is_limited_and_nobody_else() {
-    let gateway = limited("rate_limits.per_identity = { requests = 1, per = \"1h\", burst = 2 }").await;
+    let gateway =
+        limited("rate_limits.per_identity = { requests = 1, per = \"1h\", burst = 2 }").await;
     let first = gateway.alice().get("/").await.is(200);
     assert_eq!(first.header("ratelimit-policy"), "\"identity\";q=2;w=7200");
     assert_eq!(first.header("ratelimit"), "\"identity\";r=1;t=3600");
     gateway.alice().put("/a.txt", "x").await.is(201);
-    gateway.alice().put("/b.txt", "x").await.problem(429, "RATE_LIMIT_EXCEEDED");
+    gateway
+        .alice()
+        .put("/b.txt", "x")
+        .await
+        .problem(429, "RATE_LIMIT_EXCEEDED");
     gateway.alice().head("/a.txt").await.is(429);
     gateway.bob().get("/").await.is(200);
     // Strangers are nobody, and there is no limit by address here.
@@ -66,31 +88,56 @@ async fn an_identity_is_limited_and_nobody_else() {
 
 #[tokio::test]
 async fn both_limits_are_told() {
-    let both =
-        "rate_limits = { per_ip = { requests = 9, per = \"9s\" }, per_identity = { requests = 8, per = \"8s\" } }";
+    let both = "rate_limits = { per_ip = { requests = 9, per = \"9s\" }, per_identity = { \
+                requests = 8, per = \"8s\" } }";
     let gateway = limited(both).await;
     let reply = gateway.alice().get("/").await.is(200);
-    assert_eq!(reply.header("ratelimit-policy"), "\"ip\";q=9;w=9, \"identity\";q=8;w=8");
-    assert_eq!(reply.header("ratelimit"), "\"ip\";r=8;t=1, \"identity\";r=7;t=1");
+    assert_eq!(
+        reply.header("ratelimit-policy"),
+        "\"ip\";q=9;w=9, \"identity\";q=8;w=8"
+    );
+    assert_eq!(
+        reply.header("ratelimit"),
+        "\"ip\";r=8;t=1, \"identity\";r=7;t=1"
+    );
 }
 
 #[tokio::test]
 async fn only_a_trusted_proxy_is_believed_about_its_clients() {
     let one = "rate_limits.per_ip = { requests = 1, per = \"1h\" }";
-    let from = |gateway: &Gateway, name: &str, value: &str| gateway.alice().get("/").header(name, value);
+    let from =
+        |gateway: &Gateway, name: &str, value: &str| gateway.alice().get("/").header(name, value);
     let gateway = limited(one).await;
     from(&gateway, "x-forwarded-for", "192.0.2.1").await.is(200);
-    from(&gateway, "x-forwarded-for", "192.0.2.2").await.problem(429, "RATE_LIMIT_EXCEEDED");
+    from(&gateway, "x-forwarded-for", "192.0.2.2")
+        .await
+        .problem(429, "RATE_LIMIT_EXCEEDED");
 
-    let gateway = Setup::default().top(one).server("trusted_proxies = [\"127.0.0.1/32\"]").start().await;
+    let gateway = Setup::default()
+        .top(one)
+        .server("trusted_proxies = [\"127.0.0.1/32\"]")
+        .start()
+        .await;
     from(&gateway, "x-forwarded-for", "192.0.2.1").await.is(200);
     from(&gateway, "x-forwarded-for", "192.0.2.2").await.is(200);
     from(&gateway, "forwarded", "for=192.0.2.3").await.is(200);
-    from(&gateway, "x-forwarded-for", "2001:db8::1").await.is(200);
+    from(&gateway, "x-forwarded-for", "2001:db8::1")
+        .await
+        .is(200);
     // What a client claims stands to the left of what the proxy adds.
-    from(&gateway, "x-forwarded-for", "198.51.100.7, 192.0.2.1").await.problem(429, "RATE_LIMIT_EXCEEDED");
-    from(&gateway, "forwarded", "for=198.51.100.7, for=\"192.0.2.2:80\"").await.problem(429, "RATE_LIMIT_EXCEEDED");
-    from(&gateway, "x-forwarded-for", "2001:db8::2").await.problem(429, "RATE_LIMIT_EXCEEDED");
+    from(&gateway, "x-forwarded-for", "198.51.100.7, 192.0.2.1")
+        .await
+        .problem(429, "RATE_LIMIT_EXCEEDED");
+    from(
+        &gateway,
+        "forwarded",
+        "for=198.51.100.7, for=\"192.0.2.2:80\"",
+    )
+    .await
+    .problem(429, "RATE_LIMIT_EXCEEDED");
+    from(&gateway, "x-forwarded-for", "2001:db8::2")
+        .await
+        .problem(429, "RATE_LIMIT_EXCEEDED");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::harness::{Gateway, Setup, built_in, edited, eventually, marked};
 
-/// What nine hundred reloads may leave behind, for an allocator that keeps some for each thread: less than a hundredth of
-/// what the generations had.
+/// What nine hundred reloads may leave behind, for an allocator that keeps some for each thread:
+/// less than a hundredth of what the generations had.
 const ALLOWED: u64 = 16 << 20;
 
 struct Left {
@@ -24,8 +24,15 @@ async fn left(gateway: &mut Gateway) -> Left {
     })
     .await;
     let process = gateway.process();
-    let (threads, descriptors, mappings) = (process.threads(), process.descriptors(), process.mappings());
-    Left { memory: process.memory(), threads, descriptors, mappings }
+    let threads = process.threads();
+    let descriptors = process.descriptors();
+    let mappings = process.mappings();
+    Left {
+        memory: process.memory(),
+        threads,
+        descriptors,
+        mappings,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,16 +42,24 @@ async fn a_thousand_reloads_leave_nothing_behind() {
     let config = fs::read_to_string(gateway.path("callfs.toml")).expect("readable");
     let editions = [
         callfs_test_components::EDITION.to_vec(),
-        edited(callfs_test_components::EDITION, b"edition: first", b"edition: other"),
+        edited(
+            callfs_test_components::EDITION,
+            b"edition: first",
+            b"edition: other",
+        ),
     ];
     let mut after_a_hundred = None;
     for round in 1..=1000_u64 {
         // Every component gets a new generation, two of them with other code.
-        let (turn, other) = (round as usize % 2, format!("{round}\""));
+        let turn = round as usize % 2;
+        let other = format!("{round}\"");
         gateway.install("edition", &editions[turn]);
         gateway.install("localfs", &marked(built_in("localfs"), &turn.to_string()));
         let changed = config.replace("hello\"", &other);
-        let changed = changed.replace("cpu_time = \"1s\"", &format!("cpu_time = \"{}ms\"", 1000 + turn));
+        let changed = changed.replace(
+            "cpu_time = \"1s\"",
+            &format!("cpu_time = \"{}ms\"", 1000 + turn),
+        );
         fs::write(gateway.path("callfs.toml"), changed).expect("writable");
         gateway.hang_up();
         let expected = format!("edition: {}, {round}\n", ["first", "other"][turn]);
@@ -60,16 +75,41 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         }
     }
     let before = after_a_hundred.expect("measured");
-    // Threads for what may block end by themselves when there was nothing to do for a while, and give back what they had.
-    eventually("idle threads to end", async || (gateway.process().threads() <= before.threads + 2).then_some(())).await;
+    // Threads for what may block end by themselves when there was nothing to do for a while, and
+    // give back what they had.
+    eventually("idle threads to end", async || {
+        (gateway.process().threads() <= before.threads + 2).then_some(())
+    })
+    .await;
     let after = left(&mut gateway).await;
     assert_eq!(gateway.reloads("refused").await, 0, "{}", gateway.log());
     assert!(gateway.reloads("ok").await >= 1000);
-    eprintln!("{} KiB after 100 reloads, {} KiB after 1000", before.memory >> 10, after.memory >> 10);
+    eprintln!(
+        "{} KiB after 100 reloads, {} KiB after 1000",
+        before.memory >> 10,
+        after.memory >> 10
+    );
     let grown = after.memory.saturating_sub(before.memory);
-    assert!(grown < ALLOWED, "grown by {} KiB from {} KiB", grown >> 10, before.memory >> 10);
-    assert!(after.descriptors <= before.descriptors + 8, "{} files, {} before", after.descriptors, before.descriptors);
-    assert!(after.mappings <= before.mappings + 100, "{} mappings, {} before", after.mappings, before.mappings);
-    let staging = fs::read_dir(gateway.path("files/.callfs-staging")).expect("there").count();
+    assert!(
+        grown < ALLOWED,
+        "grown by {} KiB from {} KiB",
+        grown >> 10,
+        before.memory >> 10
+    );
+    assert!(
+        after.descriptors <= before.descriptors + 8,
+        "{} files, {} before",
+        after.descriptors,
+        before.descriptors
+    );
+    assert!(
+        after.mappings <= before.mappings + 100,
+        "{} mappings, {} before",
+        after.mappings,
+        before.mappings
+    );
+    let staging = fs::read_dir(gateway.path("files/.callfs-staging"))
+        .expect("there")
+        .count();
     assert!(staging <= 2, "{staging} names in the staging directory");
 }

@@ -15,7 +15,11 @@ async fn health_is_for_everyone() {
 async fn a_request_id_is_taken_if_well_formed_and_made_otherwise() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let taken = alice.get("/").header("x-request-id", "mine-0123.4_5").await.is(200);
+    let taken = alice
+        .get("/")
+        .header("x-request-id", "mine-0123.4_5")
+        .await
+        .is(200);
     assert_eq!(taken.header("x-request-id"), "mine-0123.4_5");
     let long = "x".repeat(1000);
     for odd in ["has a space", "<script>", &long, "\"quoted\""] {
@@ -23,17 +27,27 @@ async fn a_request_id_is_taken_if_well_formed_and_made_otherwise() {
         assert!(!made.header("x-request-id").is_empty());
         assert_ne!(made.header("x-request-id"), odd);
     }
-    let (one, two) = (alice.get("/").await.is(200), alice.get("/").await.is(200));
+    let one = alice.get("/").await.is(200);
+    let two = alice.get("/").await.is(200);
     assert_ne!(one.header("x-request-id"), two.header("x-request-id"));
-    let missing = alice.get("/nothing").header("x-request-id", "find-me-in-the-log").await;
-    assert_eq!(missing.problem(404, "FILE_NOT_FOUND")["request_id"], "find-me-in-the-log");
+    let missing = alice
+        .get("/nothing")
+        .header("x-request-id", "find-me-in-the-log")
+        .await;
+    assert_eq!(
+        missing.problem(404, "FILE_NOT_FOUND")["request_id"],
+        "find-me-in-the-log"
+    );
 }
 
 #[tokio::test]
 async fn security_headers_are_on_every_answer() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    alice.put("/a.html", "<script>alert(1)</script>").await.is(201);
+    alice
+        .put("/a.html", "<script>alert(1)</script>")
+        .await
+        .is(201);
     for reply in [
         alice.get("/a.html").await,
         alice.get("/nothing").await,
@@ -41,10 +55,28 @@ async fn security_headers_are_on_every_answer() {
         alice.call("GET", "/nowhere").await,
         alice.call("GET", "/health").await,
     ] {
-        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{:?}", reply.headers);
-        assert_eq!(reply.header("x-frame-options"), "DENY", "{:?}", reply.headers);
-        assert!(!reply.header("content-security-policy").is_empty(), "{:?}", reply.headers);
-        assert!(!reply.header("referrer-policy").is_empty(), "{:?}", reply.headers);
+        assert_eq!(
+            reply.header("x-content-type-options"),
+            "nosniff",
+            "{:?}",
+            reply.headers
+        );
+        assert_eq!(
+            reply.header("x-frame-options"),
+            "DENY",
+            "{:?}",
+            reply.headers
+        );
+        assert!(
+            !reply.header("content-security-policy").is_empty(),
+            "{:?}",
+            reply.headers
+        );
+        assert!(
+            !reply.header("referrer-policy").is_empty(),
+            "{:?}",
+            reply.headers
+        );
     }
 }
 
@@ -59,7 +91,8 @@ async fn defect_14_metrics_count_what_happened() {
     alice.get("/nothing").await.problem(404, "FILE_NOT_FOUND");
     eventually("eight more requests to be counted", async || {
         let after = gateway.metrics().await;
-        let rise = after.sum("callfs_http_requests_total", &[]) - before.sum("callfs_http_requests_total", &[]);
+        let rise = after.sum("callfs_http_requests_total", &[])
+            - before.sum("callfs_http_requests_total", &[]);
         (rise >= 8.0).then_some(())
     })
     .await;
@@ -73,13 +106,22 @@ async fn defect_14_every_metric_that_is_declared_moves() {
     alice.get("/a").await.is(200);
     alice.get("/hostile/ok").await.is(200);
     alice.get("/hostile/streamed").await.is(200);
-    alice.get("/hostile/trap").await.problem(502, "PLUGIN_FAILED");
-    gateway.reloaded("unchanged", async || gateway.hang_up()).await;
+    alice
+        .get("/hostile/trap")
+        .await
+        .problem(502, "PLUGIN_FAILED");
+    gateway
+        .reloaded("unchanged", async || gateway.hang_up())
+        .await;
     let metrics = gateway.metrics().await;
     let still: Vec<&str> = metrics
         .names()
         .into_iter()
-        .filter(|name| name.starts_with("callfs_") && !name.ends_with("_bucket") && metrics.sum(name, &[]) == 0.0)
+        .filter(|name| {
+            name.starts_with("callfs_")
+                && !name.ends_with("_bucket")
+                && metrics.sum(name, &[]) == 0.0
+        })
         // Nothing goes on now, and nobody had to wait.
         .filter(|name| !name.contains("in_flight") && !name.contains("waits"))
         .collect();
@@ -89,8 +131,20 @@ async fn defect_14_every_metric_that_is_declared_moves() {
 #[tokio::test]
 async fn metrics_on_the_main_listener_need_a_key() {
     let gateway = Gateway::start().await;
-    gateway.stranger().call("GET", "/metrics").await.problem(401, "AUTHENTICATION_FAILED");
-    assert!(gateway.admin().call("GET", "/metrics").await.is(200).text().contains("callfs_"));
+    gateway
+        .stranger()
+        .call("GET", "/metrics")
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
+    assert!(
+        gateway
+            .admin()
+            .call("GET", "/metrics")
+            .await
+            .is(200)
+            .text()
+            .contains("callfs_")
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Uploads that fail, each in its own way: the right answer, what was there untouched, nothing left behind, and a server
-//! that serves on.
+//! Uploads that fail, each in its own way: the right answer, what was there untouched, nothing left
+//! behind, and a server that serves on.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -17,11 +17,21 @@ enum How {
     Chunked,
 }
 
-/// Sends as much of a body as the gateway takes; the rest of a request that was refused is of no interest.
+/// Sends as much of a body as the gateway takes; the rest of a request that was refused is of no
+/// interest.
 async fn send(raw: &mut Raw, path: &str, how: How, body: &[u8], more: &[&str]) {
     let length = format!("Content-Length: {}", body.len());
-    let framing = if matches!(how, How::Announced) { &length } else { "Transfer-Encoding: chunked" };
-    raw.head("PUT", &format!("/v1/files{path}"), &[&[framing], more].concat()).await;
+    let framing = if matches!(how, How::Announced) {
+        &length
+    } else {
+        "Transfer-Encoding: chunked"
+    };
+    raw.head(
+        "PUT",
+        &format!("/v1/files{path}"),
+        &[&[framing], more].concat(),
+    )
+    .await;
     for piece in body.chunks(256 << 10) {
         let framed = match how {
             How::Announced => piece.to_vec(),
@@ -39,24 +49,48 @@ async fn send(raw: &mut Raw, path: &str, how: How, body: &[u8], more: &[&str]) {
 /// Alice's file, of which every test sees whether it is still the same.
 async fn kept(gateway: &Gateway) -> (Client, String) {
     let alice = gateway.alice();
-    let etag = alice.put("/docs/kept", "old").header("content-type", "text/x-old").await.is(201).etag();
+    let etag = alice
+        .put("/docs/kept", "old")
+        .header("content-type", "text/x-old")
+        .await
+        .is(201)
+        .etag();
     (alice, etag)
 }
 
 /// Nothing changed but what is named, nothing lies around, and the next upload is as good as any.
 async fn all_is_as_before(gateway: &Gateway, alice: &Client, etag: &str, folder: &str) {
-    eventually("the upload to end", async || (!gateway.works_in(folder)).then_some(())).await;
+    eventually("the upload to end", async || {
+        (!gateway.works_in(folder)).then_some(())
+    })
+    .await;
     let clean = || gateway.everything_in(folder) == ["docs", "docs/kept"];
     eventually("the rest to vanish", async || clean().then_some(())).await;
     let got = alice.get("/docs/kept").await.is(200);
-    assert_eq!((got.etag(), got.body.as_slice(), got.header("content-type")), (etag.into(), &b"old"[..], "text/x-old"));
+    assert_eq!(
+        (got.etag(), got.body.as_slice(), got.header("content-type")),
+        (etag.into(), &b"old"[..], "text/x-old")
+    );
     alice.head("/new").await.is(404);
     // A record of a file that is not there would make it somebody's: what bob makes is his.
     gateway.bob().put("/new/deep/a", "bob").await.is(201);
     for path in ["/new", "/new/deep", "/new/deep/a"] {
-        assert_eq!(gateway.bob().head(path).await.is(200).header("x-callfs-owner"), "bob", "{path}");
+        assert_eq!(
+            gateway
+                .bob()
+                .head(path)
+                .await
+                .is(200)
+                .header("x-callfs-owner"),
+            "bob",
+            "{path}"
+        );
     }
-    gateway.bob().call("DELETE", "/v1/files/new?recursive=true").await.is(204);
+    gateway
+        .bob()
+        .call("DELETE", "/v1/files/new?recursive=true")
+        .await
+        .is(204);
 }
 
 #[tokio::test]
@@ -78,7 +112,10 @@ async fn a_body_with_another_digest() {
 
 #[tokio::test]
 async fn a_body_over_the_cap() {
-    let gateway = Setup::default().server(r#"max_upload = "1MiB""#).start().await;
+    let gateway = Setup::default()
+        .server(r#"max_upload = "1MiB""#)
+        .start()
+        .await;
     let (alice, etag) = kept(&gateway).await;
     for how in [How::Announced, How::Chunked] {
         for path in ["/docs/kept", "/new/deep/a"] {
@@ -98,9 +135,17 @@ async fn a_chunked_body_that_is_cut_or_breaks_its_framing() {
         // In the middle of a chunk, between two, in the middle of the last, and where no size is.
         for end in ["40000\r\nonly this", "", "0\r\n", "what\r\n"] {
             let mut raw = gateway.raw().await;
-            raw.head("PUT", &format!("/v1/files{path}"), &["Transfer-Encoding: chunked"]).await;
+            raw.head(
+                "PUT",
+                &format!("/v1/files{path}"),
+                &["Transfer-Encoding: chunked"],
+            )
+            .await;
             raw.chunk(&bytes(1, 300_000)).await;
-            eventually("the upload to begin", async || gateway.works_in("files").then_some(())).await;
+            eventually("the upload to begin", async || {
+                gateway.works_in("files").then_some(())
+            })
+            .await;
             raw.send(end.as_bytes()).await;
             drop(raw);
             all_is_as_before(&gateway, &alice, &etag, "files").await;
@@ -110,9 +155,15 @@ async fn a_chunked_body_that_is_cut_or_breaks_its_framing() {
 
 #[tokio::test]
 async fn a_disk_that_is_full() {
-    let Some(mut gateway) = on_a_small_disk() else { return };
+    let Some(mut gateway) = on_a_small_disk() else {
+        return;
+    };
     let (alice, etag) = kept(&gateway).await;
-    let folder = format!("/proc/{}/root{}", gateway.process().id(), gateway.path("files").display());
+    let folder = format!(
+        "/proc/{}/root{}",
+        gateway.process().id(),
+        gateway.path("files").display()
+    );
     for how in [How::Announced, How::Chunked] {
         for path in ["/docs/kept", "/new/deep/a"] {
             let mut raw = gateway.raw().await;
@@ -125,7 +176,10 @@ async fn a_disk_that_is_full() {
     }
     // What fits is stored, and what has no room beside it is still refused.
     alice.put("/docs/large", bytes(2, 3 << 20)).await.is(201);
-    alice.put("/docs/more", bytes(3, 3 << 20)).await.problem(507, "INSUFFICIENT_STORAGE");
+    alice
+        .put("/docs/more", bytes(3, 3 << 20))
+        .await
+        .problem(507, "INSUFFICIENT_STORAGE");
     assert!(alice.get("/docs/large").await.is(200).body == bytes(2, 3 << 20));
     alice.delete("/docs/large").await.is(204);
     alice.put("/docs/more", bytes(3, 3 << 20)).await.is(201);
@@ -136,7 +190,12 @@ fn on_a_small_disk() -> Option<Gateway> {
     const THEN: &str = r#"mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@""#;
     let launcher = |folder| ["unshare", "--mount", "sh", "-c", THEN, folder];
     let [name, arguments @ ..] = launcher("/mnt");
-    if !tool(name)?.args(arguments).arg("true").output().is_ok_and(|tried| tried.status.success()) {
+    if !tool(name)?
+        .args(arguments)
+        .arg("true")
+        .output()
+        .is_ok_and(|tried| tried.status.success())
+    {
         skip("this user may not mount a disk that only one process sees");
         return None;
     }

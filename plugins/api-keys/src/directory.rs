@@ -1,6 +1,7 @@
 //! Users by the digests of their keys.
 //!
-//! It promises that a wrong key takes as long as a right one, whichever it is, and that no key can be read from it.
+//! It promises that a wrong key takes as long as a right one, whichever it is, and that no key can
+//! be read from it.
 
 use callfs_sdk::{ConfigError, Identity};
 use subtle::ConditionallySelectable;
@@ -19,18 +20,34 @@ impl Directory {
     pub(crate) fn new(keys: Vec<Key>) -> Result<Self, ConfigError> {
         let mut users: Vec<(Digest, Identity)> = Vec::with_capacity(keys.len());
         for (index, key) in keys.into_iter().enumerate() {
-            let at = |field: &str, message: String| ConfigError::at(format!("keys[{index}].{field}"), message);
+            let at = |field: &str, message: String| {
+                ConfigError::at(format!("keys[{index}].{field}"), message)
+            };
             let digest = Digest::configured(&key.key).map_err(|message| at("key", message))?;
-            if let Some(same) = users.iter().position(|(other, _)| other.same(&digest).into()) {
-                return Err(at("key", format!("the same key as keys[{same}].key: give every entry one of its own")));
+            if let Some(same) = users
+                .iter()
+                .position(|(other, _)| other.same(&digest).into())
+            {
+                return Err(at(
+                    "key",
+                    format!("the same key as keys[{same}].key: give every entry one of its own"),
+                ));
             }
             let user = identity(key).map_err(|(field, message)| at(&field, message))?;
-            let earlier = users.iter().position(|(_, other)| other.subject == user.subject);
+            let earlier = users
+                .iter()
+                .position(|(_, other)| other.subject == user.subject);
             if let Some((first, other)) = earlier.map(|first| (first, &users[first].1)) {
-                // Otherwise what a user may do would depend on the key at hand, and a typing error could go unseen.
-                let differs = [("groups", user.groups != other.groups), ("admin", user.admin != other.admin)];
+                // Otherwise what a user may do would depend on the key at hand, and a typing error
+                // could go unseen.
+                let differs = [
+                    ("groups", user.groups != other.groups),
+                    ("admin", user.admin != other.admin),
+                ];
                 if let Some((field, _)) = differs.iter().find(|(_, differs)| *differs) {
-                    let message = format!("differs from keys[{first}].{field}: all keys of a user must agree in it");
+                    let message = format!(
+                        "differs from keys[{first}].{field}: all keys of a user must agree in it"
+                    );
                     return Err(at(field, message));
                 }
             }
@@ -59,8 +76,17 @@ fn identity(key: Key) -> Result<Identity, (String, String)> {
     for (index, group) in key.groups.iter().enumerate() {
         check_name(group).map_err(|message| (format!("groups[{index}]"), message))?;
     }
-    let groups = if key.groups.is_empty() { vec![key.user.clone()] } else { key.groups };
-    Ok(Identity { subject: key.user, groups, admin: key.admin, attributes: Vec::new() })
+    let groups = if key.groups.is_empty() {
+        vec![key.user.clone()]
+    } else {
+        key.groups
+    };
+    Ok(Identity {
+        subject: key.user,
+        groups,
+        admin: key.admin,
+        attributes: Vec::new(),
+    })
 }
 
 /// Names of users and groups travel in headers and logs.
@@ -69,7 +95,10 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err("a name must not be empty".into());
     }
     match name.chars().find(|c| c.is_control()) {
-        Some(c) => Err(format!("a name must not have control characters; this one has U+{:04X}", u32::from(c))),
+        Some(c) => Err(format!(
+            "a name must not have control characters; this one has U+{:04X}",
+            u32::from(c)
+        )),
         None => Ok(()),
     }
 }

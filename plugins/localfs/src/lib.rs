@@ -1,11 +1,12 @@
 //! A granted folder of the host as storage.
 //!
-//! It names files and lets the host open, move and replace them; no byte of a file passes through this component.
+//! It names files and lets the host open, move and replace them; no byte of a file passes through
+//! this component.
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Directories, Error, Page, Plugin, ReadOptions, Rename, Result, Source,
-    Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Directories, Error, Page, Plugin, ReadOptions,
+    Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
 /// A folder.
@@ -36,7 +37,10 @@ impl Plugin for LocalFs {
         let folder = Directory::open(&config.folder).map_err(|error| match error {
             Error::NotFound => {
                 let granted = callfs_sdk::directories::granted().join(", ");
-                let message = format!("no folder is granted under the name '{}'; granted: {granted}", config.folder);
+                let message = format!(
+                    "no folder is granted under the name '{}'; granted: {granted}",
+                    config.folder
+                );
                 ConfigError::at("folder", message)
             }
             error => ConfigError::at("folder", error.message()),
@@ -54,7 +58,12 @@ impl Storage for LocalFs {
         let (attributes, source) = self.folder.read(path.into(), options.range).await?;
         match options.condition {
             Condition::Always => Ok((attributes, source)),
-            Condition::EtagIn(etags) if attributes.etag.as_ref().is_some_and(|etag| etags.contains(etag)) => {
+            Condition::EtagIn(etags)
+                if attributes
+                    .etag
+                    .as_ref()
+                    .is_some_and(|etag| etags.contains(etag)) =>
+            {
                 Ok((attributes, source))
             }
             Condition::Absent | Condition::EtagIn(_) => Err(Error::PreconditionFailed),
@@ -63,7 +72,10 @@ impl Storage for LocalFs {
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
         let after = after.map(Into::into);
-        let mut entries = self.folder.list(path.into(), after, limit.saturating_add(1)).await?;
+        let mut entries = self
+            .folder
+            .list(path.into(), after, limit.saturating_add(1))
+            .await?;
         let more = entries.len() > limit as usize;
         entries.truncate(limit as usize);
         Ok(Page { entries, more })
@@ -72,7 +84,9 @@ impl Storage for LocalFs {
 
 impl Write for LocalFs {
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
-        self.folder.write(path, body, &options.condition, options.mode).map(Written::Carried)
+        self.folder
+            .write(path, body, &options.condition, options.mode)
+            .map(Written::Carried)
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {

@@ -1,9 +1,11 @@
 //! A house where everyone may look and add, and each may change only what is theirs.
 //!
-//! These are the rules of the first CallFS. They look at the owner of the target and at nothing else: modes, groups and
-//! the directories on the way decide nothing.
+//! These are the rules of the first CallFS. They look at the owner of the target and at nothing
+//! else: modes, groups and the directories on the way decide nothing.
 
-use callfs_sdk::{Action, Authorizer, ConfigError, Decision, Identity, NoConfig, Plugin, Question, Result};
+use callfs_sdk::{
+    Action, Authorizer, ConfigError, Decision, Identity, NoConfig, Plugin, Question, Result,
+};
 
 /// Ownership.
 struct Owner;
@@ -11,7 +13,8 @@ struct Owner;
 impl Plugin for Owner {
     const NAME: &'static str = "owner";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const SUMMARY: &'static str = "lets everyone read and create, and only owners change what they own";
+    const SUMMARY: &'static str =
+        "lets everyone read and create, and only owners change what they own";
     type Config = NoConfig;
 
     fn configure(_: NoConfig) -> Result<Self, ConfigError> {
@@ -25,12 +28,21 @@ impl Authorizer for Owner {
             return Decision::Allow;
         }
         match &question.action {
-            Action::Read | Action::List | Action::Traverse | Action::Create | Action::Share => Decision::Allow,
-            Action::Write | Action::Delete | Action::Move | Action::Administer => match &question.target {
-                Some(target) if target.owner == identity.subject => Decision::Allow,
-                _ => Decision::deny(format!("only the owner of '{}' may change, move or remove it", question.path)),
-            },
-            Action::Other(action) => Decision::deny(format!("ownership does not cover the action '{action}'")),
+            Action::Read | Action::List | Action::Traverse | Action::Create | Action::Share => {
+                Decision::Allow
+            }
+            Action::Write | Action::Delete | Action::Move | Action::Administer => {
+                match &question.target {
+                    Some(target) if target.owner == identity.subject => Decision::Allow,
+                    _ => Decision::deny(format!(
+                        "only the owner of '{}' may change, move or remove it",
+                        question.path
+                    )),
+                }
+            }
+            Action::Other(action) => {
+                Decision::deny(format!("ownership does not cover the action '{action}'"))
+            }
         }
     }
 }
@@ -39,22 +51,42 @@ callfs_sdk::export!(Owner: Authorizer);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use callfs_sdk::{Kind, Node};
 
+    use super::*;
+
     fn person(subject: &str, admin: bool) -> Identity {
-        Identity { subject: subject.into(), groups: vec!["staff".into()], admin, attributes: vec![] }
+        Identity {
+            subject: subject.into(),
+            groups: vec!["staff".into()],
+            admin,
+            attributes: vec![],
+        }
     }
 
     fn node(kind: Kind, owner: &str, mode: u32) -> Node {
-        Node { kind, owner: owner.into(), group: "staff".into(), mode }
+        Node {
+            kind,
+            owner: owner.into(),
+            group: "staff".into(),
+            mode,
+        }
     }
 
-    /// About `/top/x`, which belongs to alice in a directory of bob, with modes that forbid or permit everything.
+    /// About `/top/x`, which belongs to alice in a directory of bob, with modes that forbid or
+    /// permit everything.
     fn allowed(who: &Identity, action: &Action, kind: Kind, mode: u32) -> bool {
         let target = (*action != Action::Create).then(|| node(kind, "alice", mode));
-        let ancestors = vec![node(Kind::Directory, "root", mode), node(Kind::Directory, "bob", mode)];
-        let question = Question { action: action.clone(), path: "/top/x".into(), target, ancestors };
+        let ancestors = vec![
+            node(Kind::Directory, "root", mode),
+            node(Kind::Directory, "bob", mode),
+        ];
+        let question = Question {
+            action: action.clone(),
+            path: "/top/x".into(),
+            target,
+            ancestors,
+        };
         Owner.decide(who, &question) == Decision::Allow
     }
 
@@ -78,9 +110,17 @@ mod tests {
                 for mode in [0, 0o7777] {
                     let got = |who: &Identity| allowed(who, &action, kind, mode);
                     assert_eq!(got(&person("alice", false)), owner, "owner {action:?}");
-                    assert_eq!(got(&person("bob", false)), others, "owner of the directory {action:?}");
+                    assert_eq!(
+                        got(&person("bob", false)),
+                        others,
+                        "owner of the directory {action:?}"
+                    );
                     assert_eq!(got(&person("carol", false)), others, "others {action:?}");
-                    assert_eq!(got(&person("root", true)), admin, "administrator {action:?}");
+                    assert_eq!(
+                        got(&person("root", true)),
+                        admin,
+                        "administrator {action:?}"
+                    );
                 }
             }
         }
@@ -88,9 +128,22 @@ mod tests {
 
     #[test]
     fn what_is_not_known_belongs_to_nobody() {
-        for action in [Action::Write, Action::Delete, Action::Move, Action::Administer] {
-            let question = Question { action, path: "/x".into(), target: None, ancestors: vec![] };
-            assert_ne!(Owner.decide(&person("alice", false), &question), Decision::Allow);
+        for action in [
+            Action::Write,
+            Action::Delete,
+            Action::Move,
+            Action::Administer,
+        ] {
+            let question = Question {
+                action,
+                path: "/x".into(),
+                target: None,
+                ancestors: vec![],
+            };
+            assert_ne!(
+                Owner.decide(&person("alice", false), &question),
+                Decision::Allow
+            );
         }
     }
 }

@@ -5,13 +5,14 @@ use callfs_sdk::{ConfigError, Error, MAX_PIECE, Result, Source};
 
 use crate::config::Config;
 use crate::key::{self, Key, MAX_KEY};
-use crate::page;
 use crate::refusal::{Document, Failure, Refusal};
-use crate::retry;
+use crate::{page, retry};
 
-/// The largest document that is read, in bytes: a page of a thousand names that are as long and as strange as they can be.
+/// The largest document that is read, in bytes: a page of a thousand names that are as long and as
+/// strange as they can be.
 const MAX_DOCUMENT: usize = 8 << 20;
-/// Headers that say how the object must be that a request is about. Those about the source of a copy are none of them.
+/// Headers that say how the object must be that a request is about. Those about the source of a
+/// copy are none of them.
 const CONDITIONS: [&str; 2] = ["if-match", "if-none-match"];
 
 /// A bucket, or what is below a prefix of it.
@@ -55,7 +56,11 @@ impl Bucket {
     /// What the keys of everything in a directory start with.
     pub(crate) fn prefix_of(&self, path: &str) -> String {
         let Self { prefix, .. } = self;
-        if path.is_empty() { prefix.clone() } else { format!("{prefix}{path}/") }
+        if path.is_empty() {
+            prefix.clone()
+        } else {
+            format!("{prefix}{path}/")
+        }
     }
 
     /// Whether anything is in a directory.
@@ -68,9 +73,18 @@ impl Bucket {
     }
 
     /// A request about an object.
-    pub(crate) fn object(&self, method: &'static str, key: &Key, query: &[(&str, &str)]) -> Call<'_> {
+    pub(crate) fn object(
+        &self,
+        method: &'static str,
+        key: &Key,
+        query: &[(&str, &str)],
+    ) -> Call<'_> {
         let uri = format!("{}/{}{}", self.base, key.in_path(), encoded(query));
-        self.call(method, uri, format!("{method} of an object in '{}'", self.name))
+        self.call(
+            method,
+            uri,
+            format!("{method} of an object in '{}'", self.name),
+        )
     }
 
     /// A request for a page of a listing.
@@ -85,8 +99,15 @@ impl Bucket {
     }
 
     fn call(&self, method: &'static str, uri: String, what: String) -> Call<'_> {
-        let request = Request { credential: self.credential.clone(), ..Request::new(method, uri) };
-        Call { bucket: self, request, what }
+        let request = Request {
+            credential: self.credential.clone(),
+            ..Request::new(method, uri)
+        };
+        Call {
+            bucket: self,
+            request,
+            what,
+        }
     }
 
     #[cfg(test)]
@@ -124,7 +145,13 @@ impl Call<'_> {
 
     /// Says how a new object is to be stored.
     pub(crate) fn storing(self, content_type: Option<&str>) -> Self {
-        let stored = self.bucket.storing.iter().fold(self, |call, (name, value)| call.header(name, value.as_str()));
+        let stored = self
+            .bucket
+            .storing
+            .iter()
+            .fold(self, |call, (name, value)| {
+                call.header(name, value.as_str())
+            });
         stored.maybe(content_type.map(|media_type| ("content-type", media_type.to_owned())))
     }
 
@@ -139,19 +166,36 @@ impl Call<'_> {
     }
 
     /// Sends it, and again if that may help: without a body, or with one that can be made again.
-    pub(crate) async fn insist(self, body: impl Fn() -> Option<Source>) -> Result<Response, Failure> {
+    pub(crate) async fn insist(
+        self,
+        body: impl Fn() -> Option<Source>,
+    ) -> Result<Response, Failure> {
         retry::until_it_helps(self.is_conditional(), async || self.attempt(body()).await).await
     }
 
-    /// It changes the object only if the object is as it should be, which it may no longer be when that is sent again.
+    /// It changes the object only if the object is as it should be, which it may no longer be when
+    /// that is sent again.
     fn is_conditional(&self) -> bool {
-        let is_condition = |name: &str| CONDITIONS.iter().any(|condition| name.eq_ignore_ascii_case(condition));
-        let Request { method, headers, .. } = &self.request;
-        !matches!(method.as_str(), "GET" | "HEAD") && headers.iter().any(|(name, _)| is_condition(name))
+        let is_condition = |name: &str| {
+            CONDITIONS
+                .iter()
+                .any(|condition| name.eq_ignore_ascii_case(condition))
+        };
+        let Request {
+            method, headers, ..
+        } = &self.request;
+        !matches!(method.as_str(), "GET" | "HEAD")
+            && headers.iter().any(|(name, _)| is_condition(name))
     }
 
     async fn attempt(&self, body: Option<Source>) -> Result<Response, Failure> {
-        let Request { method, uri, headers, credential, extra } = &self.request;
+        let Request {
+            method,
+            uri,
+            headers,
+            credential,
+            extra,
+        } = &self.request;
         let request = Request {
             method: method.clone(),
             uri: uri.clone(),
@@ -163,7 +207,9 @@ impl Call<'_> {
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
-        let region = response.header("x-amz-bucket-region").map(ToOwned::to_owned);
+        let region = response
+            .header("x-amz-bucket-region")
+            .map(ToOwned::to_owned);
         let status = response.status;
         // What is wrong with the document of a refusal is not what is wrong.
         let document = document(response).await.unwrap_or_default();
@@ -186,17 +232,28 @@ pub(crate) async fn document(response: Response) -> Result<String> {
         }
         bytes.extend(piece);
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::other("UNEXPECTED_ANSWER", "S3 answered with a document that is no text"))
+    String::from_utf8(bytes).map_err(|_| {
+        Error::other(
+            "UNEXPECTED_ANSWER",
+            "S3 answered with a document that is no text",
+        )
+    })
 }
 
 fn encoded(query: &[(&str, &str)]) -> String {
-    let pairs = query.iter().map(|(name, value)| match value.is_empty() {
-        true => (*name).to_owned(),
-        false => format!("{name}={}", key::in_query(value)),
+    let pairs = query.iter().map(|(name, value)| {
+        if value.is_empty() {
+            (*name).to_owned()
+        } else {
+            format!("{name}={}", key::in_query(value))
+        }
     });
     let pairs: Vec<String> = pairs.collect();
-    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+    if pairs.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", pairs.join("&"))
+    }
 }
 
 #[cfg(test)]
@@ -207,18 +264,30 @@ mod tests {
 
     fn uri(config: &str, path: &str, query: &[(&str, &str)]) -> String {
         let s3: S3 = configure(config).expect("a good configuration");
-        s3.bucket.object("GET", &s3.bucket.key(path).expect("an object"), query).request.uri
+        s3.bucket
+            .object("GET", &s3.bucket.key(path).expect("an object"), query)
+            .request
+            .uri
     }
 
     #[test]
     fn requests_name_the_object() {
         let own = r#"{"bucket": "archive", "endpoint": "http://127.0.0.1:9000", "root": "a b/c"}"#;
-        assert_eq!(uri(own, "d/e+f", &[]), "http://127.0.0.1:9000/archive/a%20b/c/d/e%2Bf");
+        assert_eq!(
+            uri(own, "d/e+f", &[]),
+            "http://127.0.0.1:9000/archive/a%20b/c/d/e%2Bf"
+        );
         let amazon = r#"{"bucket": "archive"}"#;
         let query = [("partNumber", "1"), ("uploadId", "a/b=")];
         let base = "https://archive.s3.us-east-1.amazonaws.com";
-        assert_eq!(uri(amazon, "x", &query), format!("{base}/x?partNumber=1&uploadId=a%2Fb%3D"));
-        assert_eq!(uri(amazon, "x", &[("uploads", "")]), format!("{base}/x?uploads"));
+        assert_eq!(
+            uri(amazon, "x", &query),
+            format!("{base}/x?partNumber=1&uploadId=a%2Fb%3D")
+        );
+        assert_eq!(
+            uri(amazon, "x", &[("uploads", "")]),
+            format!("{base}/x?uploads")
+        );
     }
 
     #[test]
@@ -240,7 +309,8 @@ mod tests {
 
     #[test]
     fn a_directory_is_a_prefix() {
-        let s3: S3 = configure(r#"{"bucket": "archive", "root": "pre"}"#).expect("a good configuration");
+        let s3: S3 =
+            configure(r#"{"bucket": "archive", "root": "pre"}"#).expect("a good configuration");
         assert_eq!(s3.bucket.prefix_of(""), "pre/");
         assert_eq!(s3.bucket.prefix_of("a/b"), "pre/a/b/");
         assert_eq!(s3.bucket.key(""), None);

@@ -6,15 +6,16 @@ use crate::bucket::Bucket;
 use crate::key::Key;
 use crate::object;
 
-/// A condition that was looked at: what is left of it goes with the request that makes the object visible.
+/// A condition that was looked at: what is left of it goes with the request that makes the object
+/// visible.
 pub(crate) struct Resolved {
     header: Option<(&'static str, String)>,
     absent: bool,
 }
 
 impl Resolved {
-    /// S3 takes one etag: of several, the one that is current. Where the server honours no conditions they are looked at
-    /// here, which is as good as it gets.
+    /// S3 takes one etag: of several, the one that is current. Where the server honours no
+    /// conditions they are looked at here, which is as good as it gets.
     pub(crate) async fn new(bucket: &Bucket, key: &Key, condition: Condition) -> Result<Self> {
         let header = match condition {
             Condition::Always => None,
@@ -26,8 +27,12 @@ impl Resolved {
             Condition::EtagIn(etags) => match &etags[..] {
                 [etag] if bucket.conditional => Some(if_match(etag)),
                 _ => {
-                    let found = object::head(bucket, key).await?.and_then(|found| found.attributes.etag);
-                    let current = found.filter(|etag| etags.contains(etag)).ok_or(Error::PreconditionFailed)?;
+                    let found = object::head(bucket, key)
+                        .await?
+                        .and_then(|found| found.attributes.etag);
+                    let current = found
+                        .filter(|etag| etags.contains(etag))
+                        .ok_or(Error::PreconditionFailed)?;
                     bucket.conditional.then(|| if_match(&current))
                 }
             },

@@ -14,18 +14,21 @@ const MAX_PART: u64 = 64 << 20;
 pub(crate) struct Config {
     /// Name of the bucket, which must exist.
     pub(crate) bucket: String,
-    /// Region of the bucket: a part of the address where no endpoint is given. What signs is the region of the credential.
+    /// Region of the bucket: a part of the address where no endpoint is given. What signs is the
+    /// region of the credential.
     #[serde(default = "first_region")]
     pub(crate) region: String,
-    /// Scheme, host and port of a server that speaks S3, as `http://127.0.0.1:9000`; Amazon's without one.
+    /// Scheme, host and port of a server that speaks S3, as `http://127.0.0.1:9000`; Amazon's
+    /// without one.
     pub(crate) endpoint: Option<String>,
-    /// Whether the bucket is a part of the path instead of the host. By default it is with an endpoint, and where the
-    /// bucket has a dot in its name.
+    /// Whether the bucket is a part of the path instead of the host. By default it is with an
+    /// endpoint, and where the bucket has a dot in its name.
     pub(crate) path_style: Option<bool>,
     /// Serve only what is below this prefix, as `backups/2026`.
     #[serde(default)]
     pub(crate) root: String,
-    /// Name of the credential slot that signs (`grants.credentials`); requests are anonymous without one.
+    /// Name of the credential slot that signs (`grants.credentials`); requests are anonymous
+    /// without one.
     pub(crate) credential: Option<String>,
     /// How the server encrypts new objects; as the bucket is set up without one.
     pub(crate) server_side_encryption: Option<Encryption>,
@@ -33,12 +36,13 @@ pub(crate) struct Config {
     pub(crate) kms_key_id: Option<String>,
     /// Storage class of new objects, as `STANDARD_IA`.
     pub(crate) storage_class: Option<String>,
-    /// Size of the parts in which large bodies are sent, from 5 MiB to 64 MiB. A body of unknown length is collected in the
-    /// component's memory part by part, so the mount's `limits.memory` must have room for one.
+    /// Size of the parts in which large bodies are sent, from 5 MiB to 64 MiB. A body of unknown
+    /// length is collected in the component's memory part by part, so the mount's
+    /// `limits.memory` must have room for one.
     #[serde(default)]
     pub(crate) part_size: PartSize,
-    /// Whether the server honours `If-Match` and `If-None-Match` when it stores, copies and deletes. By default Amazon's
-    /// does and others do not.
+    /// Whether the server honours `If-Match` and `If-None-Match` when it stores, copies and
+    /// deletes. By default Amazon's does and others do not.
     pub(crate) conditional_writes: Option<bool>,
 }
 
@@ -68,7 +72,9 @@ impl TryFrom<String> for PartSize {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let mebibytes = text.strip_suffix("MiB").and_then(|number| number.trim().parse::<u64>().ok());
+        let mebibytes = text
+            .strip_suffix("MiB")
+            .and_then(|number| number.trim().parse::<u64>().ok());
         let bytes = mebibytes.and_then(|mebibytes| mebibytes.checked_mul(1 << 20));
         match bytes.filter(|bytes| (MIN_PART..=MAX_PART).contains(bytes)) {
             Some(bytes) => Ok(Self(bytes)),
@@ -105,24 +111,47 @@ impl Config {
     pub(crate) fn base(&self) -> Result<String, ConfigError> {
         let bucket = &self.bucket;
         let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let fits = (3..=63).contains(&bucket.len()) && end(bucket.chars().next()) && end(bucket.chars().next_back());
-        if !fits || bucket.contains("..") || !bucket.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)) {
-            let message = "a bucket has 3 to 63 letters, digits, dots, dashes and underscores, and a letter or digit at both ends";
+        let fits = (3..=63).contains(&bucket.len())
+            && end(bucket.chars().next())
+            && end(bucket.chars().next_back());
+        if !fits
+            || bucket.contains("..")
+            || !bucket
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c))
+        {
+            let message = "a bucket has 3 to 63 letters, digits, dots, dashes and underscores, \
+                           and a letter or digit at both ends";
             return Err(ConfigError::at("bucket", message));
         }
-        if self.region.is_empty() || !self.region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            return Err(ConfigError::at("region", "a region is letters, digits and dashes, as 'eu-central-1'"));
+        if self.region.is_empty()
+            || !self
+                .region
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-')
+        {
+            return Err(ConfigError::at(
+                "region",
+                "a region is letters, digits and dashes, as 'eu-central-1'",
+            ));
         }
         let (scheme, host) = match &self.endpoint {
             None => ("https", format!("s3.{}.amazonaws.com", self.region)),
             Some(endpoint) => split(endpoint).ok_or_else(|| {
-                let message = "an endpoint is scheme, host and port and nothing else, as 'https://s3.example.com' or \
+                let message = "an endpoint is scheme, host and port and nothing else, as \
+                               'https://s3.example.com' or \
                                'http://127.0.0.1:9000'";
                 ConfigError::at("endpoint", message)
             })?,
         };
-        let path_style = self.path_style.unwrap_or(self.endpoint.is_some() || bucket.contains('.'));
-        Ok(if path_style { format!("{scheme}://{host}/{bucket}") } else { format!("{scheme}://{bucket}.{host}") })
+        let path_style = self
+            .path_style
+            .unwrap_or(self.endpoint.is_some() || bucket.contains('.'));
+        Ok(if path_style {
+            format!("{scheme}://{host}/{bucket}")
+        } else {
+            format!("{scheme}://{bucket}.{host}")
+        })
     }
 
     /// What the keys of all objects start with.
@@ -130,11 +159,12 @@ impl Config {
         if self.root.is_empty() {
             return Ok(String::new());
         }
-        let is_name =
-            |name: &str| !name.is_empty() && name != "." && name != ".." && !name.chars().any(char::is_control);
+        let is_name = |name: &str| {
+            !name.is_empty() && name != "." && name != ".." && !name.chars().any(char::is_control)
+        };
         if !self.root.split('/').all(is_name) || self.root.len() > 512 {
-            let message =
-                "a root is names joined by '/', without one in front or at the end, and at most 512 bytes long";
+            let message = "a root is names joined by '/', without one in front or at the end, and \
+                           at most 512 bytes long";
             return Err(ConfigError::at("root", message));
         }
         Ok(format!("{}/", self.root))
@@ -146,10 +176,16 @@ impl Config {
         match (self.server_side_encryption, &self.kms_key_id) {
             (Some(Encryption::Kms) | None, None) | (Some(Encryption::Aes256), None) => {}
             (Some(Encryption::Kms), Some(key)) => {
-                headers.push(("x-amz-server-side-encryption-aws-kms-key-id", printable("kms_key_id", key)?));
+                headers.push((
+                    "x-amz-server-side-encryption-aws-kms-key-id",
+                    printable("kms_key_id", key)?,
+                ));
             }
             (_, Some(_)) => {
-                return Err(ConfigError::at("kms_key_id", "a key needs server_side_encryption = \"aws:kms\""));
+                return Err(ConfigError::at(
+                    "kms_key_id",
+                    "a key needs server_side_encryption = \"aws:kms\"",
+                ));
             }
         }
         if let Some(encryption) = self.server_side_encryption {
@@ -163,13 +199,14 @@ impl Config {
 
     /// Whether conditions can be left to the server.
     pub(crate) fn is_conditional(&self) -> bool {
-        self.conditional_writes.unwrap_or_else(|| match self.endpoint.as_deref().map(split) {
-            None => true,
-            Some(endpoint) => endpoint.is_some_and(|(_, host)| {
-                let name = host.split(':').next().unwrap_or_default();
-                name == "amazonaws.com" || name.ends_with(".amazonaws.com")
-            }),
-        })
+        self.conditional_writes
+            .unwrap_or_else(|| match self.endpoint.as_deref().map(split) {
+                None => true,
+                Some(endpoint) => endpoint.is_some_and(|(_, host)| {
+                    let name = host.split(':').next().unwrap_or_default();
+                    name == "amazonaws.com" || name.ends_with(".amazonaws.com")
+                }),
+            })
     }
 }
 
@@ -184,18 +221,30 @@ fn split(endpoint: &str) -> Option<(&'static str, String)> {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
         _ => (host, None),
     };
-    let is_name = match name.strip_prefix('[').and_then(|address| address.strip_suffix(']')) {
+    let is_name = match name
+        .strip_prefix('[')
+        .and_then(|address| address.strip_suffix(']'))
+    {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)),
+        None => {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c))
+        }
     };
     let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     (is_name && is_port).then(|| (scheme, host.to_owned()))
 }
 
 fn printable(path: &str, value: &str) -> Result<String, ConfigError> {
-    match !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic()) {
-        true => Ok(value.to_owned()),
-        false => Err(ConfigError::at(path, "expected printable characters without spaces")),
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(value.to_owned())
+    } else {
+        Err(ConfigError::at(
+            path,
+            "expected printable characters without spaces",
+        ))
     }
 }
 

@@ -11,8 +11,8 @@ use crate::object::{self, Found};
 use crate::refusal::{Document, Refusal};
 use crate::{part, retry};
 
-/// An object is copied in one request up to this size, in bytes. S3 takes more, but there are servers that do not answer
-/// before they are done, and nobody waits for them without end.
+/// An object is copied in one request up to this size, in bytes. S3 takes more, but there are
+/// servers that do not answer before they are done, and nobody waits for them without end.
 const ONE_REQUEST: u64 = 512 << 20;
 /// Parts of a larger object, in bytes.
 const COPIED_PART: u64 = 256 << 20;
@@ -33,15 +33,27 @@ struct Stored {
 }
 
 /// Copies the version of an object that is there now.
-pub(crate) async fn copy(bucket: &Bucket, from: &Key, to: &Key, condition: Condition) -> Result<Attributes> {
+pub(crate) async fn copy(
+    bucket: &Bucket,
+    from: &Key,
+    to: &Key,
+    condition: Condition,
+) -> Result<Attributes> {
     let source = object::head(bucket, from).await?.ok_or(Error::NotFound)?;
     let condition = Resolved::new(bucket, to, condition).await?;
     let stored = match source.attributes.size {
         0..=ONE_REQUEST => whole(bucket, from, &source, to, &condition).await?,
-        size => (in_parts(bucket, from, &source, size, to, &condition).await?, None),
+        size => (
+            in_parts(bucket, from, &source, size, to, &condition).await?,
+            None,
+        ),
     };
     let (etag, modified) = stored;
-    Ok(Attributes { etag, modified, ..source.attributes })
+    Ok(Attributes {
+        etag,
+        modified,
+        ..source.attributes
+    })
 }
 
 async fn whole(
@@ -51,14 +63,21 @@ async fn whole(
     to: &Key,
     condition: &Resolved,
 ) -> Result<(Option<String>, Option<i64>)> {
-    let call = bucket.object("PUT", to, &[]).storing(None).header("x-amz-copy-source", bucket.copy_source(from));
+    let call = bucket
+        .object("PUT", to, &[])
+        .storing(None)
+        .header("x-amz-copy-source", bucket.copy_source(from));
     let etag = source.attributes.etag.as_ref();
     let call = call.maybe(etag.map(|etag| ("x-amz-copy-source-if-match", format!("\"{etag}\""))));
     let call = call.maybe(condition.header());
     match stored(call).await {
-        Ok(stored) => Ok((object::etag(&stored.etag), stored.modified.as_deref().and_then(object::time))),
+        Ok(stored) => Ok((
+            object::etag(&stored.etag),
+            stored.modified.as_deref().and_then(object::time),
+        )),
         Err(error) => {
-            let error = about_source(error, &source.attributes, || object::head(bucket, from)).await?;
+            let error =
+                about_source(error, &source.attributes, || object::head(bucket, from)).await?;
             Err(condition.explain(error))
         }
     }
@@ -73,9 +92,14 @@ async fn stored(call: Call<'_>) -> Result<Stored> {
     }
 }
 
-/// Fails with what became of the source, if that is why a copy failed, and answers the failure as it is otherwise: S3 says
-/// the same of the source as of what is to be replaced, so the source is looked at `again`.
-async fn about_source<F>(error: Error, copied: &Attributes, again: impl FnOnce() -> F) -> Result<Error>
+/// Fails with what became of the source, if that is why a copy failed, and answers the failure as
+/// it is otherwise: S3 says the same of the source as of what is to be replaced, so the source is
+/// looked at `again`.
+async fn about_source<F>(
+    error: Error,
+    copied: &Attributes,
+    again: impl FnOnce() -> F,
+) -> Result<Error>
 where
     F: Future<Output = Result<Option<Found>>>,
 {
@@ -83,9 +107,12 @@ where
         return Ok(error);
     }
     let now = again().await?.ok_or(Error::NotFound)?.attributes;
-    match copied.etag.is_none() || copied.etag == now.etag {
-        true => Ok(error),
-        false => Err(Error::Unavailable("the source changed while it was copied".into())),
+    if copied.etag.is_none() || copied.etag == now.etag {
+        Ok(error)
+    } else {
+        Err(Error::Unavailable(
+            "the source changed while it was copied".into(),
+        ))
     }
 }
 
@@ -104,7 +131,8 @@ async fn in_parts(
         let end = size.min(start + part);
         let etag = source.attributes.etag.as_deref();
         if let Err(error) = upload.copied_part(from, etag, (start, end - 1)).await {
-            let error = about_source(error, &source.attributes, || object::head(bucket, from)).await;
+            let error =
+                about_source(error, &source.attributes, || object::head(bucket, from)).await;
             return Err(upload.abort(error.unwrap_or_else(|error| error)).await);
         }
         start = end;
@@ -116,7 +144,12 @@ async fn in_parts(
 }
 
 fn parse(answer: &str) -> Result<Copied> {
-    let unexpected = |error| Error::other("UNEXPECTED_ANSWER", format!("S3 answered with another document: {error}"));
+    let unexpected = |error| {
+        Error::other(
+            "UNEXPECTED_ANSWER",
+            format!("S3 answered with another document: {error}"),
+        )
+    };
     quick_xml::de::from_str(answer).map_err(unexpected)
 }
 
@@ -129,17 +162,26 @@ mod tests {
     use super::*;
     use crate::S3;
 
-    /// What a copy that fails in this way is answered with, if the source has this etag now and had `one`; and how often the
-    /// source was looked at for it.
+    /// What a copy that fails in this way is answered with, if the source has this etag now and had
+    /// `one`; and how often the source was looked at for it.
     fn explained(error: Error, condition: Condition, now: Result<Option<&str>>) -> (Error, u32) {
         let s3: S3 = configure(r#"{"bucket": "archive"}"#).expect("a good configuration");
         let key = s3.bucket.key("to").expect("an object");
-        let condition = run(Resolved::new(&s3.bucket, &key, condition)).expect("left to the server");
-        let had = |etag: &str| Attributes { etag: Some(etag.to_owned()), ..Attributes::file(1) };
+        let condition =
+            run(Resolved::new(&s3.bucket, &key, condition)).expect("left to the server");
+        let had = |etag: &str| Attributes {
+            etag: Some(etag.to_owned()),
+            ..Attributes::file(1)
+        };
         let looked = Cell::new(0);
         let again = async || {
             looked.set(looked.get() + 1);
-            now.map(|etag| etag.map(|etag| Found { attributes: had(etag), carried: Vec::new() }))
+            now.map(|etag| {
+                etag.map(|etag| Found {
+                    attributes: had(etag),
+                    carried: Vec::new(),
+                })
+            })
         };
         let error = match run(about_source(error, &had("one"), again)) {
             Ok(error) => condition.explain(error),
@@ -152,12 +194,28 @@ mod tests {
     fn a_refusal_is_about_the_source_if_the_source_is_not_what_it_was() {
         let changed = Error::Unavailable("the source changed while it was copied".into());
         for error in [Error::PreconditionFailed, Error::NotFound] {
-            for condition in [Condition::Always, Condition::Absent, Condition::EtagIn(vec!["x".into()])] {
+            for condition in [
+                Condition::Always,
+                Condition::Absent,
+                Condition::EtagIn(vec!["x".into()]),
+            ] {
                 let explained = |now| explained(error.clone(), condition.clone(), now);
-                assert_eq!(explained(Ok(None)), (Error::NotFound, 1), "{error} {condition:?}");
-                assert_eq!(explained(Ok(Some("two"))), (changed.clone(), 1), "{error} {condition:?}");
+                assert_eq!(
+                    explained(Ok(None)),
+                    (Error::NotFound, 1),
+                    "{error} {condition:?}"
+                );
+                assert_eq!(
+                    explained(Ok(Some("two"))),
+                    (changed.clone(), 1),
+                    "{error} {condition:?}"
+                );
                 let unavailable = Error::Unavailable("busy".into());
-                assert_eq!(explained(Err(unavailable.clone())), (unavailable, 1), "{error} {condition:?}");
+                assert_eq!(
+                    explained(Err(unavailable.clone())),
+                    (unavailable, 1),
+                    "{error} {condition:?}"
+                );
             }
         }
     }
@@ -166,18 +224,436 @@ mod tests {
     fn any_other_refusal_is_about_what_is_to_be_replaced() {
         let same = || Ok(Some("one"));
         let current = || Condition::EtagIn(vec!["x".into()]);
-        assert_eq!(explained(Error::PreconditionFailed, Condition::Absent, same()), (Error::AlreadyExists, 1));
-        assert_eq!(explained(Error::PreconditionFailed, current(), same()), (Error::PreconditionFailed, 1));
-        assert_eq!(explained(Error::NotFound, current(), same()), (Error::PreconditionFailed, 1));
-        assert_eq!(explained(Error::InsufficientStorage, current(), Ok(None)), (Error::InsufficientStorage, 0));
+        assert_eq!(
+            explained(Error::PreconditionFailed, Condition::Absent, same()),
+            (Error::AlreadyExists, 1)
+        );
+        assert_eq!(
+            explained(Error::PreconditionFailed, current(), same()),
+            (Error::PreconditionFailed, 1)
+        );
+        assert_eq!(
+            explained(Error::NotFound, current(), same()),
+            (Error::PreconditionFailed, 1)
+        );
+        assert_eq!(
+            explained(Error::InsufficientStorage, current(), Ok(None)),
+            (Error::InsufficientStorage, 0)
+        );
     }
 
     #[test]
     fn an_answer_that_began_well_may_be_an_error() {
-        let done = "<?xml version=\"1.0\"?>\n<CopyObjectResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
-                    <LastModified>2009-10-12T17:50:30.000Z</LastModified><ETag>\"9b2c\"</ETag></CopyObjectResult>";
-        let Ok(Copied::CopyObjectResult(Stored { etag, modified })) = parse(done) else { panic!("copied") };
-        assert_eq!((etag.as_str(), modified.as_deref()), ("\"9b2c\"", Some("2009-10-12T17:50:30.000Z")));
+        let done = "<?xml version=\"1.0\"?>\n<CopyObjectResult \
+                    xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    \
+                    <LastModified>2009-10-12T17:50:30.000Z</LastModified>\
+                    <ETag>\"9b2c\"</ETag></CopyObjectResult>";
+        let Ok(Copied::CopyObjectResult(Stored { etag, modified })) = parse(done) else {
+            panic!("copied")
+        };
+        assert_eq!(
+            (etag.as_str(), modified.as_deref()),
+            ("\"9b2c\"", Some("2009-10-12T17:50:30.000Z"))
+        );
         let failed = "  \n<Error><Code>SlowDown</Code><Message>Reduce</Message></Error>";
         assert!(matches!(parse(failed), Ok(Copied::Error(_))));
     }

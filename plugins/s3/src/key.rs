@@ -6,7 +6,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub(crate) const MAX_KEY: usize = 1024;
 
 /// What S3 wants encoded in a query: everything but unreserved characters (RFC 3986 section 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// The same in a path, where a slash separates.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
@@ -41,11 +45,13 @@ pub(crate) fn in_query(value: &str) -> String {
     utf8_percent_encode(value, RESERVED).to_string()
 }
 
-/// A key out of a listing with `encoding-type=url`, where a space may be a plus (as in a form) or `%20`; none if it is no
-/// UTF-8.
+/// A key out of a listing with `encoding-type=url`, where a space may be a plus (as in a form) or
+/// `%20`; none if it is no UTF-8.
 pub(crate) fn out_of_listing(encoded: &str) -> Option<String> {
     let spaced = encoded.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().ok()?;
+    let decoded = percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()?;
     Some(decoded.into_owned())
 }
 
@@ -76,8 +82,16 @@ mod tests {
     #[test]
     fn every_key_comes_back_out_of_a_listing() {
         for key in ["a b", "a+b", "100%", "a%2Bb", "ä/日本", "dir/sub/", "+ +"] {
-            assert_eq!(out_of_listing(&in_query(key)).as_deref(), Some(key), "as %20");
-            assert_eq!(out_of_listing(&in_query(key).replace("%20", "+")).as_deref(), Some(key), "as in a form");
+            assert_eq!(
+                out_of_listing(&in_query(key)).as_deref(),
+                Some(key),
+                "as %20"
+            );
+            assert_eq!(
+                out_of_listing(&in_query(key).replace("%20", "+")).as_deref(),
+                Some(key),
+                "as in a form"
+            );
         }
         assert_eq!(out_of_listing("%FF"), None);
     }

@@ -1,7 +1,7 @@
 //! A bucket of S3, or of anything that speaks its protocol, as storage.
 //!
-//! Bodies move natively in both directions: this component sends heads, reads what is small, and hands the rest over. A
-//! directory exists as long as a key below it does.
+//! Bodies move natively in both directions: this component sends heads, reads what is small, and
+//! hands the rest over. A directory exists as long as a key below it does.
 
 mod bucket;
 mod condition;
@@ -19,8 +19,8 @@ mod retry;
 mod write;
 
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Error, Page, Plugin, ReadOptions, Result, Source, Storage, Write,
-    WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Error, Page, Plugin, ReadOptions, Result, Source,
+    Storage, Write, WriteOptions, Written,
 };
 
 use crate::bucket::Bucket;
@@ -40,7 +40,9 @@ impl Plugin for S3 {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self { bucket: Bucket::new(config)? })
+        Ok(Self {
+            bucket: Bucket::new(config)?,
+        })
     }
 
     fn features(&self) -> Vec<&'static str> {
@@ -78,7 +80,10 @@ impl Storage for S3 {
         let listed = listing::list(&page::Directory::new(&self.bucket, path), after, limit).await?;
         match listed {
             Some(page) => Ok(page),
-            None if path.is_empty() || after.is_some() => Ok(Page { entries: Vec::new(), more: false }),
+            None if path.is_empty() || after.is_some() => Ok(Page {
+                entries: Vec::new(),
+                more: false,
+            }),
             None => match object::head(&self.bucket, &self.readable(path)?).await? {
                 Some(_) => Err(Error::NotADirectory),
                 None => Err(Error::NotFound),
@@ -89,7 +94,9 @@ impl Storage for S3 {
 
 impl Write for S3 {
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
-        write::write(&self.bucket, &self.writable(path)?, body, options).await.map(Written::Done)
+        write::write(&self.bucket, &self.writable(path)?, body, options)
+            .await
+            .map(Written::Done)
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
@@ -102,7 +109,8 @@ impl Write for S3 {
 
 impl Copy for S3 {
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
-        let (source, key) = (self.readable(from)?, self.writable(to)?);
+        let source = self.readable(from)?;
+        let key = self.writable(to)?;
         match copy::copy(&self.bucket, &source, &key, condition).await {
             Err(Error::NotFound) => Err(self.absent(from).await?),
             copied => copied.map(Written::Done),
@@ -114,24 +122,34 @@ impl S3 {
     /// The key of an object that may exist.
     fn readable(&self, path: &str) -> Result<Key> {
         let key = self.bucket.key(path).ok_or(Error::IsADirectory)?;
-        if key.is_too_long() { Err(Error::NotFound) } else { Ok(key) }
+        if key.is_too_long() {
+            Err(Error::NotFound)
+        } else {
+            Ok(key)
+        }
     }
 
     /// The key of an object that may be made.
     fn writable(&self, path: &str) -> Result<Key> {
         let key = self.bucket.key(path).ok_or(Error::IsADirectory)?;
-        match key.is_too_long() {
-            true => {
-                Err(Error::InvalidArgument(format!("S3 takes names of at most {} bytes in all", self.bucket.room())))
-            }
-            false => Ok(key),
+        if key.is_too_long() {
+            Err(Error::InvalidArgument(format!(
+                "S3 takes names of at most {} bytes in all",
+                self.bucket.room()
+            )))
+        } else {
+            Ok(key)
         }
     }
 
     /// What a path without an object is.
     async fn absent(&self, path: &str) -> Result<Error> {
         let directory = self.bucket.has_directory(path).await?;
-        Ok(if directory { Error::IsADirectory } else { Error::NotFound })
+        Ok(if directory {
+            Error::IsADirectory
+        } else {
+            Error::NotFound
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A page of a directory in byte order of its names, made of pages of keys.
 //!
-//! S3 sorts by key, and there a directory is its name and a slash: `foo-bar` comes before `foo/`, and the name `foo` before
-//! both. So of the names before the last one of a page, some may be missing: directories whose name that last one starts
-//! with, and whose slash comes later. They are few, and asked for one by one. Nothing but the page is held.
+//! S3 sorts by key, and there a directory is its name and a slash: `foo-bar` comes before `foo/`,
+//! and the name `foo` before both. So of the names before the last one of a page, some may be
+//! missing: directories whose name that last one starts with, and whose slash comes later. They are
+//! few, and asked for one by one. Nothing but the page is held.
 
 use std::collections::BTreeMap;
 
@@ -42,17 +43,31 @@ pub(crate) struct KeyPage {
     pub(crate) next: Option<String>,
 }
 
-/// A page of names; none if nothing is there that a directory is made of. A file wins over a directory of the same name.
-pub(crate) async fn list(keys: &impl Keys, after: Option<&str>, limit: u32) -> Result<Option<Page>> {
+/// A page of names; none if nothing is there that a directory is made of. A file wins over a
+/// directory of the same name.
+pub(crate) async fn list(
+    keys: &impl Keys,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Option<Page>> {
     let limit = limit.max(1);
     let mut exists = false;
     let mut token: Option<String> = None;
     loop {
         let from = token.as_deref().map_or(From::After(after), From::Token);
-        let KeyPage { files, directories, other, next } = keys.page(from, limit.min(MAX_KEYS)).await?;
+        let KeyPage {
+            files,
+            directories,
+            other,
+            next,
+        } = keys.page(from, limit.min(MAX_KEYS)).await?;
         exists |= other || !files.is_empty() || !directories.is_empty();
         let mut names: BTreeMap<String, Attributes> = BTreeMap::new();
-        names.extend(directories.into_iter().map(|name| (name, Attributes::directory())));
+        names.extend(
+            directories
+                .into_iter()
+                .map(|name| (name, Attributes::directory())),
+        );
         names.extend(files);
         names.retain(|name, _| after.is_none_or(|after| name.as_str() > after));
         let last = names.last_key_value().map(|(name, _)| name.clone());
@@ -65,10 +80,22 @@ pub(crate) async fn list(keys: &impl Keys, after: Option<&str>, limit: u32) -> R
                 }
                 let more = next.is_some() || names.len() > limit as usize;
                 let entries = names.into_iter().take(limit as usize);
-                let entries = entries.map(|(name, attributes)| Entry { name, attributes, link: false });
-                return Ok(Some(Page { entries: entries.collect(), more }));
+                let entries = entries.map(|(name, attributes)| Entry {
+                    name,
+                    attributes,
+                    link: false,
+                });
+                return Ok(Some(Page {
+                    entries: entries.collect(),
+                    more,
+                }));
             }
-            (None, None) => return Ok(exists.then(|| Page { entries: Vec::new(), more: false })),
+            (None, None) => {
+                return Ok(exists.then(|| Page {
+                    entries: Vec::new(),
+                    more: false,
+                }));
+            }
         }
     }
 }
@@ -80,10 +107,18 @@ async fn complete(
     last: &str,
     after: Option<&str>,
 ) -> Result<()> {
-    for (at, _) in last.bytes().enumerate().skip(1).filter(|(_, byte)| *byte < b'/') {
+    for (at, _) in last
+        .bytes()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, byte)| *byte < b'/')
+    {
         // It is in ASCII, so a character begins here.
         let start = &last[..at];
-        if !names.contains_key(start) && after.is_none_or(|after| start > after) && keys.has_directory(start).await? {
+        if !names.contains_key(start)
+            && after.is_none_or(|after| start > after)
+            && keys.has_directory(start).await?
+        {
             names.insert(start.to_owned(), Attributes::directory());
         }
     }

@@ -8,12 +8,21 @@ use crate::object;
 
 /// Removes an object.
 pub(crate) async fn remove(bucket: &Bucket, key: &Key, condition: Condition) -> Result<()> {
-    let found = object::head(bucket, key).await?.ok_or(Error::NotFound)?.attributes;
+    let found = object::head(bucket, key)
+        .await?
+        .ok_or(Error::NotFound)?
+        .attributes;
     object::check(&condition, &found)?;
     let unchanged = match (condition, found.etag) {
-        (Condition::EtagIn(_), Some(etag)) if bucket.conditional => Some(("if-match", format!("\"{etag}\""))),
+        (Condition::EtagIn(_), Some(etag)) if bucket.conditional => {
+            Some(("if-match", format!("\"{etag}\"")))
+        }
         _ => None,
     };
-    bucket.object("DELETE", key, &[]).maybe(unchanged).insist(|| None).await?;
+    bucket
+        .object("DELETE", key, &[])
+        .maybe(unchanged)
+        .insist(|| None)
+        .await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Storing an object: in one request while it is small, in parts when it is large. Nothing is visible before S3 confirmed all
-//! of it.
+//! Storing an object: in one request while it is small, in parts when it is large. Nothing is
+//! visible before S3 confirmed all of it.
 
 use std::rc::Rc;
 
@@ -14,20 +14,35 @@ use crate::part::{self, MAX_PARTS};
 
 /// A body of known length is sent in one request up to this size, in bytes.
 const ONE_REQUEST: u64 = 64 << 20;
-/// A body of unknown length that is larger than this gets the memory of a whole part at once, in bytes.
+/// A body of unknown length that is larger than this gets the memory of a whole part at once, in
+/// bytes.
 const SMALL: usize = 1 << 20;
 
 /// Stores an object.
-pub(crate) async fn write(bucket: &Bucket, key: &Key, body: Source, options: WriteOptions) -> Result<Attributes> {
+pub(crate) async fn write(
+    bucket: &Bucket,
+    key: &Key,
+    body: Source,
+    options: WriteOptions,
+) -> Result<Attributes> {
     let content_type = options.content_type;
     let condition = Resolved::new(bucket, key, options.condition).await?;
-    let write = Write { bucket, key, content_type: content_type.as_deref(), condition };
+    let write = Write {
+        bucket,
+        key,
+        content_type: content_type.as_deref(),
+        condition,
+    };
     let (size, etag) = match body.size() {
         Some(size) if size <= ONE_REQUEST => (size, write.whole(body).await?),
         Some(size) => (size, write.in_parts(body, size).await?),
         None => write.collected(body).await?,
     };
-    Ok(Attributes { etag, content_type, ..Attributes::file(size) })
+    Ok(Attributes {
+        etag,
+        content_type,
+        ..Attributes::file(size)
+    })
 }
 
 struct Write<'a> {
@@ -55,13 +70,19 @@ impl<'a> Write<'a> {
         self.complete(upload).await
     }
 
-    /// Parts that are collected first, because S3 wants to know their length: one request if there is only one.
+    /// Parts that are collected first, because S3 wants to know their length: one request if there
+    /// is only one.
     async fn collected(&self, body: Source) -> Result<(u64, Option<String>)> {
-        let (mut held, mut body) = (Held::new(self.bucket.part_size), body.reader());
+        let mut held = Held::new(self.bucket.part_size);
+        let mut body = body.reader();
         let mut ended = held.fill(&mut body).await?;
         let mut size = held.len();
         if ended {
-            let response = self.put().insist(|| Some(held.source())).await.map_err(Error::from);
+            let response = self
+                .put()
+                .insist(|| Some(held.source()))
+                .await
+                .map_err(Error::from);
             return Ok((size, self.stored(response)?));
         }
         let mut upload = self.begin().await?;
@@ -88,7 +109,10 @@ impl<'a> Write<'a> {
     }
 
     async fn begin(&self) -> Result<Upload<'a>> {
-        Upload::begin(self.bucket, self.key, |call| call.storing(self.content_type)).await
+        Upload::begin(self.bucket, self.key, |call| {
+            call.storing(self.content_type)
+        })
+        .await
     }
 
     async fn complete(&self, upload: Upload<'a>) -> Result<Option<String>> {
@@ -99,7 +123,10 @@ impl<'a> Write<'a> {
     }
 
     fn put(&self) -> Call<'a> {
-        self.bucket.object("PUT", self.key, &[]).storing(self.content_type).maybe(self.condition.header())
+        self.bucket
+            .object("PUT", self.key, &[])
+            .storing(self.content_type)
+            .maybe(self.condition.header())
     }
 
     /// The etag of what was stored.
@@ -117,7 +144,10 @@ struct Held {
 
 impl Held {
     fn new(capacity: u64) -> Self {
-        Self { bytes: Rc::default(), capacity: capacity as usize }
+        Self {
+            bytes: Rc::default(),
+            capacity: capacity as usize,
+        }
     }
 
     fn len(&self) -> u64 {

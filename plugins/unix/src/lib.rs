@@ -1,6 +1,8 @@
-//! Permissions as POSIX has them: bits for owner, group and others, search on the way, and sticky directories.
+//! Permissions as POSIX has them: bits for owner, group and others, search on the way, and sticky
+//! directories.
 //!
-//! The rules are in `permission`; this file makes them a component. Administrators are asked nothing.
+//! The rules are in `permission`; this file makes them a component. Administrators are asked
+//! nothing.
 
 mod permission;
 
@@ -33,17 +35,45 @@ callfs_sdk::export!(Unix: Authorizer);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use callfs_sdk::{Action, Kind, Node};
+
+    use super::*;
 
     #[test]
     fn administrators_are_asked_nothing() {
-        let closed = || Node { kind: Kind::Directory, owner: "alice".into(), group: "staff".into(), mode: 0 };
-        let about = |action| Question { action, path: "/x".into(), target: Some(closed()), ancestors: vec![closed()] };
-        let root = |admin| Identity { subject: "root".into(), groups: vec![], admin, attributes: vec![] };
-        for action in [Action::Read, Action::Delete, Action::Administer, Action::Other("lease".into())] {
-            assert_eq!(Unix.decide(&root(true), &about(action.clone())), Decision::Allow);
-            assert_ne!(Unix.decide(&root(false), &about(action)), Decision::Allow, "the name alone is no right");
+        let closed = || Node {
+            kind: Kind::Directory,
+            owner: "alice".into(),
+            group: "staff".into(),
+            mode: 0,
+        };
+        let about = |action| Question {
+            action,
+            path: "/x".into(),
+            target: Some(closed()),
+            ancestors: vec![closed()],
+        };
+        let root = |admin| Identity {
+            subject: "root".into(),
+            groups: vec![],
+            admin,
+            attributes: vec![],
+        };
+        for action in [
+            Action::Read,
+            Action::Delete,
+            Action::Administer,
+            Action::Other("lease".into()),
+        ] {
+            assert_eq!(
+                Unix.decide(&root(true), &about(action.clone())),
+                Decision::Allow
+            );
+            assert_ne!(
+                Unix.decide(&root(false), &about(action)),
+                Decision::Allow,
+                "the name alone is no right"
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The rules: which bits an action needs, and whether the caller has them.
 //!
-//! They are those of POSIX (XBD 4.7, file access permissions), and of Linux where POSIX leaves a choice. A denial names
-//! the first thing on the way that lacks a permission, so it never tells whether anything is behind it.
+//! They are those of POSIX (XBD 4.7, file access permissions), and of Linux where POSIX leaves a
+//! choice. A denial names the first thing on the way that lacks a permission, so it never tells
+//! whether anything is behind it.
 
 use callfs_sdk::{Action, Identity, Kind, Node, Question};
 
@@ -25,10 +26,13 @@ pub(crate) fn check(identity: &Identity, question: &Question) -> Result<(), Stri
         Action::Delete => unlink(identity, question),
         Action::Move => {
             unlink(identity, question)?;
-            // rename(2) writes `..` of a directory whose parent changes. Whether it does is not part of the question, and
-            // POSIX lets a system ask for the permission either way.
+            // rename(2) writes `..` of a directory whose parent changes. Whether it does is not
+            // part of the question, and POSIX lets a system ask for the permission
+            // either way.
             match target(question)? {
-                directory if directory.kind == Kind::Directory => require(identity, WRITE, path, directory),
+                directory if directory.kind == Kind::Directory => {
+                    require(identity, WRITE, path, directory)
+                }
                 _ => Ok(()),
             }
         }
@@ -36,12 +40,18 @@ pub(crate) fn check(identity: &Identity, question: &Question) -> Result<(), Stri
         Action::List => require(identity, READ | EXECUTE, path, target(question)?),
         Action::Traverse => require(identity, EXECUTE, path, target(question)?),
         Action::Share => match target(question)? {
-            directory if directory.kind == Kind::Directory => require(identity, READ | EXECUTE, path, directory),
+            directory if directory.kind == Kind::Directory => {
+                require(identity, READ | EXECUTE, path, directory)
+            }
             file => require(identity, READ, path, file),
         },
         Action::Administer if target(question)?.owner == identity.subject => Ok(()),
-        Action::Administer => Err(format!("only the owner of '{path}' may change its owner, group or mode")),
-        Action::Other(ref action) => Err(format!("permission bits do not cover the action '{action}'")),
+        Action::Administer => Err(format!(
+            "only the owner of '{path}' may change its owner, group or mode"
+        )),
+        Action::Other(ref action) => Err(format!(
+            "permission bits do not cover the action '{action}'"
+        )),
     }
 }
 
@@ -53,19 +63,30 @@ fn unlink(identity: &Identity, question: &Question) -> Result<(), String> {
     if parent.mode & STICKY == 0 || owns(parent) || owns(target(question)?) {
         return Ok(());
     }
-    Err(format!("'{directory}' is sticky: only the owner of '{path}' or of '{directory}' may remove or rename it"))
+    Err(format!(
+        "'{directory}' is sticky: only the owner of '{path}' or of '{directory}' may remove or \
+         rename it"
+    ))
 }
 
 /// The parent, if names in it may change. Search was asked on the way.
-fn change_parent<'a>(identity: &Identity, question: &'a Question) -> Result<(&'a str, &'a Node), String> {
-    let (directory, parent) = question.parent().ok_or("'/' can be neither made, removed nor renamed")?;
+fn change_parent<'a>(
+    identity: &Identity,
+    question: &'a Question,
+) -> Result<(&'a str, &'a Node), String> {
+    let (directory, parent) = question
+        .parent()
+        .ok_or("'/' can be neither made, removed nor renamed")?;
     require(identity, WRITE, directory, parent)?;
     Ok((directory, parent))
 }
 
 /// The target; every action but `create` has one.
 fn target(question: &Question) -> Result<&Node, String> {
-    question.target.as_ref().ok_or_else(|| format!("nothing is known of '{}' to decide by", question.path))
+    question
+        .target
+        .as_ref()
+        .ok_or_else(|| format!("nothing is known of '{}' to decide by", question.path))
 }
 
 /// All of the `wanted` bits, in the one class that the caller is in.

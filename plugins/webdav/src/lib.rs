@@ -1,7 +1,7 @@
 //! A WebDAV server as storage.
 //!
-//! It is OpenDAL's WebDAV service. A `PUT` that breaks off leaves a part of a file, so files are written under another
-//! name and moved into their place.
+//! It is OpenDAL's WebDAV service. A `PUT` that breaks off leaves a part of a file, so files are
+//! written under another name and moved into their place.
 
 use callfs_sdk::opendal::{Adapted, Adapter};
 use callfs_sdk::{ConfigError, Plugin, Result};
@@ -34,8 +34,13 @@ impl Plugin for WebDav {
 
     fn configure(config: Config) -> Result<Self, ConfigError> {
         // CallFS makes parents by itself, and asks for each only once.
-        let service = Webdav::default().endpoint(&config.endpoint).root(&config.root).disable_create_dir(true);
-        Adapter::new(service, config.credential).map(Adapter::replace_by_rename).map(Self)
+        let service = Webdav::default()
+            .endpoint(&config.endpoint)
+            .root(&config.root)
+            .disable_create_dir(true);
+        Adapter::new(service, config.credential)
+            .map(Adapter::replace_by_rename)
+            .map(Self)
     }
 }
 
@@ -56,8 +61,10 @@ mod tests {
     #[test]
     fn an_address_is_needed() {
         assert!(
-            configure::<WebDav>(r#"{"endpoint": "http://127.0.0.1:8080", "root": "/a b/", "credential": "dav"}"#)
-                .is_ok()
+            configure::<WebDav>(
+                r#"{"endpoint": "http://127.0.0.1:8080", "root": "/a b/", "credential": "dav"}"#
+            )
+            .is_ok()
         );
         assert!(configure::<WebDav>("{}").is_err());
         assert!(configure::<WebDav>(r#"{"endpoint": ""}"#).is_err());

@@ -27,8 +27,16 @@ pub struct Reply {
 
 impl Client {
     pub(crate) fn new(url: &str, key: Option<&str>) -> Self {
-        let agent = Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        Self { agent, url: url.into(), key: key.map(Into::into) }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .into();
+        Self {
+            agent,
+            url: url.into(),
+            key: key.map(Into::into),
+        }
     }
 
     /// The gateway, as `http://127.0.0.1:port`.
@@ -41,7 +49,8 @@ impl Client {
         self.key.as_deref()
     }
 
-    /// Reads a file, or a directory as JSON. Here and below, `path` is what people mean: it is encoded for the wire.
+    /// Reads a file, or a directory as JSON. Here and below, `path` is what people mean: it is
+    /// encoded for the wire.
     #[track_caller]
     pub fn get(&self, path: &str) -> Reply {
         self.call("GET", &files(path), &[], None)
@@ -50,7 +59,12 @@ impl Client {
     /// Reads a part of a file: from a byte up to and including another.
     #[track_caller]
     pub fn get_range(&self, path: &str, first: u64, last: u64) -> Reply {
-        self.call("GET", &files(path), &[("range", &format!("bytes={first}-{last}"))], None)
+        self.call(
+            "GET",
+            &files(path),
+            &[("range", &format!("bytes={first}-{last}"))],
+            None,
+        )
     }
 
     /// Writes a file.
@@ -62,7 +76,12 @@ impl Client {
     /// Lists a directory and everything below it; [`Reply::paths`] has the paths.
     #[track_caller]
     pub fn list(&self, path: &str) -> Reply {
-        self.call("GET", &format!("/v1/directories{}?recursive=true", encode(path)), &[], None)
+        self.call(
+            "GET",
+            &format!("/v1/directories{}?recursive=true", encode(path)),
+            &[],
+            None,
+        )
     }
 
     /// Removes a file or an empty directory.
@@ -77,8 +96,16 @@ impl Client {
     ///
     /// If it makes no sense, or the connection breaks.
     #[track_caller]
-    pub fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Reply {
-        let mut request = Request::builder().method(method).uri(format!("{}{target}", self.url));
+    pub fn call(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Reply {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{target}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -86,13 +113,27 @@ impl Client {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let sent = match body {
-            Some(body) => request.body(body).map_err(Into::into).and_then(|request| self.agent.run(request)),
-            None => request.body(()).map_err(Into::into).and_then(|request| self.agent.run(request)),
+            Some(body) => request
+                .body(body)
+                .map_err(Into::into)
+                .and_then(|request| self.agent.run(request)),
+            None => request
+                .body(())
+                .map_err(Into::into)
+                .and_then(|request| self.agent.run(request)),
         };
         let failed = |error: ureq::Error| -> ! { panic!("{method} {target}: {error}") };
         let (head, body) = sent.unwrap_or_else(|error| failed(error)).into_parts();
-        let body = body.into_with_config().limit(u64::MAX).read_to_vec().unwrap_or_else(|error| failed(error));
-        Reply { status: head.status.as_u16(), headers: head.headers, body }
+        let body = body
+            .into_with_config()
+            .limit(u64::MAX)
+            .read_to_vec()
+            .unwrap_or_else(|error| failed(error));
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
     }
 }
 
@@ -116,12 +157,16 @@ impl Reply {
     /// If it is none.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// A header, or nothing.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The paths of a listing, in its order.
@@ -132,8 +177,14 @@ impl Reply {
     #[track_caller]
     pub fn paths(&self) -> Vec<String> {
         let json = self.json();
-        let items = json["items"].as_array().unwrap_or_else(|| panic!("no listing: {json}"));
-        items.iter().filter_map(|item| item["path"].as_str()).map(str::to_owned).collect()
+        let items = json["items"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no listing: {json}"));
+        items
+            .iter()
+            .filter_map(|item| item["path"].as_str())
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -141,7 +192,9 @@ impl Reply {
 fn encode(path: &str) -> String {
     path.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => encoded.push(byte.into()),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                encoded.push(byte.into())
+            }
             _ => drop(write!(encoded, "%{byte:02X}")),
         }
         encoded

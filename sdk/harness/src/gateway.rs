@@ -30,10 +30,17 @@ impl Gateway {
     pub(crate) fn start(prepared: Prepared) -> Self {
         let mut command = binary::command(prepared.folder.path());
         command.args(["serve", "--config", "callfs.json"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let log = Log::of(child.stderr.take().expect("piped"));
-        let url = log.wait_for(ANNOUNCEMENT).map(|rest| rest.trim().trim_end_matches('/').to_owned());
+        let url = log
+            .wait_for(ANNOUNCEMENT)
+            .map(|rest| rest.trim().trim_end_matches('/').to_owned());
         let Some(url) = url else {
             // One that hangs is as useless as one that ended.
             let _ = child.kill();
@@ -41,7 +48,12 @@ impl Gateway {
             panic!("the gateway does not start:\n{}", log.text());
         };
         let admin = Client::new(&url, Some(&prepared.keys[0].1));
-        Self { child, log, admin, prepared }
+        Self {
+            child,
+            log,
+            admin,
+            prepared,
+        }
     }
 
     /// The client of a user whom [`Setup::user`](crate::Setup::user) added.
@@ -51,8 +63,15 @@ impl Gateway {
     /// If there is none of that name.
     #[track_caller]
     pub fn user(&self, name: &str) -> Client {
-        let key = self.prepared.keys.iter().find(|(user, _)| user == name).map(|(_, key)| key.as_str());
-        self.client(Some(key.unwrap_or_else(|| panic!("there is no user '{name}'; add one with Setup::user"))))
+        let key = self
+            .prepared
+            .keys
+            .iter()
+            .find(|(user, _)| user == name)
+            .map(|(_, key)| key.as_str());
+        self.client(Some(key.unwrap_or_else(|| {
+            panic!("there is no user '{name}'; add one with Setup::user")
+        })))
     }
 
     /// The client of somebody with any key, or without one.
@@ -67,8 +86,13 @@ impl Gateway {
     /// If none was.
     #[track_caller]
     pub fn folder(&self, guest: &str) -> &Path {
-        let found: Option<&(String, PathBuf)> = self.prepared.folders.iter().find(|(name, _)| name == guest);
-        &found.unwrap_or_else(|| panic!("no folder was granted as '{guest}'; grant one with Setup::folder")).1
+        let found: Option<&(String, PathBuf)> =
+            self.prepared.folders.iter().find(|(name, _)| name == guest);
+        &found
+            .unwrap_or_else(|| {
+                panic!("no folder was granted as '{guest}'; grant one with Setup::folder")
+            })
+            .1
     }
 
     /// Everything it has said so far.
@@ -130,14 +154,24 @@ impl Log {
 
     /// The rest of the first line that starts like this; none if it does not come.
     fn wait_for(&self, start: &str) -> Option<String> {
-        let find = |said: &Said| said.lines.iter().find_map(|line| line.strip_prefix(start).map(str::to_owned));
+        let find = |said: &Said| {
+            said.lines
+                .iter()
+                .find_map(|line| line.strip_prefix(start).map(str::to_owned))
+        };
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.news.wait_timeout_while(said, DEADLINE, |said| !said.ended && find(said).is_none());
+        let waited = self
+            .news
+            .wait_timeout_while(said, DEADLINE, |said| !said.ended && find(said).is_none());
         find(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     fn text(&self) -> String {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).lines.join("\n")
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .lines
+            .join("\n")
     }
 }
 
@@ -148,7 +182,10 @@ mod tests {
     #[test]
     fn a_line_is_waited_for_and_its_absence_is_no_hang() {
         let log = Log::of("first\ncallfs listens on http://127.0.0.1:1\nmore\n".as_bytes());
-        assert_eq!(log.wait_for(ANNOUNCEMENT).as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(
+            log.wait_for(ANNOUNCEMENT).as_deref(),
+            Some("http://127.0.0.1:1")
+        );
         let log = Log::of("error: no\n".as_bytes());
         assert_eq!(log.wait_for(ANNOUNCEMENT), None);
         assert_eq!(log.text(), "error: no");

@@ -55,7 +55,13 @@ pub fn authorizer() -> Setup {
 
 impl Setup {
     fn of(kind: Kind) -> Self {
-        Self { kind, section: Map::new(), folders: Vec::new(), users: Vec::new(), more: Map::new() }
+        Self {
+            kind,
+            section: Map::new(),
+            folders: Vec::new(),
+            users: Vec::new(),
+            more: Map::new(),
+        }
     }
 
     /// What the component is told: a JSON object.
@@ -85,7 +91,10 @@ impl Setup {
 
     /// Adds a user, whom [`Gateway::user`] speaks for.
     pub fn user(mut self, name: &str, groups: &[&str]) -> Self {
-        self.users.push((name.into(), groups.iter().map(ToString::to_string).collect()));
+        self.users.push((
+            name.into(),
+            groups.iter().map(ToString::to_string).collect(),
+        ));
         self
     }
 
@@ -105,8 +114,9 @@ impl Setup {
         Gateway::start(self.prepare(component::of_this_crate()))
     }
 
-    /// Runs `callfs plugin check`, which tries out what the component claims; answers its report. `arguments` are further
-    /// ones of that command: an authenticator needs `&["--credential", "bearer:TOKEN"]`, one that it knows.
+    /// Runs `callfs plugin check`, which tries out what the component claims; answers its report.
+    /// `arguments` are further ones of that command: an authenticator needs `&["--credential",
+    /// "bearer:TOKEN"]`, one that it knows.
     ///
     /// # Panics
     ///
@@ -114,7 +124,8 @@ impl Setup {
     #[track_caller]
     pub fn check(self, arguments: &[&str]) -> String {
         let component = component::of_this_crate();
-        let (kind, section) = (self.kind, self.section.clone());
+        let kind = self.kind;
+        let section = self.section.clone();
         let prepared = self.prepare(component);
         let mut command = binary::command(prepared.folder.path());
         command.args(["plugin", "check", "--callfs-config", "callfs.json"]);
@@ -122,10 +133,14 @@ impl Setup {
             Kind::Storage => command.args(["--mount", "/"]),
             Kind::Authenticator | Kind::Authorizer => {
                 command.arg(format!("plugins/{}.wasm", component.name));
-                section.get("config").map(|config| command.args(["--config", &config.to_string()]));
+                section
+                    .get("config")
+                    .map(|config| command.args(["--config", &config.to_string()]));
                 let limits = section.get("limits").and_then(Value::as_object);
                 for (limit, value) in limits.into_iter().flatten() {
-                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    let value = value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned);
                     command.args(["--limit", &format!("{limit}={value}")]);
                 }
                 let grants = section.get("grants").and_then(Value::as_object);
@@ -140,44 +155,74 @@ impl Setup {
         let output = command.args(arguments).output();
         let output = output.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let report = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{report}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         report
     }
 
     /// Writes the configuration and everything it speaks of.
     fn prepare(mut self, component: &Component) -> Prepared {
-        let folder = tempfile::Builder::new().prefix("callfs-harness-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("callfs-harness-")
+            .tempdir()
+            .expect("a temporary folder");
         let inside = |name: &str| folder.path().join(name);
         for name in ["files", "plugins"] {
             fs::create_dir(inside(name)).expect("a fresh folder");
         }
-        fs::copy(&component.file, inside("plugins").join(format!("{}.wasm", component.name))).expect("writable");
+        fs::copy(
+            &component.file,
+            inside("plugins").join(format!("{}.wasm", component.name)),
+        )
+        .expect("writable");
         let folders: Vec<_> = self
             .folders
             .iter()
             .enumerate()
             .map(|(at, guest)| (guest.clone(), inside(&format!("folder-{at}"))))
             .collect();
-        folders.iter().for_each(|(_, host)| fs::create_dir(host).expect("a fresh folder"));
+        folders
+            .iter()
+            .for_each(|(_, host)| fs::create_dir(host).expect("a fresh folder"));
         if !folders.is_empty() {
             let grant = |(guest, host): &(String, PathBuf)| json!({ "guest": guest, "host": host });
             self = self.grant("directories", folders.iter().map(grant).collect());
         }
-        let keys: Vec<_> = ["admin"].into_iter().chain(self.users.iter().map(|(name, _)| name.as_str())).collect();
-        let keys: Vec<_> = keys.into_iter().map(|name| (name.to_owned(), fresh_key())).collect();
+        let keys: Vec<_> = ["admin"]
+            .into_iter()
+            .chain(self.users.iter().map(|(name, _)| name.as_str()))
+            .collect();
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|name| (name.to_owned(), fresh_key()))
+            .collect();
         let config = self.configuration(component, &keys, &inside("files"));
         fs::write(inside("callfs.json"), config.to_string()).expect("writable");
-        Prepared { keys, folders, folder }
+        Prepared {
+            keys,
+            folders,
+            folder,
+        }
     }
 
-    fn configuration(mut self, component: &Component, keys: &[(String, String)], files: &std::path::Path) -> Value {
-        self.section.insert("component".into(), component.name.clone().into());
+    fn configuration(
+        mut self,
+        component: &Component,
+        keys: &[(String, String)],
+        files: &std::path::Path,
+    ) -> Value {
+        self.section
+            .insert("component".into(), component.name.clone().into());
         let admin = ("admin".to_owned(), vec!["admin".to_owned()]);
         let users = std::iter::once(&admin).chain(&self.users).zip(keys);
         let users = users.map(|((user, groups), (_, key))| {
             json!({ "user": user, "groups": groups, "key": key, "admin": user == "admin" })
         });
-        let own = json!({ "component": "api-keys", "config": { "keys": users.collect::<Value>() } });
+        let own =
+            json!({ "component": "api-keys", "config": { "keys": users.collect::<Value>() } });
         let grants = json!({ "directories": [{ "host": files, "guest": "/" }] });
         let mut config = json!({
             "server": { "listen": "127.0.0.1:0" },
@@ -206,7 +251,10 @@ fn written(entry: &Value) -> String {
     match entry {
         Value::String(text) => text.clone(),
         Value::Object(table) => {
-            let members: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            let members: Vec<_> = table
+                .iter()
+                .map(|(key, value)| format!("{key} = {value}"))
+                .collect();
             format!("{{ {} }}", members.join(", "))
         }
         other => other.to_string(),

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use opendal_core::raw::{OpStat, Servicer};
-use opendal_core::{Builder, ErrorKind, Executor, HttpTransporter, Metadata, OperationContext, Operator};
+use opendal_core::{
+    Builder, ErrorKind, Executor, HttpTransporter, Metadata, OperationContext, Operator,
+};
 
 use super::exchange::{Exchange, random};
 use super::failure::failure;
@@ -12,13 +14,16 @@ use super::transport::Transport;
 use crate::attributes::{Attributes, Condition, Kind};
 use crate::error::{ConfigError, Error, Result};
 
-/// The directory, in the root of a service, for uploads in progress; the name that nothing else may have.
+/// The directory, in the root of a service, for uploads in progress; the name that nothing else may
+/// have.
 pub(super) const STAGING: &str = ".callfs-staging";
 
-/// How large an answer may be that is not an object, in bytes: a service holds it several times over while reading it.
+/// How large an answer may be that is not an object, in bytes: a service holds it several times
+/// over while reading it.
 const RESPONSE_LIMIT: u64 = 8 << 20;
 
-/// How often a file is looked for that may be missing only for the moment in which a server replaces it.
+/// How often a file is looked for that may be missing only for the moment in which a server
+/// replaces it.
 pub(super) const LOOKS: u32 = 3;
 
 /// An OpenDAL service as a storage backend; see [the module](super) for what it promises.
@@ -36,13 +41,20 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Builds a service. Its requests are signed by the host with `credential`, the name of a granted slot: configure
-    /// neither a user nor a key, and whatever the service calls "anonymous".
+    /// Builds a service. Its requests are signed by the host with `credential`, the name of a
+    /// granted slot: configure neither a user nor a key, and whatever the service calls
+    /// "anonymous".
     pub fn new(service: impl Builder, credential: Option<String>) -> Result<Self, ConfigError> {
-        let operator = Operator::new(service).map_err(|error| ConfigError::at("", error.message()))?;
+        let operator =
+            Operator::new(service).map_err(|error| ConfigError::at("", error.message()))?;
         let exchange = Arc::new(Exchange::default());
-        let transport = Transport { exchange: exchange.clone(), credential, limit: RESPONSE_LIMIT };
-        let context = OperationContext::from_parts(HttpTransporter::new(transport), Executor::default());
+        let transport = Transport {
+            exchange: exchange.clone(),
+            credential,
+            limit: RESPONSE_LIMIT,
+        };
+        let context =
+            OperationContext::from_parts(HttpTransporter::new(transport), Executor::default());
         let own_directories = operator.base_service().capability_dyn().create_dir;
         Ok(Self {
             operator: operator.with_context(context),
@@ -54,13 +66,15 @@ impl Adapter {
         })
     }
 
-    /// Writes and copies under another name, in the directory `.callfs-staging` of the service's root, and moves what
-    /// is complete into its place.
+    /// Writes and copies under another name, in the directory `.callfs-staging` of the service's
+    /// root, and moves what is complete into its place.
     ///
-    /// For services whose objects are visible, or the old ones gone, before all of the new bytes are there.
+    /// For services whose objects are visible, or the old ones gone, before all of the new bytes
+    /// are there.
     ///
-    /// Some servers remove the old object before they move the new one: so what is missing is looked for three times,
-    /// and a move that another one got in the way of is tried as often. That narrows the gap, and cannot close it.
+    /// Some servers remove the old object before they move the new one: so what is missing is
+    /// looked for three times, and a move that another one got in the way of is tried as often.
+    /// That narrows the gap, and cannot close it.
     pub fn replace_by_rename(mut self) -> Self {
         self.stages = true;
         self
@@ -110,9 +124,21 @@ impl Adapter {
     }
 
     /// What is at a path that is about to be replaced under a condition.
-    pub(super) async fn target(&self, path: &str, condition: &Condition) -> Result<Option<Attributes>> {
-        let target = if *condition == Condition::Always { self.look(path).await? } else { self.seek(path).await? };
-        if condition.holds(target.as_ref()) { Ok(target) } else { Err(Error::PreconditionFailed) }
+    pub(super) async fn target(
+        &self,
+        path: &str,
+        condition: &Condition,
+    ) -> Result<Option<Attributes>> {
+        let target = if *condition == Condition::Always {
+            self.look(path).await?
+        } else {
+            self.seek(path).await?
+        };
+        if condition.holds(target.as_ref()) {
+            Ok(target)
+        } else {
+            Err(Error::PreconditionFailed)
+        }
     }
 
     /// What is at a path, if anything.
@@ -135,7 +161,11 @@ impl Adapter {
         }
         self.exchange.begin();
         // The layers above answer for the root without asking.
-        let root = self.operator.base_service().stat_dyn(self.context(), "/", OpStat::new()).await;
+        let root = self
+            .operator
+            .base_service()
+            .stat_dyn(self.context(), "/", OpStat::new())
+            .await;
         match root.map_err(|error| self.failure(error)) {
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(error) => Err(error),
@@ -145,16 +175,35 @@ impl Adapter {
     /// What a service has under a name: that of a directory ends with a slash.
     async fn look_at(&self, name: &str) -> Result<Option<Attributes>> {
         self.exchange.begin();
-        match self.service().stat_dyn(self.context(), name, OpStat::new()).await {
+        match self
+            .service()
+            .stat_dyn(self.context(), name, OpStat::new())
+            .await
+        {
             Ok(found) => {
                 let attributes = self.attributes(&found.into_metadata());
-                Ok(Some(attributes).filter(|found| found.kind == Kind::Directory || !name.ends_with('/')))
+                Ok(Some(attributes)
+                    .filter(|found| found.kind == Kind::Directory || !name.ends_with('/')))
             }
-            Err(error) if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::NotADirectory) => Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::IsADirectory | ErrorKind::NotADirectory
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => match self.failure(error) {
                 Error::NotFound => Ok(None),
-                // Some servers send whoever names a directory without its slash to the name that has one.
-                _ if self.exchange.refusal().is_some_and(|refusal| (300..400).contains(&refusal.status)) => Ok(None),
+                // Some servers send whoever names a directory without its slash to the name that
+                // has one.
+                _ if self
+                    .exchange
+                    .refusal()
+                    .is_some_and(|refusal| (300..400).contains(&refusal.status)) =>
+                {
+                    Ok(None)
+                }
                 error => Err(error),
             },
         }
@@ -167,10 +216,14 @@ impl Adapter {
 
     /// Why nothing can be at a path, if its parent is no directory.
     pub(super) async fn misplaced(&self, path: &str) -> Result<Option<Error>> {
-        let (mut path, mut why) = (path, None);
+        let mut path = path;
+        let mut why = None;
         while let Some((parent, _)) = path.rsplit_once('/').filter(|_| self.own_directories) {
             match self.look(parent).await? {
-                Some(Attributes { kind: Kind::Directory, .. }) => break,
+                Some(Attributes {
+                    kind: Kind::Directory,
+                    ..
+                }) => break,
                 Some(_) => return Ok(Some(Error::NotADirectory)),
                 None => (path, why) = (parent, Some(Error::NotFound)),
             }
@@ -178,7 +231,8 @@ impl Adapter {
         Ok(why)
     }
 
-    /// Why a service refused to put something at a path: servers have many answers where there is no directory for it.
+    /// Why a service refused to put something at a path: servers have many answers where there is
+    /// no directory for it.
     pub(super) async fn refused(&self, path: &str, error: Error) -> Error {
         match error {
             Error::NotFound | Error::AccessDenied(_) | Error::Unavailable(_) | Error::Other(_) => {
@@ -188,9 +242,14 @@ impl Adapter {
         }
     }
 
-    /// Whether a condition holds of what is at a path, as far as anybody can know who does not lock it.
+    /// Whether a condition holds of what is at a path, as far as anybody can know who does not lock
+    /// it.
     pub(super) fn demand(condition: &Condition, stored: Option<&Attributes>) -> Result<()> {
-        if condition.holds(stored) { Ok(()) } else { Err(Error::PreconditionFailed) }
+        if condition.holds(stored) {
+            Ok(())
+        } else {
+            Err(Error::PreconditionFailed)
+        }
     }
 
     pub(super) fn attributes(&self, metadata: &Metadata) -> Attributes {
@@ -202,29 +261,41 @@ impl Adapter {
 
 /// What OpenDAL knows of an object.
 fn attributes(metadata: &Metadata, keeps_type: bool) -> Attributes {
-    let modified = metadata.last_modified().map(|time| time.into_inner().as_nanosecond());
+    let modified = metadata
+        .last_modified()
+        .map(|time| time.into_inner().as_nanosecond());
     let modified = modified.and_then(|nanoseconds| i64::try_from(nanoseconds).ok());
     if metadata.is_dir() {
-        return Attributes { modified, ..Attributes::directory() };
+        return Attributes {
+            modified,
+            ..Attributes::directory()
+        };
     }
     Attributes {
         etag: metadata.etag().and_then(strong),
         modified,
-        content_type: metadata.content_type().filter(|_| keeps_type).map(Into::into),
+        content_type: metadata
+            .content_type()
+            .filter(|_| keeps_type)
+            .map(Into::into),
         ..Attributes::file(metadata.content_length())
     }
 }
 
 /// The opaque part of a strong entity tag; a weak one promises nothing about bytes.
 fn strong(etag: &str) -> Option<String> {
-    let opaque = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(etag);
+    let opaque = etag
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(etag);
     (!etag.starts_with("W/") && !opaque.is_empty()).then(|| opaque.to_owned())
 }
 
 /// Refuses the name that is kept for uploads in progress.
 pub(super) fn check(path: &str) -> Result<()> {
     if path.split('/').any(|name| name == STAGING) {
-        let message = format!("the name '{STAGING}' is reserved for uploads in progress; choose another one");
+        let message =
+            format!("the name '{STAGING}' is reserved for uploads in progress; choose another one");
         return Err(Error::InvalidArgument(message));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Changes other than writing: removing, making directories, renaming, copying.
 //!
-//! Servers remove and replace whole trees where they are asked to remove or to replace a name. So each change looks at
-//! what it is about first; CallFS holds the locks of the paths meanwhile.
+//! Servers remove and replace whole trees where they are asked to remove or to replace a name. So
+//! each change looks at what it is about first; CallFS holds the locks of the paths meanwhile.
 
 use opendal_core::options::{CopyOptions, ListOptions};
 use opendal_core::raw::{OpCopy, OpCreateDir, OpDelete};
@@ -24,9 +24,18 @@ impl Adapter {
     /// Removes by a name as the service knows it, of a directory with all that is in it.
     pub(super) async fn delete(&self, name: &str) -> Result<()> {
         self.exchange.begin();
-        let mut deleter = self.service().delete_dyn(self.context()).map_err(|error| self.failure(error))?;
-        deleter.delete_dyn(name, OpDelete::new()).await.map_err(|error| self.failure(error))?;
-        deleter.close_dyn().await.map_err(|error| self.failure(error))
+        let mut deleter = self
+            .service()
+            .delete_dyn(self.context())
+            .map_err(|error| self.failure(error))?;
+        deleter
+            .delete_dyn(name, OpDelete::new())
+            .await
+            .map_err(|error| self.failure(error))?;
+        deleter
+            .close_dyn()
+            .await
+            .map_err(|error| self.failure(error))
     }
 
     pub(super) async fn make(&self, path: &str) -> Result<Attributes> {
@@ -39,7 +48,10 @@ impl Adapter {
             return Err(error);
         }
         self.exchange.begin();
-        let made = self.service().create_dir_dyn(self.context(), &directory(path), OpCreateDir::new()).await;
+        let made = self
+            .service()
+            .create_dir_dyn(self.context(), &directory(path), OpCreateDir::new())
+            .await;
         made.map_err(|error| self.failure(error))?;
         self.found(path).await
     }
@@ -55,10 +67,19 @@ impl Adapter {
     async fn demand_empty(&self, path: &str) -> Result<()> {
         let directory = directory(path);
         self.exchange.begin();
-        let options = ListOptions { limit: Some(2), ..ListOptions::default() };
-        let listed = self.service().list_dyn(self.context(), &directory, options.into());
+        let options = ListOptions {
+            limit: Some(2),
+            ..ListOptions::default()
+        };
+        let listed = self
+            .service()
+            .list_dyn(self.context(), &directory, options.into());
         let mut listed = listed.map_err(|error| self.failure(error))?;
-        while let Some(entry) = listed.next_dyn().await.map_err(|error| self.failure(error))? {
+        while let Some(entry) = listed
+            .next_dyn()
+            .await
+            .map_err(|error| self.failure(error))?
+        {
             if entry.path() != directory {
                 return Err(Error::DirectoryNotEmpty);
             }
@@ -86,7 +107,12 @@ impl Adapter {
         }
     }
 
-    pub(super) async fn copy(&self, from: &str, to: &str, condition: &Condition) -> Result<Written> {
+    pub(super) async fn copy(
+        &self,
+        from: &str,
+        to: &str,
+        condition: &Condition,
+    ) -> Result<Written> {
         check(to)?;
         let source = self.stat(from).await?;
         if source.kind == Kind::Directory {
@@ -97,7 +123,8 @@ impl Adapter {
             if target.is_some_and(|target| target.kind == Kind::Directory) {
                 return Err(Error::IsADirectory);
             }
-            self.duplicate(from, to, source.size, *condition == Condition::Absent).await?;
+            self.duplicate(from, to, source.size, *condition == Condition::Absent)
+                .await?;
             return self.found(to).await.map(Written::Done);
         }
         let staged = self.stage().await?;
@@ -119,7 +146,16 @@ impl Adapter {
         self.exchange.begin();
         let copier = self.service().copy_dyn(self.context(), from, to, args);
         let mut copier = copier.map_err(|error| self.failure(error))?;
-        while copier.next_dyn().await.map_err(|error| self.failure(error))?.is_some() {}
-        copier.close_dyn().await.map(drop).map_err(|error| self.failure(error))
+        while copier
+            .next_dyn()
+            .await
+            .map_err(|error| self.failure(error))?
+            .is_some()
+        {}
+        copier
+            .close_dyn()
+            .await
+            .map(drop)
+            .map_err(|error| self.failure(error))
     }
 }

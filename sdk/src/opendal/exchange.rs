@@ -1,7 +1,8 @@
-//! What the adapter and its transport tell each other past the service between them: which body to send in place of a
-//! placeholder, and which body arrived.
+//! What the adapter and its transport tell each other past the service between them: which body to
+//! send in place of a placeholder, and which body arrived.
 //!
-//! One call at a time has an instance, so there is one exchange. It knows neither paths nor services.
+//! One call at a time has an instance, so there is one exchange. It knows neither paths nor
+//! services.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,29 +73,46 @@ impl Exchange {
     /// Keeps a body, and answers what to give to the service instead.
     pub(super) fn offer(&self, body: Source) -> Vec<u8> {
         let placeholder = format!("callfs-body-{:016x}{:016x}", random(), random()).into_bytes();
-        self.state().outgoing = Some(Outgoing { placeholder: placeholder.clone(), body: Body::Waiting(body) });
+        self.state().outgoing = Some(Outgoing {
+            placeholder: placeholder.clone(),
+            body: Body::Waiting(body),
+        });
         placeholder
     }
 
     /// Ends the offer; answers whether the body was sent.
     pub(super) fn withdraw(&self) -> bool {
-        matches!(self.state().outgoing.take(), Some(Outgoing { body: Body::Sent, .. }))
+        matches!(
+            self.state().outgoing.take(),
+            Some(Outgoing {
+                body: Body::Sent,
+                ..
+            })
+        )
     }
 
     /// What to send instead of these bytes.
     pub(super) fn substitute(&self, bytes: &[u8]) -> Substitution {
         let mut state = self.state();
-        let Some(outgoing) = &mut state.outgoing else { return Substitution::Keep };
+        let Some(outgoing) = &mut state.outgoing else {
+            return Substitution::Keep;
+        };
         if bytes != outgoing.placeholder {
-            let wrapped = bytes.windows(outgoing.placeholder.len()).any(|window| window == outgoing.placeholder);
+            let wrapped = bytes
+                .windows(outgoing.placeholder.len())
+                .any(|window| window == outgoing.placeholder);
             let refused = "the service wraps the body of an object, which the adapter cannot";
-            return if wrapped { Substitution::Refuse(refused) } else { Substitution::Keep };
+            return if wrapped {
+                Substitution::Refuse(refused)
+            } else {
+                Substitution::Keep
+            };
         }
         match std::mem::replace(&mut outgoing.body, Body::Sent) {
             Body::Waiting(body) => Substitution::Replace(body),
-            Body::Sent => {
-                Substitution::Refuse("the service sends the body of an object twice, and it can be read once")
-            }
+            Body::Sent => Substitution::Refuse(
+                "the service sends the body of an object twice, and it can be read once",
+            ),
         }
     }
 
@@ -126,16 +144,28 @@ impl Exchange {
 impl Incoming {
     /// The body, if nobody has begun to read it.
     pub(super) fn take(&self) -> Option<Source> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.body
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
 impl Part {
     /// `bytes 2-5/10`, `bytes 2-5/*`; the size alone of `bytes */10`.
     pub(super) fn parse(header: &str) -> Option<Self> {
-        let (range, size) = header.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
-        let start = range.split_once('-').map_or(Some(0), |(start, _)| start.parse().ok())?;
-        Some(Self { start, size: size.parse().ok() })
+        let (range, size) = header
+            .trim()
+            .strip_prefix("bytes")?
+            .trim_start()
+            .split_once('/')?;
+        let start = range
+            .split_once('-')
+            .map_or(Some(0), |(start, _)| start.parse().ok())?;
+        Some(Self {
+            start,
+            size: size.parse().ok(),
+        })
     }
 }
 
@@ -161,7 +191,10 @@ mod tests {
     #[test]
     fn takes_nothing_else_for_a_placeholder() {
         let exchange = Exchange::default();
-        assert!(matches!(exchange.substitute(b"<propfind/>"), Substitution::Keep));
+        assert!(matches!(
+            exchange.substitute(b"<propfind/>"),
+            Substitution::Keep
+        ));
         assert!(!exchange.withdraw());
         assert_ne!(random(), random());
     }

@@ -1,8 +1,9 @@
 //! Listing: whatever order a service has, pages in byte order of names.
 //!
-//! A service that can start after a name lists whole paths in byte order, which is not that of names: `a!` comes before
-//! `a/x`, and `a` is the smaller name. So a page that ends at `a!` asks whether there is a directory `a`. Any other
-//! service is listed from the beginning for each page, of which the smallest names are kept.
+//! A service that can start after a name lists whole paths in byte order, which is not that of
+//! names: `a!` comes before `a/x`, and `a` is the smaller name. So a page that ends at `a!` asks
+//! whether there is a directory `a`. Any other service is listed from the beginning for each page,
+//! of which the smallest names are kept.
 
 use std::collections::BTreeMap;
 
@@ -15,25 +16,47 @@ use crate::error::{Error, Result};
 impl Adapter {
     pub(super) async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
         check(path)?;
-        let prefix = if path.is_empty() { String::new() } else { super::adapter::directory(path) };
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            super::adapter::directory(path)
+        };
         let can = self.service().capability_dyn();
         let options = ListOptions {
             limit: can.list_with_limit.then_some(limit as usize + 1),
-            start_after: after.filter(|_| can.list_with_start_after).map(|after| format!("{prefix}{after}")),
+            start_after: after
+                .filter(|_| can.list_with_start_after)
+                .map(|after| format!("{prefix}{after}")),
             ..ListOptions::default()
         };
-        let mut names = Names { wanted: limit as usize + 1, ordered: can.list_with_start_after, ..Names::default() };
+        let mut names = Names {
+            wanted: limit as usize + 1,
+            ordered: can.list_with_start_after,
+            ..Names::default()
+        };
         self.exchange.begin();
         let directory = if prefix.is_empty() { "/" } else { &prefix };
-        let listed = self.service().list_dyn(self.context(), directory, options.into());
+        let listed = self
+            .service()
+            .list_dyn(self.context(), directory, options.into());
         let mut listed = listed.map_err(|error| self.failure(error))?;
         let mut exists = path.is_empty();
         while !names.is_full() {
-            let Some(entry) = listed.next_dyn().await.map_err(|error| self.failure(error))? else { break };
+            let Some(entry) = listed
+                .next_dyn()
+                .await
+                .map_err(|error| self.failure(error))?
+            else {
+                break;
+            };
             let (entry, metadata) = entry.into_parts();
             exists |= entry == directory;
-            let name = entry.strip_prefix(&prefix).map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-            let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) else { continue };
+            let name = entry
+                .strip_prefix(&prefix)
+                .map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+            let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) else {
+                continue;
+            };
             exists = true;
             names.meet(name, after, self.attributes(&metadata));
         }
@@ -80,19 +103,32 @@ impl Names {
         }
     }
 
-    /// Names of directories that may exist and would come later, although they belong before the last one met.
+    /// Names of directories that may exist and would come later, although they belong before the
+    /// last one met.
     fn hidden(&self, after: Option<&str>) -> Vec<String> {
         if !self.is_full() {
             return Vec::new();
         }
-        let ends = self.last.bytes().enumerate().skip(1).filter(|(_, byte)| *byte < b'/').map(|(end, _)| end);
+        let ends = self
+            .last
+            .bytes()
+            .enumerate()
+            .skip(1)
+            .filter(|(_, byte)| *byte < b'/')
+            .map(|(end, _)| end);
         let names = ends.map(|end| &self.last[..end]);
-        let unmet = names.filter(|name| after.is_none_or(|after| *name > after) && !self.kept.contains_key(*name));
+        let unmet = names.filter(|name| {
+            after.is_none_or(|after| *name > after) && !self.kept.contains_key(*name)
+        });
         unmet.map(str::to_owned).collect()
     }
 
     fn page(self, limit: u32) -> Page {
-        let entry = |(name, attributes)| Entry { name, attributes, link: false };
+        let entry = |(name, attributes)| Entry {
+            name,
+            attributes,
+            link: false,
+        };
         Page::cut(self.kept.into_iter().map(entry).collect(), limit)
     }
 }

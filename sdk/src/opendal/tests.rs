@@ -1,4 +1,5 @@
-//! The adapter on services that need no host: OpenDAL's own in memory, and one that lists as object stores do.
+//! The adapter on services that need no host: OpenDAL's own in memory, and one that lists as object
+//! stores do.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use opendal_core::raw::*;
 use opendal_core::services::Memory;
 use opendal_core::{
-    Builder, Capability, Error as Failure, ErrorKind, MetadataBuilder, OperationContext, Result as Outcome,
+    Builder, Capability, Error as Failure, ErrorKind, MetadataBuilder, OperationContext,
+    Result as Outcome,
 };
 
 use super::Adapter;
@@ -26,7 +28,10 @@ struct Keys {
 
 impl Keys {
     fn new(keys: &[&str]) -> Self {
-        Self { keys: keys.iter().map(ToString::to_string).collect(), ..Self::default() }
+        Self {
+            keys: keys.iter().map(ToString::to_string).collect(),
+            ..Self::default()
+        }
     }
 }
 
@@ -36,7 +41,11 @@ struct Listing(std::vec::IntoIter<String>);
 impl oio::List for Listing {
     async fn next(&mut self) -> Outcome<Option<oio::Entry>> {
         let entry = |path: String| {
-            let metadata = if path.ends_with('/') { MetadataBuilder::dir() } else { MetadataBuilder::file(0) };
+            let metadata = if path.ends_with('/') {
+                MetadataBuilder::dir()
+            } else {
+                MetadataBuilder::file(0)
+            };
             oio::Entry::new(&path, metadata.build())
         };
         Ok(self.0.next().map(entry))
@@ -70,10 +79,14 @@ impl Service for Keys {
     }
 
     async fn stat(&self, _: &OperationContext, path: &str, _: OpStat) -> Outcome<RpStat> {
-        let missed = self.misses.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
-        match self.keys.contains(path) && !missed {
-            true => Ok(RpStat::new(MetadataBuilder::file(0).build())),
-            false => Err(Failure::new(ErrorKind::NotFound, "no such key")),
+        let missed = self
+            .misses
+            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+            .is_ok();
+        if self.keys.contains(path) && !missed {
+            Ok(RpStat::new(MetadataBuilder::file(0).build()))
+        } else {
+            Err(Failure::new(ErrorKind::NotFound, "no such key"))
         }
     }
 
@@ -81,17 +94,28 @@ impl Service for Keys {
         let prefix = if path == "/" { "" } else { path };
         let mut found: Vec<String> = Vec::new();
         for key in &self.keys {
-            let Some(rest) = key.strip_prefix(prefix) else { continue };
-            let name = rest.split_once('/').map_or(rest, |(first, _)| &rest[..=first.len()]);
+            let Some(rest) = key.strip_prefix(prefix) else {
+                continue;
+            };
+            let name = rest
+                .split_once('/')
+                .map_or(rest, |(first, _)| &rest[..=first.len()]);
             let path = format!("{prefix}{name}");
-            if args.start_after().is_none_or(|after| path.as_str() > after) && found.last() != Some(&path) {
+            if args.start_after().is_none_or(|after| path.as_str() > after)
+                && found.last() != Some(&path)
+            {
                 found.push(path);
             }
         }
         Ok(Listing(found.into_iter()))
     }
 
-    async fn create_dir(&self, _: &OperationContext, _: &str, _: OpCreateDir) -> Outcome<RpCreateDir> {
+    async fn create_dir(
+        &self,
+        _: &OperationContext,
+        _: &str,
+        _: OpCreateDir,
+    ) -> Outcome<RpCreateDir> {
         cannot()
     }
 
@@ -111,7 +135,13 @@ impl Service for Keys {
         cannot()
     }
 
-    async fn rename(&self, _: &OperationContext, _: &str, _: &str, _: OpRename) -> Outcome<RpRename> {
+    async fn rename(
+        &self,
+        _: &OperationContext,
+        _: &str,
+        _: &str,
+        _: OpRename,
+    ) -> Outcome<RpRename> {
         cannot()
     }
 
@@ -140,11 +170,20 @@ fn list(adapter: &Adapter, path: &str, after: Option<&str>, limit: u32) -> Page 
 fn walk(adapter: &Adapter, path: &str, limit: u32) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     loop {
-        let after = names.last().map(|name| name.trim_end_matches('/').to_owned());
+        let after = names
+            .last()
+            .map(|name| name.trim_end_matches('/').to_owned());
         let page = list(adapter, path, after.as_deref(), limit);
-        assert!(page.entries.len() <= limit as usize && !(page.more && page.entries.is_empty()), "{page:?}");
+        assert!(
+            page.entries.len() <= limit as usize && !(page.more && page.entries.is_empty()),
+            "{page:?}"
+        );
         let shown = |kind| if kind == Kind::Directory { "/" } else { "" };
-        names.extend(page.entries.iter().map(|entry| format!("{}{}", entry.name, shown(entry.attributes.kind))));
+        names.extend(
+            page.entries
+                .iter()
+                .map(|entry| format!("{}{}", entry.name, shown(entry.attributes.kind))),
+        );
         if !page.more {
             return names;
         }
@@ -153,9 +192,13 @@ fn walk(adapter: &Adapter, path: &str, limit: u32) -> Vec<String> {
 
 #[test]
 fn pages_of_a_service_that_can_start_after_a_name_are_in_order_of_names() {
-    let adapter =
-        keys(&["a!", "a!b!c", "a!b/x", "a-1", "a-2", "a.txt", "a/x", "a0", "b", "b/x", "ä", "c/y", "c/z", "d/"]);
-    let expected = ["a/", "a!", "a!b/", "a!b!c", "a-1", "a-2", "a.txt", "a0", "b", "c/", "d/", "ä"];
+    let adapter = keys(&[
+        "a!", "a!b!c", "a!b/x", "a-1", "a-2", "a.txt", "a/x", "a0", "b", "b/x", "ä", "c/y", "c/z",
+        "d/",
+    ]);
+    let expected = [
+        "a/", "a!", "a!b/", "a!b!c", "a-1", "a-2", "a.txt", "a0", "b", "c/", "d/", "ä",
+    ];
     for limit in 1..=expected.len() as u32 + 1 {
         assert_eq!(walk(&adapter, "", limit), expected, "pages of {limit}");
     }
@@ -165,7 +208,13 @@ fn pages_of_a_service_that_can_start_after_a_name_are_in_order_of_names() {
 #[test]
 fn a_page_can_start_after_any_name() {
     let adapter = keys(&["a!", "a/x", "b"]);
-    let after = |name| list(&adapter, "", Some(name), 9).entries.into_iter().map(|e| e.name).collect::<Vec<_>>();
+    let after = |name| {
+        list(&adapter, "", Some(name), 9)
+            .entries
+            .into_iter()
+            .map(|e| e.name)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(after("A"), ["a", "a!", "b"]);
     assert_eq!(after("a"), ["a!", "b"]);
     assert_eq!(after("a "), ["a!", "b"]);
@@ -193,24 +242,43 @@ fn directories_are_told_from_objects_and_from_nothing() {
 fn a_service_that_lists_in_any_way_is_paged_all_the_same() {
     let memory = Adapter::new(Memory::default(), None).expect("a service");
     for path in ["x", "a!", "a/x", "a/y", " a ", ".callfs-staging/1"] {
-        let mut writer = memory.service().write_dyn(memory.context(), path, OpWrite::new()).expect("a writer");
+        let mut writer = memory
+            .service()
+            .write_dyn(memory.context(), path, OpWrite::new())
+            .expect("a writer");
         run(writer.write_dyn(b"12345".to_vec().into())).expect("written");
         run(writer.close_dyn()).expect("written");
     }
     for limit in 1..=5 {
-        assert_eq!(walk(&memory, "", limit), [" a ", "a/", "a!", "x"], "pages of {limit}");
+        assert_eq!(
+            walk(&memory, "", limit),
+            [" a ", "a/", "a!", "x"],
+            "pages of {limit}"
+        );
     }
     let file = run(memory.stat("a/x")).expect("it is there");
     assert_eq!((file.kind, file.size), (Kind::File, 5));
     assert_eq!(file.content_type, None);
 
-    assert_eq!(run(memory.remove("a", &Condition::Always)), Err(Error::IsADirectory));
-    assert_eq!(run(memory.remove("nothing", &Condition::Always)), Err(Error::NotFound));
-    assert_eq!(run(memory.remove("x", &Condition::Absent)), Err(Error::PreconditionFailed));
+    assert_eq!(
+        run(memory.remove("a", &Condition::Always)),
+        Err(Error::IsADirectory)
+    );
+    assert_eq!(
+        run(memory.remove("nothing", &Condition::Always)),
+        Err(Error::NotFound)
+    );
+    assert_eq!(
+        run(memory.remove("x", &Condition::Absent)),
+        Err(Error::PreconditionFailed)
+    );
     assert_eq!(run(memory.remove("x", &Condition::Always)), Ok(()));
     assert_eq!(walk(&memory, "", 9), [" a ", "a/", "a!"]);
     let reserved = run(memory.stat(".callfs-staging/1"));
-    assert!(matches!(&reserved, Err(Error::InvalidArgument(why)) if why.contains("reserved")), "{reserved:?}");
+    assert!(
+        matches!(&reserved, Err(Error::InvalidArgument(why)) if why.contains("reserved")),
+        "{reserved:?}"
+    );
 }
 
 #[test]
@@ -225,7 +293,11 @@ fn a_file_that_is_missing_for_a_moment_is_found() {
         let keys = Keys::new(&["a"]);
         keys.misses.store(misses, SeqCst);
         let adapter = Adapter::new(keys, None).expect("a service");
-        let adapter = if renames { adapter.replace_by_rename() } else { adapter };
+        let adapter = if renames {
+            adapter.replace_by_rename()
+        } else {
+            adapter
+        };
         run(adapter.stat("a")).map(drop)
     };
     assert_eq!(found(0, false), Ok(()));

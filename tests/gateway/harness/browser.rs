@@ -26,8 +26,9 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts it with a profile in a folder, if it is installed.
     pub(crate) fn start(folder: &Path) -> Option<Self> {
-        let installed =
-            |name: &&str| std::env::split_paths(&std::env::var_os("PATH")?).find(|f| f.join(name).is_file());
+        let installed = |name: &&str| {
+            std::env::split_paths(&std::env::var_os("PATH")?).find(|f| f.join(name).is_file())
+        };
         let name = NAMES.iter().find(|name| installed(name).is_some());
         let Some(name) = name else {
             tools::skip("there is no chromium here");
@@ -45,15 +46,43 @@ impl Browser {
             "--remote-debugging-pipe",
             "--no-proxy-server",
         ]);
-        command.args(["--disable-gpu", "--disable-dev-shm-usage", "--mute-audio", "--no-first-run"]);
+        command.args([
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--mute-audio",
+            "--no-first-run",
+        ]);
         command.arg("--autoplay-policy=no-user-gesture-required");
-        command.arg(format!("--user-data-dir={}", folder.join("browser").display())).env("HOME", folder);
-        let mut child = command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("bash");
-        let (to, from) = (child.stdin.take().expect("piped"), BufReader::new(child.stdout.take().expect("piped")));
-        let mut browser = Self { child, to, from, page: String::new(), calls: 0 };
+        command
+            .arg(format!(
+                "--user-data-dir={}",
+                folder.join("browser").display()
+            ))
+            .env("HOME", folder);
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash");
+        let to = child.stdin.take().expect("piped");
+        let from = BufReader::new(child.stdout.take().expect("piped"));
+        let mut browser = Self {
+            child,
+            to,
+            from,
+            page: String::new(),
+            calls: 0,
+        };
         let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
-        let attached = browser.call("Target.attachToTarget", &json!({"targetId": target["targetId"], "flatten": true}));
-        browser.page = attached["sessionId"].as_str().expect("a session").to_owned();
+        let attached = browser.call(
+            "Target.attachToTarget",
+            &json!({"targetId": target["targetId"], "flatten": true}),
+        );
+        browser.page = attached["sessionId"]
+            .as_str()
+            .expect("a session")
+            .to_owned();
         Some(browser)
     }
 
@@ -67,7 +96,8 @@ impl Browser {
     #[track_caller]
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         eventually_now(expression, || {
-            let parameters = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+            let parameters =
+                json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
             // A page that is just being left for another has no answer.
             let answer = self.attempt("Runtime.evaluate", &parameters).ok()?;
             assert!(answer["exceptionDetails"].is_null(), "{answer}");
@@ -76,7 +106,8 @@ impl Browser {
     }
 
     fn call(&mut self, method: &str, parameters: &Value) -> Value {
-        self.attempt(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+        self.attempt(method, parameters)
+            .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     /// The result of a call, or what the browser says is wrong with it.
@@ -87,7 +118,10 @@ impl Browser {
             call["sessionId"] = self.page.clone().into();
         }
         let line = [call.to_string().as_bytes(), b"\0"].concat();
-        self.to.write_all(&line).and_then(|()| self.to.flush()).expect("the browser listens");
+        self.to
+            .write_all(&line)
+            .and_then(|()| self.to.flush())
+            .expect("the browser listens");
         loop {
             let mut message = Vec::new();
             self.from.read_until(0, &mut message).expect("readable");
@@ -95,7 +129,11 @@ impl Browser {
             let answer: Value = serde_json::from_slice(message).expect("JSON");
             if answer["id"] == self.calls {
                 let error = answer["error"].clone();
-                return if error.is_null() { Ok(answer["result"].clone()) } else { Err(error) };
+                return if error.is_null() {
+                    Ok(answer["result"].clone())
+                } else {
+                    Err(error)
+                };
             }
         }
     }

@@ -19,8 +19,15 @@ pub(crate) struct Client {
 impl Client {
     /// Somebody with or without a key.
     pub(crate) fn new(base: &str, key: Option<&str>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { http, base: base.trim_end_matches('/').into(), key: key.map(Into::into) }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            http,
+            base: base.trim_end_matches('/').into(),
+            key: key.map(Into::into),
+        }
     }
 
     /// A request to a target: path and query exactly as they go over the wire.
@@ -33,7 +40,8 @@ impl Client {
         })
     }
 
-    /// GET of a file or directory. Here and below, `path` is what the user means: it is encoded for the wire.
+    /// GET of a file or directory. Here and below, `path` is what the user means: it is encoded for
+    /// the wire.
     pub(crate) fn get(&self, path: &str) -> Call {
         self.call("GET", &files(path))
     }
@@ -65,7 +73,9 @@ impl Client {
 
     /// PATCH with a JSON document.
     pub(crate) fn patch(&self, path: &str, changes: &Value) -> Call {
-        let json = self.call("PATCH", &files(path)).header("content-type", "application/json");
+        let json = self
+            .call("PATCH", &files(path))
+            .header("content-type", "application/json");
         json.body(changes.to_string())
     }
 
@@ -97,8 +107,13 @@ impl Call {
     /// Sends it; an error is one of the connection.
     pub(crate) async fn attempt(self) -> reqwest::Result<Reply> {
         let response = self.0.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Reply { status, headers, body: response.bytes().await?.to_vec() })
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        Ok(Reply {
+            status,
+            headers,
+            body: response.bytes().await?.to_vec(),
+        })
     }
 
     /// Sends it and answers with the body still to come.
@@ -136,13 +151,27 @@ impl Reply {
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text()
+        );
         let problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
-        assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        assert_eq!(
+            problem["request_id"],
+            self.header("x-request-id"),
+            "{problem}"
+        );
         for member in ["type", "title", "detail", "instance", "message"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member} in {problem}");
+            assert!(
+                problem[member]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "no {member} in {problem}"
+            );
         }
         problem
     }
@@ -150,12 +179,17 @@ impl Reply {
     /// The sentence of the problem document.
     #[track_caller]
     pub(crate) fn detail(&self, status: u16, code: &str) -> String {
-        self.problem(status, code)["detail"].as_str().unwrap_or_default().to_owned()
+        self.problem(status, code)["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// A header, or nothing.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap_or("(not text)"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap_or("(not text)"))
     }
 
     /// The entity tag, which must be a strong one.
@@ -173,7 +207,8 @@ impl Reply {
     /// The body as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The body as text.
@@ -185,10 +220,23 @@ impl Reply {
     #[track_caller]
     pub(crate) fn entries(&self, member: &str) -> Vec<String> {
         let json = self.json();
-        let entries = if json.is_array() { &json } else { &json["items"] };
-        let member =
-            |entry: &Value| entry[member].as_str().unwrap_or_else(|| panic!("no {member} in {entry}")).to_owned();
-        entries.as_array().unwrap_or_else(|| panic!("no entries in {json}")).iter().map(member).collect()
+        let entries = if json.is_array() {
+            &json
+        } else {
+            &json["items"]
+        };
+        let member = |entry: &Value| {
+            entry[member]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {member} in {entry}"))
+                .to_owned()
+        };
+        entries
+            .as_array()
+            .unwrap_or_else(|| panic!("no entries in {json}"))
+            .iter()
+            .map(member)
+            .collect()
     }
 }
 
@@ -196,7 +244,9 @@ impl Reply {
 pub(crate) fn encode(path: &str) -> String {
     path.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => encoded.push(byte.into()),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                encoded.push(byte.into())
+            }
             _ => drop(write!(encoded, "%{byte:02X}")),
         }
         encoded

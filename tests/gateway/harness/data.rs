@@ -27,7 +27,8 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// A body of any size that is never in memory as a whole: the same block with a number in front, again and again.
+/// A body of any size that is never in memory as a whole: the same block with a number in front,
+/// again and again.
 pub(crate) struct Generated {
     block: Vec<u8>,
     chunks: u64,
@@ -36,7 +37,10 @@ pub(crate) struct Generated {
 impl Generated {
     /// A body of so many MiB.
     pub(crate) fn mebibytes(chunks: u64) -> Self {
-        Self { block: bytes(7, CHUNK), chunks }
+        Self {
+            block: bytes(7, CHUNK),
+            chunks,
+        }
     }
 
     /// Its size, in bytes.
@@ -45,8 +49,11 @@ impl Generated {
     }
 
     /// Its bytes.
-    pub(crate) fn stream(&self) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-        let (block, chunks) = (self.block.clone(), self.chunks);
+    pub(crate) fn stream(
+        &self,
+    ) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+        let block = self.block.clone();
+        let chunks = self.chunks;
         futures_util::stream::iter((0..chunks).map(move |number| Ok(chunk(&block, number).into())))
     }
 

@@ -21,7 +21,8 @@ impl Dav {
         Some(Self::start(tool("rclone")?, folder, "127.0.0.1:0", "0"))
     }
 
-    /// The same of a folder that nobody else changes: it remembers what is there, which is many times quicker.
+    /// The same of a folder that nobody else changes: it remembers what is there, which is many
+    /// times quicker.
     #[track_caller]
     pub(crate) fn serve_alone(folder: &Path) -> Option<Self> {
         Some(Self::start(tool("rclone")?, folder, "127.0.0.1:0", "5m"))
@@ -54,7 +55,10 @@ impl Dav {
             assert!(process.runs(), "{}", process.stderr());
             let said = process.stderr();
             let (_, rest) = said.split_once("http://")?;
-            let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+            let address: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':'))
+                .collect();
             Some(format!("http://{address}"))
         });
         Self { process, origin }

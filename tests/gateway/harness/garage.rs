@@ -1,4 +1,5 @@
-//! Garage, a full S3 server, for those who have it: `cargo install garage`, and `CALLFS_TEST_GARAGE` names the program.
+//! Garage, a full S3 server, for those who have it: `cargo install garage`, and
+//! `CALLFS_TEST_GARAGE` names the program.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,15 +21,18 @@ pub(crate) struct Garage {
 }
 
 impl Garage {
-    /// The program that the environment names.
-    pub(crate) fn start() -> Self {
-        let program = std::env::var_os("CALLFS_TEST_GARAGE").expect("CALLFS_TEST_GARAGE names the program garage");
-        let dir = tempfile::Builder::new().prefix("callfs-test-garage-").tempdir().expect("a temporary folder");
+    /// The program that the environment names, if it names one.
+    pub(crate) fn start() -> Option<Self> {
+        let program = std::env::var_os("CALLFS_TEST_GARAGE")?;
+        let dir = tempfile::Builder::new()
+            .prefix("callfs-test-garage-")
+            .tempdir()
+            .expect("a temporary folder");
         let origin = format!("127.0.0.1:{}", free_port());
         let config = format!(
-            "metadata_dir = \"{dir}/meta\"\ndata_dir = \"{dir}/data\"\ndb_engine = \"sqlite\"\nreplication_factor = 1\n\
-             rpc_bind_addr = \"127.0.0.1:{rpc}\"\nrpc_secret = \"{SECRET_KEY}\"\n\
-             [s3_api]\ns3_region = \"garage\"\napi_bind_addr = \"{origin}\"\n",
+            "metadata_dir = \"{dir}/meta\"\ndata_dir = \"{dir}/data\"\ndb_engine = \
+             \"sqlite\"\nreplication_factor = 1\nrpc_bind_addr = \"127.0.0.1:{rpc}\"\nrpc_secret \
+             = \"{SECRET_KEY}\"\n[s3_api]\ns3_region = \"garage\"\napi_bind_addr = \"{origin}\"\n",
             dir = dir.path().display(),
             rpc = free_port(),
         );
@@ -36,23 +40,38 @@ impl Garage {
         fs::write(&file, config).expect("writable");
         let mut command = Command::new(program);
         command.env("GARAGE_DEFAULT_BUCKET", BUCKET);
-        command.env("GARAGE_DEFAULT_ACCESS_KEY", ACCESS_KEY).env("GARAGE_DEFAULT_SECRET_KEY", SECRET_KEY);
-        command.arg("-c").arg(file).args(["server", "--single-node", "--default-bucket"]);
-        Self { _process: Process::start(&mut command), origin: format!("http://{origin}"), _dir: dir }
+        command
+            .env("GARAGE_DEFAULT_ACCESS_KEY", ACCESS_KEY)
+            .env("GARAGE_DEFAULT_SECRET_KEY", SECRET_KEY);
+        command
+            .arg("-c")
+            .arg(file)
+            .args(["server", "--single-node", "--default-bucket"]);
+        Some(Self {
+            _process: Process::start(&mut command),
+            origin: format!("http://{origin}"),
+            _dir: dir,
+        })
     }
 
-    /// Its bucket at `/s3` beside `localfs` at `/`, with further keys of the configuration.
-    pub(crate) fn setup(&self, more: &str) -> Setup {
+    /// Its bucket at `/s3` beside `localfs` at `/`.
+    pub(crate) fn setup(&self) -> Setup {
         let origin = &self.origin;
         let mount = Mount::new("/s3", "s3")
             .with(&format!(
-                "config = {{ bucket = \"{BUCKET}\", endpoint = \"{origin}\", credential = \"archive\"{more} }}"
+                "config = {{ bucket = \"{BUCKET}\", endpoint = \"{origin}\", credential = \
+                 \"archive\" }}"
             ))
-            .with(&format!("grants = {{ http = [\"{origin}\"], credentials = [\"archive\"] }}"));
-        Setup::default().mount(Mount::folder("/", "files")).mount(mount).more(&format!(
-            "[credentials.archive]\nkind = \"aws-sigv4\"\nregion = \"garage\"\naccess_key_id = \"{ACCESS_KEY}\"\n\
-             secret_access_key = \"{SECRET_KEY}\""
-        ))
+            .with(&format!(
+                "grants = {{ http = [\"{origin}\"], credentials = [\"archive\"] }}"
+            ));
+        Setup::default()
+            .mount(Mount::folder("/", "files"))
+            .mount(mount)
+            .more(&format!(
+                "[credentials.archive]\nkind = \"aws-sigv4\"\nregion = \"garage\"\naccess_key_id \
+                 = \"{ACCESS_KEY}\"\nsecret_access_key = \"{SECRET_KEY}\""
+            ))
     }
 }
 

@@ -34,7 +34,8 @@ impl Gateway {
         Self::run(dir, program, arguments)
     }
 
-    /// The gateway of a prepared folder, started by another program: one that runs the command at its end.
+    /// The gateway of a prepared folder, started by another program: one that runs the command at
+    /// its end.
     #[track_caller]
     pub(crate) fn start_under(dir: TempDir, launcher: &[&str]) -> Self {
         let (name, arguments) = launcher.split_first().expect("a program");
@@ -45,10 +46,20 @@ impl Gateway {
 
     #[track_caller]
     fn run(dir: TempDir, mut program: Command, arguments: &[&str]) -> Self {
-        let mut process = Process::start(program.arg("serve").args(config_of(dir.path())).args(arguments));
+        let mut process = Process::start(
+            program
+                .arg("serve")
+                .args(config_of(dir.path()))
+                .args(arguments),
+        );
         let base = process.listens();
         let metrics = process.metrics();
-        Self { process, base, metrics, dir }
+        Self {
+            process,
+            base,
+            metrics,
+            dir,
+        }
     }
 
     /// kill -9.
@@ -92,22 +103,29 @@ impl Gateway {
         self.dir.path().join(inside)
     }
 
-    /// Everything below a folder of it, as paths relative to that folder, sorted; hidden and temporary files too, but
-    /// not the gateway's own empty directory for them.
+    /// Everything below a folder of it, as paths relative to that folder, sorted; hidden and
+    /// temporary files too, but not the gateway's own empty directory for them.
     pub(crate) fn everything_in(&self, folder: &str) -> Vec<String> {
         let root = self.path(folder);
         let mut found = Vec::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
             // A folder that the gateway removes meanwhile holds nothing.
-            let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+            let entries = fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok);
             for entry in entries {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 if is_folder {
                     folders.push(entry.path());
                 }
                 let path = entry.path();
-                let relative = path.strip_prefix(&root).expect("inside").to_string_lossy().into_owned();
+                let relative = path
+                    .strip_prefix(&root)
+                    .expect("inside")
+                    .to_string_lossy()
+                    .into_owned();
                 if !(relative.starts_with(STAGING) && (is_folder || path.ends_with("lock"))) {
                     found.push(relative);
                 }
@@ -117,16 +135,20 @@ impl Gateway {
         found
     }
 
-    /// Whether it has a file open below a folder of it, visible or not: an upload or a download is under way.
+    /// Whether it has a file open below a folder of it, visible or not: an upload or a download is
+    /// under way.
     pub(crate) fn works_in(&self, folder: &str) -> bool {
         let folder = self.path(folder);
-        let open = fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("the process runs");
+        let open =
+            fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("the process runs");
         let inside = |link: PathBuf| {
             let file = fs::metadata(&link).is_ok_and(|metadata| metadata.is_file());
-            let works_in = |target: PathBuf| target.starts_with(&folder) && !target.ends_with("lock");
+            let works_in =
+                |target: PathBuf| target.starts_with(&folder) && !target.ends_with("lock");
             file && fs::read_link(link).is_ok_and(works_in)
         };
-        open.filter_map(Result::ok).any(|entry| inside(entry.path()))
+        open.filter_map(Result::ok)
+            .any(|entry| inside(entry.path()))
     }
 
     /// Alice, of the group staff.
@@ -171,7 +193,10 @@ impl Gateway {
 
     /// Host and port.
     pub(crate) fn authority(&self) -> String {
-        self.base.trim_start_matches("http://").trim_end_matches('/').to_owned()
+        self.base
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     /// What its metrics listener says now.
@@ -181,26 +206,41 @@ impl Gateway {
 
     /// The same as it says it.
     pub(crate) async fn metrics_text(&self) -> String {
-        let reply = Client::new(&self.metrics, None).call("GET", "").await.is(200);
+        let reply = Client::new(&self.metrics, None)
+            .call("GET", "")
+            .await
+            .is(200);
         String::from_utf8_lossy(&reply.body).into_owned()
     }
 }
 
-/// The binary, deaf to the configuration and the environment of whoever runs the tests. Compiled components are shared
-/// between all tests, because compiling them is most of a start.
+/// The binary, deaf to the configuration and the environment of whoever runs the tests. Compiled
+/// components are shared between all tests, because compiling them is most of a start.
 pub(crate) fn command(dir: &Path) -> Command {
     deaf(Command::new(BINARY), dir)
 }
 
 fn deaf(mut command: Command, dir: &Path) -> Command {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLFS_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLFS_"))
+    {
         command.env_remove(name);
     }
-    command.current_dir(dir).env("HOME", dir).env("XDG_CONFIG_HOME", dir.join("no-config")).env("NO_COLOR", "1");
-    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command
+        .current_dir(dir)
+        .env("HOME", dir)
+        .env("XDG_CONFIG_HOME", dir.join("no-config"))
+        .env("NO_COLOR", "1");
+    command.env(
+        "XDG_CACHE_HOME",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+    );
     command
 }
 
 fn config_of(dir: &Path) -> [String; 2] {
-    ["--config".into(), dir.join("callfs.toml").display().to_string()]
+    [
+        "--config".into(),
+        dir.join("callfs.toml").display().to_string(),
+    ]
 }

@@ -15,7 +15,9 @@ pub(crate) struct Made {
 
 /// A request for a link.
 pub(crate) fn ask(client: &Client, wanted: &Value) -> Call {
-    let request = client.call("POST", "/v1/links/generate").header("content-type", "application/json");
+    let request = client
+        .call("POST", "/v1/links/generate")
+        .header("content-type", "application/json");
     request.body(wanted.to_string())
 }
 
@@ -23,14 +25,29 @@ pub(crate) fn ask(client: &Client, wanted: &Value) -> Call {
 pub(crate) async fn make(client: &Client, wanted: Value) -> Made {
     let reply = ask(client, &wanted).await.is(201);
     let json = reply.json();
-    let text = |name: &str| json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned();
-    let (id, token) = (text("id"), text("token"));
-    Made { id, target: format!("/download/{token}"), token, reply }
+    let text = |name: &str| {
+        json[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name} in {json}"))
+            .to_owned()
+    };
+    let id = text("id");
+    let token = text("token");
+    Made {
+        id,
+        target: format!("/download/{token}"),
+        token,
+        reply,
+    }
 }
 
 /// A link as its maker sees it later.
 pub(crate) async fn info(client: &Client, link: &Made) -> Value {
-    client.call("GET", &format!("/v1/links/{}", link.id)).await.is(200).json()
+    client
+        .call("GET", &format!("/v1/links/{}", link.id))
+        .await
+        .is(200)
+        .json()
 }
 
 /// A download by a stranger.

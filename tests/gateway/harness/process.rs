@@ -23,11 +23,18 @@ impl Process {
     /// Starts a command.
     #[track_caller]
     pub(crate) fn start(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let stdout = collect(child.stdout.take().expect("piped"));
         let stderr = collect(child.stderr.take().expect("piped"));
-        Self { child, stdout, stderr }
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
     }
 
     /// Where it listens, as it says once it does.
@@ -35,7 +42,9 @@ impl Process {
     pub(crate) fn listens(&mut self) -> String {
         self.said("where it listens", |line| {
             let ours = line.starts_with("callfs listens on ") || line.starts_with("callfs serves ");
-            ours.then(|| line.rsplit_once(" on ")).flatten().map(|(_, address)| address.trim().to_owned())
+            ours.then(|| line.rsplit_once(" on "))
+                .flatten()
+                .map(|(_, address)| address.trim().to_owned())
         })
     }
 
@@ -43,12 +52,13 @@ impl Process {
     #[track_caller]
     pub(crate) fn metrics(&mut self) -> String {
         self.said("where its metrics are", |line| {
-            line.split_once("metrics on ").map(|(_, address)| address.trim().to_owned())
+            line.split_once("metrics on ")
+                .map(|(_, address)| address.trim().to_owned())
         })
     }
 
-    /// What is found in the first line on stderr that has it; fails with everything that was said if the process ends
-    /// before it says that.
+    /// What is found in the first line on stderr that has it; fails with everything that was said
+    /// if the process ends before it says that.
     #[track_caller]
     pub(crate) fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
         eventually_now(what, || {
@@ -94,19 +104,23 @@ impl Process {
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the process can be signalled");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("the process can be signalled");
     }
 
     /// SIGHUP.
     pub(crate) fn hang_up(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::HUP).expect("the process can be signalled");
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP)
+            .expect("the process can be signalled");
     }
 
     /// Waits for the end.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        eventually_now("the process to end", || self.child.try_wait().expect("waitable"))
+        eventually_now("the process to end", || {
+            self.child.try_wait().expect("waitable")
+        })
     }
 
     /// The largest resident set so far, in bytes.
@@ -126,18 +140,30 @@ impl Process {
 
     /// How many descriptors it has open.
     pub(crate) fn descriptors(&self) -> u64 {
-        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("the process runs").count() as u64
+        std::fs::read_dir(format!("/proc/{}/fd", self.id()))
+            .expect("the process runs")
+            .count() as u64
     }
 
     /// How many files and other things it has mapped.
     pub(crate) fn mappings(&self) -> u64 {
-        std::fs::read_to_string(format!("/proc/{}/maps", self.id())).expect("the process runs").lines().count() as u64
+        std::fs::read_to_string(format!("/proc/{}/maps", self.id()))
+            .expect("the process runs")
+            .lines()
+            .count() as u64
     }
 
     fn status(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says it");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))
+            .expect("the process runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect("Linux says it");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
     }
 }
 
@@ -145,7 +171,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if thread::panicking() {
-            eprintln!("--- stderr of process {} ---\n{}\n---", self.id(), self.stderr());
+            eprintln!(
+                "--- stderr of process {} ---\n{}\n---",
+                self.id(),
+                self.stderr()
+            );
         }
     }
 }
@@ -156,7 +186,9 @@ fn collect(pipe: impl Read + Send + 'static) -> Lines {
     let kept = lines.clone();
     thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            kept.lock().expect("not poisoned").push(String::from_utf8_lossy(&line).into_owned());
+            kept.lock()
+                .expect("not poisoned")
+                .push(String::from_utf8_lossy(&line).into_owned());
         }
     });
     lines

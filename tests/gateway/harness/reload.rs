@@ -7,7 +7,9 @@ use super::{Gateway, eventually};
 /// A component that is part of the gateway.
 #[track_caller]
 pub(crate) fn built_in(name: &str) -> &'static [u8] {
-    let builtin = callfs_plugins::BUILTINS.iter().find(|builtin| builtin.name == name);
+    let builtin = callfs_plugins::BUILTINS
+        .iter()
+        .find(|builtin| builtin.name == name);
     builtin.expect("a built-in component").component
 }
 
@@ -15,17 +17,32 @@ pub(crate) fn built_in(name: &str) -> &'static [u8] {
 #[track_caller]
 pub(crate) fn edited(component: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> =
-        component.windows(from.len()).enumerate().filter(|(_, part)| *part == from).map(|(at, _)| at).collect();
-    assert!(!places.is_empty(), "there is no {:?} in it", String::from_utf8_lossy(from));
+    let places: Vec<usize> = component
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, part)| *part == from)
+        .map(|(at, _)| at)
+        .collect();
+    assert!(
+        !places.is_empty(),
+        "there is no {:?} in it",
+        String::from_utf8_lossy(from)
+    );
     let mut edited = component.to_vec();
-    places.into_iter().for_each(|at| edited[at..at + to.len()].copy_from_slice(to));
+    places
+        .into_iter()
+        .for_each(|at| edited[at..at + to.len()].copy_from_slice(to));
     edited
 }
 
 /// Another version of a component that does the same: with a section that nobody reads.
 pub(crate) fn marked(component: &[u8], mark: &str) -> Vec<u8> {
-    let length = |text: &str| u8::try_from(text.len()).ok().filter(|length| *length < 120).expect("a short mark");
+    let length = |text: &str| {
+        u8::try_from(text.len())
+            .ok()
+            .filter(|length| *length < 120)
+            .expect("a short mark")
+    };
     let section = [&[0, length(mark) + 1, length(mark)], mark.as_bytes()].concat();
     [component, &section].concat()
 }
@@ -49,16 +66,29 @@ impl Gateway {
 
     /// How many reloads have ended like that.
     pub(crate) async fn reloads(&self, outcome: &str) -> u64 {
-        self.metrics().await.sum("callfs_reloads_total", &[("outcome", outcome)]) as u64
+        self.metrics()
+            .await
+            .sum("callfs_reloads_total", &[("outcome", outcome)]) as u64
     }
 
-    /// Does something after which a reload has to end like that, and waits for it. No reload may end otherwise.
+    /// Does something after which a reload has to end like that, and waits for it. No reload may
+    /// end otherwise.
     pub(crate) async fn reloaded(&self, outcome: &str, cause: impl AsyncFnOnce()) {
-        let bad = if outcome == "refused" { "ok" } else { "refused" };
-        let (before, other) = (self.reloads(outcome).await, self.reloads(bad).await);
+        let bad = if outcome == "refused" {
+            "ok"
+        } else {
+            "refused"
+        };
+        let before = self.reloads(outcome).await;
+        let other = self.reloads(bad).await;
         cause().await;
         eventually(&format!("a reload to be {outcome}"), async || {
-            assert_eq!(self.reloads(bad).await, other, "it was {bad}\n{}", self.log());
+            assert_eq!(
+                self.reloads(bad).await,
+                other,
+                "it was {bad}\n{}",
+                self.log()
+            );
             (self.reloads(outcome).await > before).then_some(())
         })
         .await;
@@ -67,7 +97,10 @@ impl Gateway {
     /// Waits for a line in the log, and answers it.
     pub(crate) async fn logged(&self, part: &str) -> String {
         eventually(&format!("a log line with '{part}'"), async || {
-            self.log().lines().find(|line| line.contains(part)).map(Into::into)
+            self.log()
+                .lines()
+                .find(|line| line.contains(part))
+                .map(Into::into)
         })
         .await
     }

@@ -1,5 +1,5 @@
-//! An S3 server of its own for a test: a process that can be killed, and whose objects can be looked at and laid down
-//! behind its back. See `tests/s3`.
+//! An S3 server of its own for a test: a process that can be killed, and whose objects can be
+//! looked at and laid down behind its back. See `tests/s3`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,10 +29,18 @@ pub(crate) struct S3 {
 impl S3 {
     /// An empty bucket whose objects the crate `s3s-fs` keeps.
     pub(crate) fn of_s3s_fs() -> Self {
-        let dir = tempfile::Builder::new().prefix("callfs-test-s3-").tempdir().expect("a temporary folder");
+        let dir = tempfile::Builder::new()
+            .prefix("callfs-test-s3-")
+            .tempdir()
+            .expect("a temporary folder");
         let options = &["--s3s-fs"];
         let (process, address) = serve(dir.path(), "127.0.0.1:0", options);
-        Self { process, address, dir, options }
+        Self {
+            process,
+            address,
+            dir,
+            options,
+        }
     }
 
     /// An empty bucket.
@@ -42,15 +50,26 @@ impl S3 {
 
     /// A bucket that already has what `prepare` lays down.
     pub(crate) fn with(prepare: impl FnOnce(&Prepared)) -> Self {
-        let dir = tempfile::Builder::new().prefix("callfs-test-s3-").tempdir().expect("a temporary folder");
+        let dir = tempfile::Builder::new()
+            .prefix("callfs-test-s3-")
+            .tempdir()
+            .expect("a temporary folder");
         for folder in ["blobs", "uploads"] {
             fs::create_dir(dir.path().join(folder)).expect("a fresh folder");
         }
-        let prepared = Prepared { root: dir.path().into(), lines: Default::default() };
+        let prepared = Prepared {
+            root: dir.path().into(),
+            lines: Default::default(),
+        };
         prepare(&prepared);
         fs::write(dir.path().join("journal.jsonl"), prepared.lines.take()).expect("writable");
         let (process, address) = serve(dir.path(), "127.0.0.1:0", &[]);
-        Self { process, address, dir, options: &[] }
+        Self {
+            process,
+            address,
+            dir,
+            options: &[],
+        }
     }
 
     /// kill -9.
@@ -73,14 +92,22 @@ impl S3 {
         let origin = format!("http://{}", self.address);
         Mount::new(path, "s3")
             .with(&format!(
-                "config = {{ bucket = \"{bucket}\", endpoint = \"{origin}\", credential = \"archive\"{more} }}"
+                "config = {{ bucket = \"{bucket}\", endpoint = \"{origin}\", credential = \
+                 \"archive\"{more} }}"
             ))
-            .with(&format!("grants = {{ http = [\"{origin}\"], credentials = [\"archive\"] }}"))
+            .with(&format!(
+                "grants = {{ http = [\"{origin}\"], credentials = [\"archive\"] }}"
+            ))
     }
 
     /// Its bucket at `/s3` beside `localfs` at `/`.
     pub(crate) fn setup(&self) -> Setup {
-        Self::credential(Setup::default().mount(Mount::folder("/", "files")).mount(self.mount("/s3", "")), SECRET_KEY)
+        Self::credential(
+            Setup::default()
+                .mount(Mount::folder("/", "files"))
+                .mount(self.mount("/s3", "")),
+            SECRET_KEY,
+        )
     }
 
     /// `http://127.0.0.1:port`
@@ -91,8 +118,8 @@ impl S3 {
     /// The credential that its mounts name, with a secret.
     pub(crate) fn credential(setup: Setup, secret: &str) -> Setup {
         setup.more(&format!(
-            "[credentials.archive]\nkind = \"aws-sigv4\"\nregion = \"us-east-1\"\naccess_key_id = \"{ACCESS_KEY}\"\n\
-             secret_access_key = \"{secret}\""
+            "[credentials.archive]\nkind = \"aws-sigv4\"\nregion = \"us-east-1\"\naccess_key_id = \
+             \"{ACCESS_KEY}\"\nsecret_access_key = \"{secret}\""
         ))
     }
 
@@ -105,11 +132,15 @@ impl S3 {
     pub(crate) fn objects(&self) -> BTreeMap<String, Value> {
         let journal = fs::read_to_string(self.dir.path().join("journal.jsonl")).expect("a journal");
         let mut objects = BTreeMap::new();
-        for line in journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        for line in journal
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        {
             let key = line["key"].as_str().expect("a key").to_owned();
-            match line["object"].is_null() {
-                true => objects.remove(&key),
-                false => objects.insert(key, line["object"].clone()),
+            if line["object"].is_null() {
+                objects.remove(&key)
+            } else {
+                objects.insert(key, line["object"].clone())
             };
         }
         objects
@@ -122,13 +153,20 @@ impl S3 {
 
     /// How many uploads in parts are open.
     pub(crate) fn open_uploads(&self) -> usize {
-        fs::read_dir(self.dir.path().join("uploads")).expect("readable").count()
+        fs::read_dir(self.dir.path().join("uploads"))
+            .expect("readable")
+            .count()
     }
 
     /// Bytes that arrived and belong to an object or to none.
     pub(crate) fn arrived(&self) -> u64 {
-        let files = fs::read_dir(self.dir.path().join("blobs")).expect("readable").filter_map(Result::ok);
-        files.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
+        let files = fs::read_dir(self.dir.path().join("blobs"))
+            .expect("readable")
+            .filter_map(Result::ok);
+        files
+            .filter_map(|file| file.metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum()
     }
 }
 
@@ -148,13 +186,20 @@ impl Prepared {
     pub(crate) fn sparse(&self, key: &str, size: u64, start: &[u8]) {
         let blob = self.root.join("blobs/1");
         fs::write(&blob, start).expect("writable");
-        fs::File::options().write(true).open(&blob).and_then(|file| file.set_len(size)).expect("a sparse file");
+        fs::File::options()
+            .write(true)
+            .open(&blob)
+            .and_then(|file| file.set_len(size))
+            .expect("a sparse file");
         self.lay_down(key, json!([{"blob": 1, "start": 0, "length": size}]));
     }
 
     /// An upload that somebody began so many seconds ago.
     pub(crate) fn upload(&self, id: &str, key: &str, ago: u64) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs();
         let upload = json!({"key": key, "initiated": now - ago});
         fs::write(self.root.join("uploads").join(id), upload.to_string()).expect("writable");
     }
@@ -169,10 +214,21 @@ impl Prepared {
 
 fn serve(root: &Path, address: &str, options: &[&str]) -> (Process, String) {
     let mut command = Command::new(program());
-    command.args(["--listen", address, "--bucket", BUCKET, "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY]);
+    command.args([
+        "--listen",
+        address,
+        "--bucket",
+        BUCKET,
+        "--access-key",
+        ACCESS_KEY,
+        "--secret-key",
+        SECRET_KEY,
+    ]);
     let mut process = Process::start(command.args(options).arg(root));
-    let address =
-        process.said("where it listens", |line| line.split_once("http://").map(|(_, at)| at.trim().to_owned()));
+    let address = process.said("where it listens", |line| {
+        line.split_once("http://")
+            .map(|(_, at)| at.trim().to_owned())
+    });
     (process, address)
 }
 
@@ -182,9 +238,14 @@ fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let program = Path::new(BINARY).with_file_name(NAME);
         if !program.exists() {
-            let target = Path::new(BINARY).ancestors().nth(2).expect("a target directory");
+            let target = Path::new(BINARY)
+                .ancestors()
+                .nth(2)
+                .expect("a target directory");
             let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--release", "--package", NAME, "--target-dir"]).arg(target);
+            cargo
+                .args(["build", "--release", "--package", NAME, "--target-dir"])
+                .arg(target);
             super::succeeds(cargo.current_dir(env!("CARGO_MANIFEST_DIR")));
         }
         program

@@ -37,7 +37,11 @@ pub(crate) struct Mount {
 impl Mount {
     /// A component at a path, with no grants.
     pub(crate) fn new(path: &str, component: &str) -> Self {
-        Self { path: path.into(), component: component.into(), settings: String::new() }
+        Self {
+            path: path.into(),
+            component: component.into(),
+            settings: String::new(),
+        }
     }
 
     /// `localfs` at a path, serving `$DIR/<folder>`.
@@ -48,7 +52,9 @@ impl Mount {
     /// Grants `$DIR/<folder>` under the name `/`.
     pub(crate) fn granting(self, folder: &str) -> Self {
         self.with(&format!(
-            r#"grants.directories = [ {{ host = "$DIR/{folder}", guest = "/", access = "read-write" }} ]"#
+            r#"grants.directories = [
+  {{ host = "$DIR/{folder}", guest = "/", access = "read-write" }}
+]"#
         ))
     }
 
@@ -147,8 +153,8 @@ impl Setup {
         self
     }
 
-    /// The sections of the index, and maybe of the locks.
-    pub(crate) fn index(mut self, sections: &str) -> Self {
+    /// The sections of the metadata store, and maybe of the locks.
+    pub(crate) fn metadata(mut self, sections: &str) -> Self {
         self.index = sections.into();
         self
     }
@@ -165,17 +171,25 @@ impl Setup {
         Gateway::start_in(self.prepare(), &[])
     }
 
-    /// Writes the configuration (`$DIR/callfs.toml`) and everything it speaks of, and starts nothing.
+    /// Writes the configuration (`$DIR/callfs.toml`) and everything it speaks of, and starts
+    /// nothing.
     pub(crate) fn prepare(mut self) -> TempDir {
         if self.mounts.is_empty() {
             self.mounts.push(Mount::folder("/", "files"));
         }
-        let dir = tempfile::Builder::new().prefix("callfs-test-").tempdir().expect("a temporary folder");
+        let dir = tempfile::Builder::new()
+            .prefix("callfs-test-")
+            .tempdir()
+            .expect("a temporary folder");
         for folder in ["files", "hostile", "second", "third", "plugins"] {
             fs::create_dir(dir.path().join(folder)).expect("a fresh folder");
         }
         for (name, component) in &self.plugins {
-            fs::write(dir.path().join("plugins").join(format!("{name}.wasm")), component).expect("writable");
+            fs::write(
+                dir.path().join("plugins").join(format!("{name}.wasm")),
+                component,
+            )
+            .expect("writable");
         }
         fs::write(dir.path().join("callfs.toml"), self.toml(dir.path())).expect("writable");
         dir
@@ -217,8 +231,16 @@ umask = "022"
             index = self.index,
             node = self.node,
         );
-        for Mount { path, component, settings } in &self.mounts {
-            let _ = write!(toml, "[[mount]]\npath = \"{path}\"\ncomponent = \"{component}\"\n{settings}");
+        for Mount {
+            path,
+            component,
+            settings,
+        } in &self.mounts
+        {
+            let _ = write!(
+                toml,
+                "[[mount]]\npath = \"{path}\"\ncomponent = \"{component}\"\n{settings}"
+            );
         }
         toml.push_str(&self.more);
         toml.replace("$DIR", &dir.display().to_string())

@@ -23,9 +23,12 @@ impl Tls {
         let made = rcgen::generate_simple_self_signed([host.to_owned()]).expect("a certificate");
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
         let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config =
-            config.expect("versions").with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key);
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key);
         let acceptor = TlsAcceptor::from(Arc::new(config.expect("a fitting pair")));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
@@ -40,7 +43,11 @@ impl Tls {
                 });
             }
         });
-        Self { port, certificate: made.cert.pem(), passing }
+        Self {
+            port,
+            certificate: made.cert.pem(),
+            passing,
+        }
     }
 
     /// Its port.

@@ -1,4 +1,5 @@
-//! A server that components talk to: it answers by path, well or badly, and remembers who asked for what.
+//! A server that components talk to: it answers by path, well or badly, and remembers who asked for
+//! what.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,7 +37,10 @@ pub(crate) struct Asked {
 impl Asked {
     /// A header, or nothing.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
+        self.headers
+            .iter()
+            .find(|(other, _)| other == name)
+            .map_or("", |(_, value)| value)
     }
 }
 
@@ -54,7 +58,11 @@ impl Upstream {
                 tokio::spawn(serve(stream, accepting.clone()));
             }
         });
-        Self { address, seen, serving }
+        Self {
+            address,
+            seen,
+            serving,
+        }
     }
 
     /// `http://127.0.0.1:port`
@@ -64,7 +72,11 @@ impl Upstream {
 
     /// Its port.
     pub(crate) fn port(&self) -> u16 {
-        self.address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+        self.address
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .expect("a port")
     }
 
     /// How many connections were made so far.
@@ -80,7 +92,9 @@ impl Upstream {
     /// The only request of a target, once it and its body are there.
     pub(crate) async fn asked_for(&self, target: &str) -> Asked {
         eventually(&format!("a request for {target}"), async || {
-            self.asked().into_iter().find(|asked| asked.target == target)
+            self.asked()
+                .into_iter()
+                .find(|asked| asked.target == target)
         })
         .await
     }
@@ -92,14 +106,25 @@ impl Drop for Upstream {
     }
 }
 
-/// The path below `/caller` for which the component `caller` sends a request: the method, the credential slot, headers, an
-/// empty line, the URI.
+/// The path below `/caller` for which the component `caller` sends a request: the method, the
+/// credential slot, headers, an empty line, the URI.
 pub(crate) fn spelled(request: &str) -> String {
-    let digits = request.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut names: Vec<&str> =
-        digits.as_bytes().chunks(250).filter_map(|name| std::str::from_utf8(name).ok()).collect();
+    let digits = request
+        .bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    let mut names: Vec<&str> = digits
+        .as_bytes()
+        .chunks(250)
+        .filter_map(|name| std::str::from_utf8(name).ok())
+        .collect();
     let last = names.pop().unwrap_or_default();
-    names.iter().map(|name| format!("/{name}")).fold("/caller".to_owned(), |path, name| path + &name) + "/=" + last
+    names
+        .iter()
+        .map(|name| format!("/{name}"))
+        .fold("/caller".to_owned(), |path, name| path + &name)
+        + "/="
+        + last
 }
 
 /// Answers one request after the other, until a path says how the connection ends.
@@ -113,10 +138,16 @@ async fn serve(stream: TcpStream, seen: Arc<Seen>) -> io::Result<()> {
             requests.len() - 1
         };
         asked.body = body(&mut stream, &asked).await?;
-        seen.requests.lock().expect("not poisoned")[at].body.clone_from(&asked.body);
+        seen.requests.lock().expect("not poisoned")[at]
+            .body
+            .clone_from(&asked.body);
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
         let ok = |body: &[u8]| {
-            [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+            [
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(),
+                body,
+            ]
+            .concat()
         };
         let answer = match path {
             "/stall" => return stall(&mut stream).await,
@@ -126,20 +157,44 @@ async fn serve(stream: TcpStream, seen: Arc<Seen>) -> io::Result<()> {
             }
             "/reset-in-body" => {
                 stream
-                    .write_all(&[b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", &[b'x'; 70_000][..]].concat())
+                    .write_all(
+                        &[
+                            b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+                            &[b'x'; 70_000][..],
+                        ]
+                        .concat(),
+                    )
                     .await?;
                 return reset(stream);
             }
-            "/short" => return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort").await,
-            "/cut" => {
-                return stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n").await;
+            "/short" => {
+                return stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")
+                    .await;
             }
-            "/garbage" => return stream.write_all(b"\x16\x03\x01 this is not HTTP\r\n\r\n").await,
+            "/cut" => {
+                return stream
+                    .write_all(
+                        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n",
+                    )
+                    .await;
+            }
+            "/garbage" => {
+                return stream
+                    .write_all(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+                    .await;
+            }
             "/bomb" => return bomb(&mut stream).await,
             "/close" => return Ok(()),
-            "/redirect" => format!("HTTP/1.1 302 Found\r\nLocation: {query}\r\nContent-Length: 0\r\n\r\n").into_bytes(),
+            "/redirect" => {
+                format!("HTTP/1.1 302 Found\r\nLocation: {query}\r\nContent-Length: 0\r\n\r\n")
+                    .into_bytes()
+            }
             "/missing" => b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone".to_vec(),
-            "/chunked" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec(),
+            "/chunked" => {
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+                    .to_vec()
+            }
             "/echo" => ok(&asked.body),
             _ => ok(b"ok\n"),
         };
@@ -153,11 +208,21 @@ async fn head(stream: &mut BufReader<TcpStream>) -> io::Result<Asked> {
         lines.push(char::from(stream.read_u8().await?));
     }
     let mut lines = lines.trim_end().lines();
-    let mut first = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
-    let (method, target) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
+    let mut first = lines
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .map(str::to_owned);
+    let method = first.next().unwrap_or_default();
+    let target = first.next().unwrap_or_default();
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
-    Ok(Asked { method, target, headers: headers.collect(), body: Vec::new() })
+    Ok(Asked {
+        method,
+        target,
+        headers: headers.collect(),
+        body: Vec::new(),
+    })
 }
 
 async fn body(stream: &mut BufReader<TcpStream>, asked: &Asked) -> io::Result<Vec<u8>> {
@@ -192,7 +257,9 @@ async fn stall(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
 async fn bomb(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
     loop {
-        stream.write_all(&[b"x-filler: ", &[b'x'; 8000][..], b"\r\n"].concat()).await?;
+        stream
+            .write_all(&[b"x-filler: ", &[b'x'; 8000][..], b"\r\n"].concat())
+            .await?;
     }
 }
 

@@ -18,24 +18,34 @@ impl Conditions {
     pub(crate) fn of(headers: &HeaderMap) -> S3Result<Self> {
         let read = |name: &str| match headers.get(name) {
             None => Ok(None),
-            Some(value) => {
-                ETagCondition::parse_http_header(value.as_bytes()).map(Some).map_err(|_| s3_error!(InvalidArgument))
-            }
+            Some(value) => ETagCondition::parse_http_header(value.as_bytes())
+                .map(Some)
+                .map_err(|_| s3_error!(InvalidArgument)),
         };
-        Ok(Self { matches: read("if-match")?, matches_not: read("if-none-match")? })
+        Ok(Self {
+            matches: read("if-match")?,
+            matches_not: read("if-none-match")?,
+        })
     }
 
     pub(crate) fn permit(&self, stored: Option<&Object>) -> S3Result<()> {
         let is = |condition: &ETagCondition, object: &Object| {
-            condition.is_any() || condition.as_etag().is_some_and(|etag| etag.value() == object.etag)
+            condition.is_any()
+                || condition
+                    .as_etag()
+                    .is_some_and(|etag| etag.value() == object.etag)
         };
         match (&self.matches, stored) {
             (Some(_), None) => return Err(s3_error!(NoSuchKey)),
-            (Some(condition), Some(object)) if !is(condition, object) => return Err(s3_error!(PreconditionFailed)),
+            (Some(condition), Some(object)) if !is(condition, object) => {
+                return Err(s3_error!(PreconditionFailed));
+            }
             _ => {}
         }
         match (&self.matches_not, stored) {
-            (Some(condition), Some(object)) if is(condition, object) => Err(s3_error!(PreconditionFailed)),
+            (Some(condition), Some(object)) if is(condition, object) => {
+                Err(s3_error!(PreconditionFailed))
+            }
             _ => Ok(()),
         }
     }

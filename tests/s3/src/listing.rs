@@ -7,8 +7,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::store::{Object, Objects};
 
 /// What S3 leaves as it is with `encoding-type=url`; spaces become plus signs.
-const ENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*').remove(b' ');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b'*')
+    .remove(b' ');
 
 /// A page.
 #[derive(Default)]
@@ -20,18 +26,28 @@ pub(crate) struct Page {
 }
 
 /// What comes after a key, or after everything with a prefix that was listed already (`passed`).
-pub(crate) fn page(objects: &Objects, prefix: &str, delimiter: &str, after: &str, passed: bool, limit: usize) -> Page {
+pub(crate) fn page(
+    objects: &Objects,
+    prefix: &str,
+    delimiter: &str,
+    after: &str,
+    passed: bool,
+    limit: usize,
+) -> Page {
     let mut page = Page::default();
     let mut last = String::new();
-    let mut from = match passed && !delimiter.is_empty() && after.ends_with(delimiter) {
-        true => past(after),
-        false => Bound::Excluded(after.to_owned()),
+    let mut from = if passed && !delimiter.is_empty() && after.ends_with(delimiter) {
+        past(after)
+    } else {
+        Bound::Excluded(after.to_owned())
     };
     if after < prefix {
         from = Bound::Included(prefix.to_owned());
     }
     while let Some((key, object)) = objects.range((from, Bound::Unbounded)).next() {
-        let Some(rest) = key.strip_prefix(prefix) else { break };
+        let Some(rest) = key.strip_prefix(prefix) else {
+            break;
+        };
         if page.objects.len() + page.prefixes.len() == limit {
             page.next = Some(last);
             break;
@@ -53,7 +69,13 @@ pub(crate) fn page(objects: &Objects, prefix: &str, delimiter: &str, after: &str
 
 /// A key as it is listed.
 pub(crate) fn encoded(key: &str, encode: bool) -> String {
-    if encode { utf8_percent_encode(key, ENCODED).to_string().replace(' ', "+") } else { key.to_owned() }
+    if encode {
+        utf8_percent_encode(key, ENCODED)
+            .to_string()
+            .replace(' ', "+")
+    } else {
+        key.to_owned()
+    }
 }
 
 /// After everything with a prefix.

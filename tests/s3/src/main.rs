@@ -1,5 +1,6 @@
-//! An S3 server for tests: a process that can be killed, with signatures, conditions, listings and uploads in parts as S3
-//! has them. The protocol is that of the crate `s3s`; objects are kept in a folder and survive the process.
+//! An S3 server for tests: a process that can be killed, with signatures, conditions, listings and
+//! uploads in parts as S3 has them. The protocol is that of the crate `s3s`; objects are kept in a
+//! folder and survive the process.
 
 mod conditions;
 mod listing;
@@ -33,7 +34,8 @@ struct Arguments {
     access_key: String,
     #[arg(long)]
     secret_key: String,
-    /// Keep objects as the crate `s3s-fs` does, which wrote them without us in mind; the bucket is a folder in `root`.
+    /// Keep objects as the crate `s3s-fs` does, which wrote them without us in mind; the bucket is
+    /// a folder in `root`.
     #[arg(long)]
     s3s_fs: bool,
     /// Where its objects are.
@@ -42,7 +44,14 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { listen, bucket, access_key, secret_key, s3s_fs, root } = Arguments::parse();
+    let Arguments {
+        listen,
+        bucket,
+        access_key,
+        secret_key,
+        s3s_fs,
+        root,
+    } = Arguments::parse();
     let mut builder = if s3s_fs {
         std::fs::create_dir_all(root.join(bucket))?;
         S3ServiceBuilder::new(FileSystem::new(root).map_err(|error| anyhow::anyhow!("{error:?}"))?)
@@ -52,13 +61,18 @@ async fn main() -> anyhow::Result<()> {
     builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
     let service = builder.build();
     let listener = TcpListener::bind(listen).await?;
-    eprintln!("callfs-test-s3 listens on http://{}", listener.local_addr()?);
+    eprintln!(
+        "callfs-test-s3 listens on http://{}",
+        listener.local_addr()?
+    );
     loop {
         let (connection, _) = listener.accept().await?;
         let service = service.clone();
         tokio::spawn(async move {
             // A client that goes away in the middle is none of our business.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(connection), service)
+                .await;
         });
     }
 }

@@ -1,6 +1,8 @@
-//! Objects in a folder: an index in memory that a journal makes again, and files with their bytes.
+//! Objects in a folder: a metadata store in memory that a journal makes again, and files with their
+//! bytes.
 //!
-//! An object is there with the line in the journal and not before. What no line speaks of is removed at the start.
+//! An object is there with the line in the journal and not before. What no line speaks of is
+//! removed at the start.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -91,21 +93,38 @@ impl Store {
         journal.set_len(whole as u64)?;
         for line in text[..whole].lines() {
             match serde_json::from_str(line)? {
-                Line { key, object: Some(object) } => drop(objects.insert(key, object)),
+                Line {
+                    key,
+                    object: Some(object),
+                } => drop(objects.insert(key, object)),
                 Line { key, object: None } => drop(objects.remove(&key)),
             }
         }
-        let used: HashSet<u64> =
-            objects.values().flat_map(|object| &object.extents).map(|extent| extent.blob).collect();
+        let used: HashSet<u64> = objects
+            .values()
+            .flat_map(|object| &object.extents)
+            .map(|extent| extent.blob)
+            .collect();
         let mut next_blob = 1;
         for entry in fs::read_dir(root.join("blobs"))? {
             let entry = entry?;
-            match entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+            match entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            {
                 Some(number) if used.contains(&number) => next_blob = next_blob.max(number + 1),
                 _ => fs::remove_file(entry.path())?,
             }
         }
-        Ok(Self { root, state: Mutex::new(State { objects, journal, next_blob }) })
+        Ok(Self {
+            root,
+            state: Mutex::new(State {
+                objects,
+                journal,
+                next_blob,
+            }),
+        })
     }
 
     /// Looks at the objects as they are now.
@@ -113,7 +132,8 @@ impl Store {
         look(&self.state().objects)
     }
 
-    /// Stores an object, or removes one, if `permit` has nothing against what is there; in one step.
+    /// Stores an object, or removes one, if `permit` has nothing against what is there; in one
+    /// step.
     pub(crate) fn commit<E>(
         &self,
         key: &str,
@@ -122,9 +142,13 @@ impl Store {
     ) -> Result<std::io::Result<()>, E> {
         let mut state = self.state();
         permit(state.objects.get(key))?;
-        let line = Line { key: key.to_owned(), object };
+        let line = Line {
+            key: key.to_owned(),
+            object,
+        };
         let written = serde_json::to_string(&line).map_err(Into::into);
-        let written = written.and_then(|text| state.journal.write_all(format!("{text}\n").as_bytes()));
+        let written =
+            written.and_then(|text| state.journal.write_all(format!("{text}\n").as_bytes()));
         if written.is_ok() {
             match line.object {
                 Some(object) => drop(state.objects.insert(line.key, object)),
@@ -145,7 +169,8 @@ impl Store {
             state.next_blob - 1
         };
         let unfinished = Unfinished(Some(self.blob(blob)));
-        let mut file = BufWriter::with_capacity(PIECE, tokio::fs::File::create(self.blob(blob)).await?);
+        let mut file =
+            BufWriter::with_capacity(PIECE, tokio::fs::File::create(self.blob(blob)).await?);
         let mut length = 0;
         while let Some(piece) = bytes.next().await {
             let piece = piece.map_err(std::io::Error::other)?;
@@ -154,12 +179,20 @@ impl Store {
         }
         file.flush().await?;
         unfinished.done();
-        Ok(Extent { blob, start: 0, length })
+        Ok(Extent {
+            blob,
+            start: 0,
+            length,
+        })
     }
 
     /// Removes bytes that belong to nothing.
     pub(crate) fn discard(&self, extent: Extent) {
-        let used = self.look(|objects| objects.values().any(|o| o.extents.iter().any(|used| used.blob == extent.blob)));
+        let used = self.look(|objects| {
+            objects
+                .values()
+                .any(|o| o.extents.iter().any(|used| used.blob == extent.blob))
+        });
         if !used {
             // What is gone is as gone as it was meant to be.
             let _ = fs::remove_file(self.blob(extent.blob));
@@ -173,7 +206,9 @@ impl Store {
         start: u64,
         length: u64,
     ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + use<> {
-        let parts: Vec<_> = slice(&object.extents, start, length).map(|part| (self.blob(part.blob), part)).collect();
+        let parts: Vec<_> = slice(&object.extents, start, length)
+            .map(|part| (self.blob(part.blob), part))
+            .collect();
         let parts = stream::iter(parts).then(|(path, part)| async move {
             let mut file = tokio::fs::File::open(path).await?;
             file.seek(std::io::SeekFrom::Start(part.start)).await?;
@@ -193,24 +228,33 @@ impl Store {
 
 /// The pieces of a part of an object.
 pub(crate) fn slice(extents: &[Extent], start: u64, length: u64) -> impl Iterator<Item = Extent> {
-    let (mut skip, mut left) = (start, length);
+    let mut skip = start;
+    let mut left = length;
     extents.iter().filter_map(move |extent| {
         let skipped = skip.min(extent.length);
         skip -= skipped;
         let length = (extent.length - skipped).min(left);
         left -= length;
-        (length > 0).then_some(Extent { start: extent.start + skipped, length, ..*extent })
+        (length > 0).then_some(Extent {
+            start: extent.start + skipped,
+            length,
+            ..*extent
+        })
     })
 }
 
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// An etag that nothing else has: S3 promises no more of those of encrypted objects.
 pub(crate) fn etag(extent: Extent) -> String {
-    let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let nanoseconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64);
     format!("{nanoseconds:016x}{:016x}", extent.blob)
 }
 
@@ -219,7 +263,12 @@ fn sync<T>(
     stream: impl Stream<Item = std::io::Result<T>> + Send + 'static,
 ) -> impl Stream<Item = std::io::Result<T>> + Send + Sync {
     let stream = std::sync::Arc::new(Mutex::new(stream.boxed()));
-    stream::poll_fn(move |cx| stream.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(cx))
+    stream::poll_fn(move |cx| {
+        stream
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .poll_next_unpin(cx)
+    })
 }
 
 /// A file that is gone unless it is finished.

@@ -48,16 +48,34 @@ impl Upload {
                 return Err(s3_error!(InvalidPartOrder));
             }
             before = number;
-            let stored = self.parts.get(&number).ok_or_else(|| s3_error!(InvalidPart))?;
-            if part.e_tag.as_ref().is_none_or(|etag| etag.value() != stored.etag) {
+            let stored = self
+                .parts
+                .get(&number)
+                .ok_or_else(|| s3_error!(InvalidPart))?;
+            if part
+                .e_tag
+                .as_ref()
+                .is_none_or(|etag| etag.value() != stored.etag)
+            {
                 return Err(s3_error!(InvalidPart));
             }
-            if at + 1 < wanted.len() && stored.extents.iter().map(|extent| extent.length).sum::<u64>() < MIN_PART {
+            if at + 1 < wanted.len()
+                && stored
+                    .extents
+                    .iter()
+                    .map(|extent| extent.length)
+                    .sum::<u64>()
+                    < MIN_PART
+            {
                 return Err(s3_error!(EntityTooSmall));
             }
             extents.extend(&stored.extents);
         }
-        if wanted.is_empty() { Err(s3_error!(InvalidPart)) } else { Ok(extents) }
+        if wanted.is_empty() {
+            Err(s3_error!(InvalidPart))
+        } else {
+            Ok(extents)
+        }
     }
 }
 
@@ -69,11 +87,16 @@ impl Uploads {
             let id = entry.file_name().to_string_lossy().into_owned();
             open.insert(id, serde_json::from_slice(&fs::read(entry.path())?)?);
         }
-        Ok(Self { folder, open: Mutex::new(open) })
+        Ok(Self {
+            folder,
+            open: Mutex::new(open),
+        })
     }
 
     pub(crate) fn begin(&self, upload: Upload) -> std::io::Result<String> {
-        let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let nanoseconds = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos());
         let mut open = self.all();
         let id = format!("upload-{nanoseconds}-{}", open.len());
         fs::write(self.folder.join(&id), serde_json::to_vec(&upload)?)?;
@@ -87,7 +110,11 @@ impl Uploads {
     }
 
     pub(crate) fn find(&self, id: &str, key: &str) -> S3Result<Upload> {
-        self.all().get(id).filter(|upload| upload.key == key).cloned().ok_or_else(|| s3_error!(NoSuchUpload))
+        self.all()
+            .get(id)
+            .filter(|upload| upload.key == key)
+            .cloned()
+            .ok_or_else(|| s3_error!(NoSuchUpload))
     }
 
     pub(crate) fn add(&self, id: &str, number: i32, part: Part) -> S3Result<()> {

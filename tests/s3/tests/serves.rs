@@ -14,13 +14,23 @@ fn a_request_without_a_signature_is_refused() {
         .spawn()
         .expect("it starts");
     let mut said = String::new();
-    BufReader::new(server.stderr.take().expect("piped")).read_line(&mut said).expect("readable");
-    let (_, address) = said.trim().split_once("http://").unwrap_or_else(|| panic!("no address in {said:?}"));
+    BufReader::new(server.stderr.take().expect("piped"))
+        .read_line(&mut said)
+        .expect("readable");
+    let (_, address) = said
+        .trim()
+        .split_once("http://")
+        .unwrap_or_else(|| panic!("no address in {said:?}"));
     let mut connection = TcpStream::connect(address).expect("it listens");
-    connection.write_all(b"GET /bucket/key HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("writable");
+    connection
+        .write_all(b"GET /bucket/key HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("writable");
     let mut answer = String::new();
     connection.read_to_string(&mut answer).expect("readable");
     server.kill().expect("it runs");
     server.wait().expect("it ends");
-    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 403") && answer.contains("<Code>AccessDenied</Code>"),
+        "{answer}"
+    );
 }

@@ -1,7 +1,9 @@
-//! Real servers for tests: those that `CALLFS_TEST_POSTGRES_URL` and `CALLFS_TEST_REDIS_URL` name, or throwaway ones of
-//! what is installed here. Each ends with the process that started it, however that ends.
+//! Real servers for tests: those that `CALLFS_TEST_POSTGRES_URL` and `CALLFS_TEST_REDIS_URL` name,
+//! or throwaway ones of what is installed here. Each ends with the process that started it, however
+//! that ends.
 //!
-//! Where neither is to be had, a test is skipped and says so; with `CALLFS_TEST_FORBID_SKIP` it fails instead.
+//! Where neither is to be had, a test is skipped and says so; with `CALLFS_TEST_FORBID_SKIP` it
+//! fails instead.
 
 mod postgres;
 mod redis;
@@ -30,8 +32,15 @@ fn skip(what: &str) {
 /// A name that nobody else has: fit for a database and for the prefix of keys.
 pub fn unique() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
-    format!("callfs_test_{now:x}_{:x}_{:x}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_micros();
+    format!(
+        "callfs_test_{now:x}_{:x}_{:x}",
+        std::process::id(),
+        NUMBER.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// A port that nobody listens on.
@@ -44,7 +53,10 @@ pub fn free_port() -> u16 {
 fn eventually(what: &str, mut answers: impl FnMut() -> bool) {
     let start = Instant::now();
     while !answers() {
-        assert!(start.elapsed() < DEADLINE, "{what} did not answer within {DEADLINE:?}");
+        assert!(
+            start.elapsed() < DEADLINE,
+            "{what} did not answer within {DEADLINE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -52,6 +64,8 @@ fn eventually(what: &str, mut answers: impl FnMut() -> bool) {
 /// A program on the `PATH`, or in one of these folders.
 fn program(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let candidates = std::env::split_paths(&path).chain(folders.iter().cloned()).map(|folder| folder.join(name));
+    let candidates = std::env::split_paths(&path)
+        .chain(folders.iter().cloned())
+        .map(|folder| folder.join(name));
     candidates.into_iter().find(|file| file.is_file())
 }

@@ -22,7 +22,8 @@ struct Own {
 }
 
 impl Redis {
-    /// The one that all tests of this process share; whoever uses it takes a prefix that is [unique](crate::unique).
+    /// The one that all tests of this process share; whoever uses it takes a prefix that is
+    /// [unique](crate::unique).
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Redis>> = OnceLock::new();
         SHARED
@@ -35,14 +36,26 @@ impl Redis {
 
     /// One of one's own, which can be stopped. What it holds is there when it is started again.
     pub fn own() -> Option<Self> {
-        let Some(binary) = program("redis-server", &[]).or_else(|| program("valkey-server", &[])) else {
+        let Some(binary) = program("redis-server", &[]).or_else(|| program("valkey-server", &[]))
+        else {
             skip("there is no redis-server: install it, or set CALLFS_TEST_REDIS_URL");
             return None;
         };
-        let folder = tempfile::Builder::new().prefix("callfs-test-redis-").tempdir().expect("a folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("callfs-test-redis-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
         let port = free_port();
-        let mut redis =
-            Self { url: format!("redis://127.0.0.1:{port}/"), own: Some(Own { binary, folder, port, process: None }) };
+        let mut redis = Self {
+            url: format!("redis://127.0.0.1:{port}/"),
+            own: Some(Own {
+                binary,
+                folder,
+                port,
+                process: None,
+            }),
+        };
         redis.start();
         Some(redis)
     }
@@ -54,13 +67,30 @@ impl Redis {
 
     /// Starts one of one's own that was stopped, at the same address.
     pub fn start(&mut self) {
-        let Some(Own { binary, folder, port, process }) = &mut self.own else { return };
-        let (dir, number) = (folder.display().to_string(), port.to_string());
-        let command = [&*binary.display().to_string(), "--bind", "127.0.0.1", "--port", &number, "--dir", &dir]
-            .into_iter()
-            .chain(["--appendonly", "yes", "--save", "", "--daemonize", "no"])
-            .map(str::to_owned)
-            .collect::<Vec<_>>();
+        let Some(Own {
+            binary,
+            folder,
+            port,
+            process,
+        }) = &mut self.own
+        else {
+            return;
+        };
+        let dir = folder.display().to_string();
+        let number = port.to_string();
+        let command = [
+            &*binary.display().to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &number,
+            "--dir",
+            &dir,
+        ]
+        .into_iter()
+        .chain(["--appendonly", "yes", "--save", "", "--daemonize", "no"])
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         *process = Some(Supervised::start(folder, "KILL", &command));
         let port = *port;

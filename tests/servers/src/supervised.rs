@@ -1,5 +1,5 @@
-//! A process that ends, and whose folder vanishes, with the process that started it: a shell between them waits for a
-//! word on its standard input, or for its end.
+//! A process that ends, and whose folder vanishes, with the process that started it: a shell
+//! between them waits for a word on its standard input, or for its end.
 
 use std::io::Write;
 use std::path::Path;
@@ -22,8 +22,14 @@ impl Supervised {
     /// Starts a command whose folder is this.
     pub(crate) fn start(folder: &Path, signal: &str, command: &[&str]) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", SCRIPT, "sh"]).arg(folder).arg(signal).args(command).stdin(Stdio::piped());
-        // Of its own group, so that whoever interrupts the tests does not end it before its folder is gone.
+        shell
+            .args(["-c", SCRIPT, "sh"])
+            .arg(folder)
+            .arg(signal)
+            .args(command)
+            .stdin(Stdio::piped());
+        // Of its own group, so that whoever interrupts the tests does not end it before its folder
+        // is gone.
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         Self(shell.spawn().expect("a shell"))
     }

@@ -1,8 +1,9 @@
-//! XChaCha20-Poly1305 over the chunks of a file, in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár, 2015).
+//! XChaCha20-Poly1305 over the chunks of a file, in the STREAM construction (Hoang, Reyhanitabar,
+//! Rogaway, Vizár, 2015).
 //!
-//! A chunk's nonce is made of the file's random prefix, the chunk's number and whether it is the last, so chunks that are
-//! changed, swapped, left out, or taken from another file do not open. The header is authenticated with each. It knows
-//! nothing of where the bytes come from.
+//! A chunk's nonce is made of the file's random prefix, the chunk's number and whether it is the
+//! last, so chunks that are changed, swapped, left out, or taken from another file do not open. The
+//! header is authenticated with each. It knows nothing of where the bytes come from.
 
 use callfs_sdk::{Error, Result};
 use chacha20poly1305::aead::AeadInOut;
@@ -29,7 +30,8 @@ impl Key {
     /// From a secret that nobody can guess: it is spread, not slowed down.
     pub(crate) fn from_secret(secret: &str) -> Self {
         let mut key = [0; 32];
-        let derived = Hkdf::<Sha256>::new(None, secret.as_bytes()).expand(b"callfs-example-encrypted 1", &mut key);
+        let derived = Hkdf::<Sha256>::new(None, secret.as_bytes())
+            .expand(b"callfs-example-encrypted 1", &mut key);
         derived.expect("HKDF-SHA-256 makes up to 8160 bytes");
         Self(XChaCha20Poly1305::new(&key.into()))
     }
@@ -40,13 +42,22 @@ impl Key {
         header[..MAGIC.len()].copy_from_slice(&MAGIC);
         let random = getrandom::fill(&mut header[MAGIC.len()..]);
         random.map_err(|_| Error::Unavailable("there is no randomness to encrypt with".into()))?;
-        Ok(FileCipher { cipher: self.0.clone(), header })
+        Ok(FileCipher {
+            cipher: self.0.clone(),
+            header,
+        })
     }
 
     /// For a file that starts like this; none if no encrypted file does.
     pub(crate) fn of(&self, header: &[u8]) -> Option<FileCipher> {
-        let header = header.try_into().ok().filter(|header: &[u8; HEADER as usize]| header.starts_with(&MAGIC))?;
-        Some(FileCipher { cipher: self.0.clone(), header })
+        let header = header
+            .try_into()
+            .ok()
+            .filter(|header: &[u8; HEADER as usize]| header.starts_with(&MAGIC))?;
+        Some(FileCipher {
+            cipher: self.0.clone(),
+            header,
+        })
     }
 }
 
@@ -58,17 +69,27 @@ impl FileCipher {
 
     /// Encrypts a chunk, in place, and appends its tag.
     pub(crate) fn seal(&self, chunk: u64, last: bool, bytes: &mut Vec<u8>) -> Result<()> {
-        let too_long = || Error::InvalidArgument("a file of more than 256 TiB cannot be encrypted".into());
+        let too_long =
+            || Error::InvalidArgument("a file of more than 256 TiB cannot be encrypted".into());
         let nonce = self.nonce(chunk, last).ok_or_else(too_long)?;
-        self.cipher.encrypt_in_place(&nonce, &self.header, bytes).map_err(|_| too_long())
+        self.cipher
+            .encrypt_in_place(&nonce, &self.header, bytes)
+            .map_err(|_| too_long())
     }
 
-    /// Decrypts a chunk, in place, and removes its tag; an error if it is not what was sealed at this place.
+    /// Decrypts a chunk, in place, and removes its tag; an error if it is not what was sealed at
+    /// this place.
     pub(crate) fn open(&self, chunk: u64, last: bool, bytes: &mut Vec<u8>) -> Result<()> {
-        let opened =
-            self.nonce(chunk, last).and_then(|nonce| self.cipher.decrypt_in_place(&nonce, &self.header, bytes).ok());
+        let opened = self.nonce(chunk, last).and_then(|nonce| {
+            self.cipher
+                .decrypt_in_place(&nonce, &self.header, bytes)
+                .ok()
+        });
         opened.ok_or_else(|| {
-            Error::other("DECRYPTION_FAILED", "the file was changed outside of CallFS, or encrypted with another key")
+            Error::other(
+                "DECRYPTION_FAILED",
+                "the file was changed outside of CallFS, or encrypted with another key",
+            )
         })
     }
 
@@ -110,7 +131,10 @@ mod tests {
         assert!(opens(&again, 3, false, &bytes));
         assert!(!opens(&again, 4, false, &bytes), "swapped");
         assert!(!opens(&again, 3, true, &bytes), "cut after it");
-        assert!(!opens(&key.fresh().expect("random"), 3, false, &bytes), "of another file");
+        assert!(
+            !opens(&key.fresh().expect("random"), 3, false, &bytes),
+            "of another file"
+        );
         assert!(!opens(&again, 3, false, &bytes[..20]), "shortened");
         assert!(!opens(&again, 3, false, &[]), "gone");
         for at in 0..bytes.len() {
@@ -123,7 +147,9 @@ mod tests {
     #[test]
     fn another_secret_opens_nothing() {
         let cipher = Key::from_secret(SECRET).fresh().expect("random");
-        let other = Key::from_secret("another secret of enough characters").of(cipher.header()).expect("a header");
+        let other = Key::from_secret("another secret of enough characters")
+            .of(cipher.header())
+            .expect("a header");
         assert!(!opens(&other, 0, true, &sealed(&cipher, 0, true)));
     }
 

@@ -1,4 +1,5 @@
-//! Where things are in an encrypted file: a header, then chunks of equal size but for the last, each with its tag.
+//! Where things are in an encrypted file: a header, then chunks of equal size but for the last,
+//! each with its tag.
 //!
 //! Sizes follow from sizes, so a listing needs to open nothing. It knows nothing of keys.
 
@@ -8,7 +9,8 @@ use callfs_sdk::ByteRange;
 
 /// Bytes before the first chunk.
 pub(crate) const HEADER: u64 = 27;
-/// Bytes of content in each chunk but the last, which has at most as many; none only if the file is empty.
+/// Bytes of content in each chunk but the last, which has at most as many; none only if the file is
+/// empty.
 pub(crate) const CHUNK: u64 = 64 << 10;
 /// Bytes that authenticate a chunk, behind it.
 const TAG: u64 = 16;
@@ -62,7 +64,10 @@ impl Layout {
     /// Where chunks are in the encrypted file.
     pub(crate) fn place(self, chunks: &Range<u64>) -> ByteRange {
         let end = (HEADER + chunks.end * SEALED).min(self.stored());
-        ByteRange { start: HEADER + chunks.start * SEALED, end: Some(end) }
+        ByteRange {
+            start: HEADER + chunks.start * SEALED,
+            end: Some(end),
+        }
     }
 }
 
@@ -72,26 +77,50 @@ mod tests {
 
     #[test]
     fn sizes_follow_from_sizes() {
-        for size in [0, 1, 15, 16, 17, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 1 << 40] {
+        for size in [
+            0,
+            1,
+            15,
+            16,
+            17,
+            CHUNK - 1,
+            CHUNK,
+            CHUNK + 1,
+            2 * CHUNK,
+            1 << 40,
+        ] {
             let layout = Layout { size };
             assert_eq!(Layout::of_stored(layout.stored()), Some(layout), "{size}");
         }
         assert_eq!(Layout { size: 0 }.stored(), HEADER + TAG);
         assert_eq!(Layout { size: CHUNK }.stored(), HEADER + SEALED);
-        assert_eq!(Layout { size: CHUNK + 1 }.stored(), HEADER + SEALED + 1 + TAG);
+        assert_eq!(
+            Layout { size: CHUNK + 1 }.stored(),
+            HEADER + SEALED + 1 + TAG
+        );
     }
 
     #[test]
     fn other_sizes_are_of_other_files() {
         let after_one = HEADER + SEALED;
-        for stored in [0, 1, HEADER, HEADER + TAG - 1, after_one + 1, after_one + TAG - 1, after_one + TAG] {
+        for stored in [
+            0,
+            1,
+            HEADER,
+            HEADER + TAG - 1,
+            after_one + 1,
+            after_one + TAG - 1,
+            after_one + TAG,
+        ] {
             assert_eq!(Layout::of_stored(stored), None, "{stored}");
         }
     }
 
     #[test]
     fn a_part_is_in_a_few_chunks() {
-        let layout = Layout { size: 2 * CHUNK + 5 };
+        let layout = Layout {
+            size: 2 * CHUNK + 5,
+        };
         assert_eq!(layout.chunks_of(&(0..layout.size)), 0..3);
         assert_eq!(layout.chunks_of(&(CHUNK - 1..CHUNK + 1)), 0..2);
         assert_eq!(layout.chunks_of(&(CHUNK..2 * CHUNK)), 1..2);
@@ -99,7 +128,19 @@ mod tests {
         assert_eq!(Layout { size: 0 }.chunks_of(&(0..0)), 0..1);
         assert_eq!((layout.sealed(1), layout.sealed(2)), (SEALED, 5 + TAG));
         let end = Some(layout.stored());
-        assert_eq!(layout.place(&(1..3)), ByteRange { start: HEADER + SEALED, end });
-        assert_eq!(layout.place(&(0..1)), ByteRange { start: HEADER, end: Some(HEADER + SEALED) });
+        assert_eq!(
+            layout.place(&(1..3)),
+            ByteRange {
+                start: HEADER + SEALED,
+                end
+            }
+        );
+        assert_eq!(
+            layout.place(&(0..1)),
+            ByteRange {
+                start: HEADER,
+                end: Some(HEADER + SEALED)
+            }
+        );
     }
 }

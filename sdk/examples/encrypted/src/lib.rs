@@ -1,9 +1,11 @@
-//! A storage that transforms: the files of a granted folder are encrypted, one chunk in memory at a time.
+//! A storage that transforms: the files of a granted folder are encrypted, one chunk in memory at a
+//! time.
 //!
-//! Who has the folder and not the key learns the names, the sizes and the times of files, and can remove a file, or put
-//! another or an older one that was encrypted with the same key in its place; they cannot read one, nor make one that
-//! opens. A file that does not open ends in an error, never in other bytes. One that was not encrypted is listed as
-//! `special` if its size shows it, and not opened.
+//! Who has the folder and not the key learns the names, the sizes and the times of files, and can
+//! remove a file, or put another or an older one that was encrypted with the same key in its place;
+//! they cannot read one, nor make one that opens. A file that does not open ends in an error, never
+//! in other bytes. One that was not encrypted is listed as `special` if its size shows it, and not
+//! opened.
 
 mod cipher;
 mod layout;
@@ -11,8 +13,8 @@ mod sealing;
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, ByteRange, Condition, ConfigError, Copy, Directories, Error, Kind, Page, Plugin, ReadOptions, Rename,
-    Result, Source, Storage, Transfer, Write, WriteOptions, Written,
+    Attributes, ByteRange, Condition, ConfigError, Copy, Directories, Error, Kind, Page, Plugin,
+    ReadOptions, Rename, Result, Source, Storage, Transfer, Write, WriteOptions, Written,
 };
 
 use crate::cipher::{FileCipher, Key};
@@ -33,8 +35,8 @@ struct Config {
     /// Name (`guest`) of the granted folder that holds the encrypted files.
     #[serde(default = "root")]
     folder: String,
-    /// The secret, at least 32 characters that nobody can guess, as `openssl rand -hex 32` prints. Without it, nothing can be
-    /// read again.
+    /// The secret, at least 32 characters that nobody can guess, as `openssl rand -hex 32` prints.
+    /// Without it, nothing can be read again.
     key: String,
 }
 
@@ -51,10 +53,17 @@ impl Plugin for Encrypted {
 
     fn configure(config: Config) -> Result<Self, ConfigError> {
         if config.key.len() < MIN_SECRET {
-            return Err(ConfigError::at("key", "it is too short: give at least 32 characters that nobody can guess"));
+            return Err(ConfigError::at(
+                "key",
+                "it is too short: give at least 32 characters that nobody can guess",
+            ));
         }
-        let folder = Directory::open(&config.folder).map_err(|error| ConfigError::at("folder", error.message()))?;
-        Ok(Self { folder, key: Key::from_secret(&config.key) })
+        let folder = Directory::open(&config.folder)
+            .map_err(|error| ConfigError::at("folder", error.message()))?;
+        Ok(Self {
+            folder,
+            key: Key::from_secret(&config.key),
+        })
     }
 }
 
@@ -75,7 +84,10 @@ impl Storage for Encrypted {
                 None => 0..layout.size,
             };
             let chunks = layout.chunks_of(&part);
-            let (again, sealed) = self.folder.read(path.into(), Some(layout.place(&chunks))).await?;
+            let (again, sealed) = self
+                .folder
+                .read(path.into(), Some(layout.place(&chunks)))
+                .await?;
             if again.etag != stored.etag {
                 continue;
             }
@@ -90,17 +102,26 @@ impl Storage for Encrypted {
                     piece.truncate(left.min(CHUNK) as usize);
                     (skip, left) = (0, left - piece.len() as u64);
                     sink.write(piece).await?;
-                    piece = if left > 0 { opening.next().await? } else { Vec::new() };
+                    piece = if left > 0 {
+                        opening.next().await?
+                    } else {
+                        Vec::new()
+                    };
                 }
                 Ok(())
             });
             return Ok((decrypted(stored), source));
         }
-        Err(Error::Unavailable("the file is replaced again and again".into()))
+        Err(Error::Unavailable(
+            "the file is replaced again and again".into(),
+        ))
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
-        let mut entries = self.folder.list(path.into(), after.map(Into::into), limit.saturating_add(1)).await?;
+        let mut entries = self
+            .folder
+            .list(path.into(), after.map(Into::into), limit.saturating_add(1))
+            .await?;
         for entry in &mut entries {
             entry.attributes = decrypted(entry.attributes.clone());
         }
@@ -113,7 +134,9 @@ impl Write for Encrypted {
         let cipher = self.key.fresh()?;
         let size = body.size().map(|size| Layout { size }.stored());
         let sealed = Source::produce(size, async move |sink| seal(&cipher, &body, sink).await);
-        let transfer = self.folder.write(path, sealed, &options.condition, options.mode)?;
+        let transfer = self
+            .folder
+            .write(path, sealed, &options.condition, options.mode)?;
         // Carried by the host alone, it would answer with the size of what is stored.
         Ok(Written::Done(decrypted(Transfer::finish(transfer).await?)))
     }
@@ -149,11 +172,18 @@ impl Copy for Encrypted {
 impl Encrypted {
     /// Opens a file as far as its header, with the attributes of what is stored.
     async fn open(&self, path: &str) -> Result<(Attributes, FileCipher)> {
-        let header = ByteRange { start: 0, end: Some(HEADER) };
-        let (stored, source) = self.folder.read(path.into(), Some(header)).await.map_err(|error| match error {
-            Error::InvalidRange(_) => foreign(),
-            error => error,
-        })?;
+        let header = ByteRange {
+            start: 0,
+            end: Some(HEADER),
+        };
+        let (stored, source) =
+            self.folder
+                .read(path.into(), Some(header))
+                .await
+                .map_err(|error| match error {
+                    Error::InvalidRange(_) => foreign(),
+                    error => error,
+                })?;
         let mut bytes = Vec::new();
         while let Some(piece) = source.read(HEADER as u32).await? {
             bytes.extend(piece);
@@ -166,33 +196,53 @@ impl Encrypted {
 fn decrypted(stored: Attributes) -> Attributes {
     match (stored.kind, Layout::of_stored(stored.size)) {
         (Kind::File, Some(Layout { size })) => Attributes { size, ..stored },
-        (Kind::File, None) => Attributes { kind: Kind::Special, size: 0, ..stored },
+        (Kind::File, None) => Attributes {
+            kind: Kind::Special,
+            size: 0,
+            ..stored
+        },
         _ => stored,
     }
 }
 
 fn foreign() -> Error {
-    Error::other("NOT_ENCRYPTED", "the file was not encrypted by this storage")
+    Error::other(
+        "NOT_ENCRYPTED",
+        "the file was not encrypted by this storage",
+    )
 }
 
 callfs_sdk::export!(Encrypted: Storage + Write + Directories + Rename + Copy);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use callfs_sdk::testing::configure;
+
+    use super::*;
 
     #[test]
     fn a_short_secret_is_refused_and_not_repeated() {
-        let error = configure::<Encrypted>(r#"{"key": "hunter2"}"#).err().expect("too short");
+        let error = configure::<Encrypted>(r#"{"key": "hunter2"}"#)
+            .err()
+            .expect("too short");
         assert_eq!(error.path, "key");
         assert!(!error.message.contains("hunter2"), "{error}");
-        assert_eq!(configure::<Encrypted>("{}").err().map(|error| error.message), Some("missing field `key`".into()));
+        assert_eq!(
+            configure::<Encrypted>("{}")
+                .err()
+                .map(|error| error.message),
+            Some("missing field `key`".into())
+        );
     }
 
     #[test]
     fn sizes_are_those_of_the_content() {
-        let size = |stored| (decrypted(Attributes::file(stored)).kind, decrypted(Attributes::file(stored)).size);
+        let size = |stored| {
+            (
+                decrypted(Attributes::file(stored)).kind,
+                decrypted(Attributes::file(stored)).size,
+            )
+        };
         assert_eq!(size(27 + 16), (Kind::File, 0));
         assert_eq!(size(27 + 5 + 16), (Kind::File, 5));
         assert_eq!(size(5), (Kind::Special, 0));

@@ -10,7 +10,8 @@ use crate::layout::{CHUNK, Layout};
 /// Encrypts a body into a sink. If the body breaks off, so does what comes out.
 pub(crate) async fn seal(cipher: &FileCipher, body: &Source, sink: &mut Sink) -> Result<()> {
     sink.write(cipher.header().to_vec()).await?;
-    let (mut pending, mut chunk) = (Vec::new(), 0);
+    let mut pending = Vec::new();
+    let mut chunk = 0;
     while let Some(piece) = body.read(MAX_PIECE).await? {
         pending.extend(piece);
         // What may be the last chunk waits: only the end of the body tells.
@@ -37,8 +38,19 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// Of the chunks that a source holds.
-    pub(crate) fn new(cipher: FileCipher, layout: Layout, sealed: Source, chunks: Range<u64>) -> Self {
-        Self { cipher, layout, sealed, chunks, pending: Vec::new() }
+    pub(crate) fn new(
+        cipher: FileCipher,
+        layout: Layout,
+        sealed: Source,
+        chunks: Range<u64>,
+    ) -> Self {
+        Self {
+            cipher,
+            layout,
+            sealed,
+            chunks,
+            pending: Vec::new(),
+        }
     }
 
     /// The content of the next chunk.
@@ -47,11 +59,13 @@ impl Opening {
         let chunk = self.chunks.next().ok_or_else(early)?;
         let wanted = self.layout.sealed(chunk) as usize;
         while self.pending.len() < wanted {
-            self.pending.extend(self.sealed.read(MAX_PIECE).await?.ok_or_else(early)?);
+            self.pending
+                .extend(self.sealed.read(MAX_PIECE).await?.ok_or_else(early)?);
         }
         let rest = self.pending.split_off(wanted);
         let mut bytes = std::mem::replace(&mut self.pending, rest);
-        self.cipher.open(chunk, self.layout.is_last(chunk), &mut bytes)?;
+        self.cipher
+            .open(chunk, self.layout.is_last(chunk), &mut bytes)?;
         Ok(bytes)
     }
 }

@@ -1,9 +1,10 @@
 //! The smallest complete storage: files in the memory of one instance.
 //!
-//! An instance's memory is its own and ends with it, so this is mounted with `limits = { instances = 1 }`, and forgets
-//! everything when the host replaces that instance: at a restart, after a failure, a caller who left in the middle of a
-//! call, or tens of thousands of calls. A slow upload keeps the one instance, and everybody else waits for it. It shows all that
-//! a backend can do, and is no place to keep anything.
+//! An instance's memory is its own and ends with it, so this is mounted with `limits = { instances
+//! = 1 }`, and forgets everything when the host replaces that instance: at a restart, after a
+//! failure, a caller who left in the middle of a call, or tens of thousands of calls. A slow upload
+//! keeps the one instance, and everybody else waits for it. It shows all that a backend can do, and
+//! is no place to keep anything.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,12 +13,12 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Directories, Entry, Error, Kind, MAX_PIECE, Page, Plugin, ReadOptions,
-    Rename, Result, Source, Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Directories, Entry, Error, Kind, MAX_PIECE, Page,
+    Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
-/// The largest file: an instance hands over at most 4 MiB in one call (see `Source::from_bytes`), and this hands a file over
-/// as a whole, so that nobody who downloads keeps the one instance.
+/// The largest file: an instance hands over at most 4 MiB in one call (see `Source::from_bytes`),
+/// and this hands a file over as a whole, so that nobody who downloads keeps the one instance.
 const LARGEST: u64 = 3 << 20;
 /// What a file or directory takes beside its path and its bytes, roughly.
 const ENTRY: u64 = 256;
@@ -39,7 +40,8 @@ struct Node {
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Config {
-    /// How many bytes fit, names included; well below the memory limit of an instance, which holds each upload twice.
+    /// How many bytes fit, names included; well below the memory limit of an instance, which holds
+    /// each upload twice.
     #[serde(default = "sixteen_mebibytes")]
     capacity: u64,
 }
@@ -51,19 +53,29 @@ fn sixteen_mebibytes() -> u64 {
 impl Plugin for Memory {
     const NAME: &'static str = "memory";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const SUMMARY: &'static str = "keeps files in memory until the instance is replaced; mount it with one instance";
+    const SUMMARY: &'static str =
+        "keeps files in memory until the instance is replaced; mount it with one instance";
     const FEATURES: &'static [&'static str] = &["conditional-write"];
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self, ConfigError> {
         let instance = RandomState::new().hash_one(());
-        Ok(Self { capacity: config.capacity, nodes: RefCell::default(), instance, version: Cell::new(0) })
+        Ok(Self {
+            capacity: config.capacity,
+            nodes: RefCell::default(),
+            instance,
+            version: Cell::new(0),
+        })
     }
 }
 
 impl Storage for Memory {
     async fn stat(&self, path: &str) -> Result<Attributes> {
-        if path.is_empty() { Ok(Attributes::directory()) } else { Ok(self.node(path)?.attributes) }
+        if path.is_empty() {
+            Ok(Attributes::directory())
+        } else {
+            Ok(self.node(path)?.attributes)
+        }
     }
 
     async fn read(&self, path: &str, options: ReadOptions) -> Result<(Attributes, Source)> {
@@ -88,10 +100,17 @@ impl Storage for Memory {
         let nodes = self.nodes.borrow();
         let rest = nodes.range(below.clone() + after.unwrap_or_default()..);
         let inside = rest.map_while(|(path, node)| Some((path.strip_prefix(&below)?, node)));
-        let wanted = inside.filter(|(name, _)| !name.contains('/') && after.is_none_or(|after| *name > after));
-        let entry =
-            |(name, node): (&str, &Node)| Entry { name: name.into(), attributes: node.attributes.clone(), link: false };
-        Ok(Page::cut(wanted.map(entry).take(limit as usize + 1).collect(), limit))
+        let wanted = inside
+            .filter(|(name, _)| !name.contains('/') && after.is_none_or(|after| *name > after));
+        let entry = |(name, node): (&str, &Node)| Entry {
+            name: name.into(),
+            attributes: node.attributes.clone(),
+            link: false,
+        };
+        Ok(Page::cut(
+            wanted.map(entry).take(limit as usize + 1).collect(),
+            limit,
+        ))
     }
 }
 
@@ -105,7 +124,8 @@ impl Write for Memory {
             bytes.extend(piece);
         }
         // From here on nothing waits, so nothing comes in between.
-        self.put(path, bytes.into(), options.content_type, &options.condition).map(Written::Done)
+        self.put(path, bytes.into(), options.content_type, &options.condition)
+            .map(Written::Done)
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
@@ -124,8 +144,14 @@ impl Directories for Memory {
         if path.is_empty() || self.nodes.borrow().contains_key(path) {
             return Err(Error::AlreadyExists);
         }
-        let attributes = Attributes { modified: now(), ..Attributes::directory() };
-        let node = Node { attributes: attributes.clone(), bytes: Rc::default() };
+        let attributes = Attributes {
+            modified: now(),
+            ..Attributes::directory()
+        };
+        let node = Node {
+            attributes: attributes.clone(),
+            bytes: Rc::default(),
+        };
         self.nodes.borrow_mut().insert(path.into(), node);
         Ok(attributes)
     }
@@ -147,22 +173,42 @@ impl Rename for Memory {
         let moved = self.node(from)?;
         self.room_for(to)?;
         if to.starts_with(&below(from)) {
-            return Err(Error::InvalidArgument("a directory cannot be moved into itself".into()));
+            return Err(Error::InvalidArgument(
+                "a directory cannot be moved into itself".into(),
+            ));
         }
         let replaced = self.nodes.borrow().get(to).cloned();
         match &replaced {
-            _ if !condition.holds(replaced.as_ref().map(|node| &node.attributes)) => return Err(refusal(&condition)),
-            Some(node) if node.is_directory() && !moved.is_directory() => return Err(Error::IsADirectory),
-            Some(node) if !node.is_directory() && moved.is_directory() => return Err(Error::NotADirectory),
+            _ if !condition.holds(replaced.as_ref().map(|node| &node.attributes)) => {
+                return Err(refusal(&condition));
+            }
+            Some(node) if node.is_directory() && !moved.is_directory() => {
+                return Err(Error::IsADirectory);
+            }
+            Some(node) if !node.is_directory() && moved.is_directory() => {
+                return Err(Error::NotADirectory);
+            }
             Some(_) if from != to && !self.is_empty(to) => return Err(Error::DirectoryNotEmpty),
             _ => {}
         }
         let inside = |path: &String| path == from || path.starts_with(&below(from));
         let longer = to.len().saturating_sub(from.len());
-        self.admit((longer * self.nodes.borrow().keys().filter(|path| inside(path)).count()) as u64)?;
+        self.admit(
+            (longer
+                * self
+                    .nodes
+                    .borrow()
+                    .keys()
+                    .filter(|path| inside(path))
+                    .count()) as u64,
+        )?;
         let mut nodes = self.nodes.borrow_mut();
         let taken: Vec<_> = nodes.extract_if(.., |path, _| inside(path)).collect();
-        nodes.extend(taken.into_iter().map(|(path, node)| (format!("{to}{}", &path[from.len()..]), node)));
+        nodes.extend(
+            taken
+                .into_iter()
+                .map(|(path, node)| (format!("{to}{}", &path[from.len()..]), node)),
+        );
         Ok(())
     }
 }
@@ -170,7 +216,8 @@ impl Rename for Memory {
 impl Copy for Memory {
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
         let Node { attributes, bytes } = self.file(from)?;
-        self.put(to, bytes, attributes.content_type, &condition).map(Written::Done)
+        self.put(to, bytes, attributes.content_type, &condition)
+            .map(Written::Done)
     }
 }
 
@@ -193,8 +240,19 @@ impl Memory {
         self.admit(bytes.len() as u64)?;
         self.version.set(self.version.get() + 1);
         let etag = Some(format!("{:x}-{}", self.instance, self.version.get()));
-        let attributes = Attributes { etag, modified: now(), content_type, ..Attributes::file(bytes.len() as u64) };
-        self.nodes.borrow_mut().insert(path.into(), Node { attributes: attributes.clone(), bytes });
+        let attributes = Attributes {
+            etag,
+            modified: now(),
+            content_type,
+            ..Attributes::file(bytes.len() as u64)
+        };
+        self.nodes.borrow_mut().insert(
+            path.into(),
+            Node {
+                attributes: attributes.clone(),
+                bytes,
+            },
+        );
         Ok(attributes)
     }
 
@@ -202,18 +260,32 @@ impl Memory {
     fn node(&self, path: &str) -> Result<Node> {
         let nodes = self.nodes.borrow();
         nodes.get(path).cloned().ok_or_else(|| {
-            let mut ancestors = path.match_indices('/').filter_map(|(slash, _)| nodes.get(&path[..slash]));
-            if ancestors.any(|node| !node.is_directory()) { Error::NotADirectory } else { Error::NotFound }
+            let mut ancestors = path
+                .match_indices('/')
+                .filter_map(|(slash, _)| nodes.get(&path[..slash]));
+            if ancestors.any(|node| !node.is_directory()) {
+                Error::NotADirectory
+            } else {
+                Error::NotFound
+            }
         })
     }
 
     fn file(&self, path: &str) -> Result<Node> {
-        if path.is_empty() || self.node(path)?.is_directory() { Err(Error::IsADirectory) } else { self.node(path) }
+        if path.is_empty() || self.node(path)?.is_directory() {
+            Err(Error::IsADirectory)
+        } else {
+            self.node(path)
+        }
     }
 
     fn is_empty(&self, path: &str) -> bool {
         let below = below(path);
-        self.nodes.borrow().range(below.clone()..).next().is_none_or(|(next, _)| !next.starts_with(&below))
+        self.nodes
+            .borrow()
+            .range(below.clone()..)
+            .next()
+            .is_none_or(|(next, _)| !next.starts_with(&below))
     }
 
     /// Whether something can be put there: in a directory, and its path still fits.
@@ -226,9 +298,11 @@ impl Memory {
         self.admit(path.len() as u64)
     }
 
-    /// Whether so many bytes more fit. What a write replaces is there until it is whole, so it counts.
+    /// Whether so many bytes more fit. What a write replaces is there until it is whole, so it
+    /// counts.
     fn admit(&self, more: u64) -> Result<()> {
-        let taken = |(path, node): (&String, &Node)| ENTRY + path.len() as u64 + node.bytes.len() as u64;
+        let taken =
+            |(path, node): (&String, &Node)| ENTRY + path.len() as u64 + node.bytes.len() as u64;
         let used: u64 = self.nodes.borrow().iter().map(taken).sum();
         if more > LARGEST || used.saturating_add(ENTRY).saturating_add(more) > self.capacity {
             return Err(Error::InsufficientStorage);
@@ -245,11 +319,19 @@ impl Node {
 
 /// What the paths of everything in a directory start with.
 fn below(directory: &str) -> String {
-    if directory.is_empty() { String::new() } else { format!("{directory}/") }
+    if directory.is_empty() {
+        String::new()
+    } else {
+        format!("{directory}/")
+    }
 }
 
 fn refusal(condition: &Condition) -> Error {
-    if *condition == Condition::Absent { Error::AlreadyExists } else { Error::PreconditionFailed }
+    if *condition == Condition::Absent {
+        Error::AlreadyExists
+    } else {
+        Error::PreconditionFailed
+    }
 }
 
 fn now() -> Option<i64> {

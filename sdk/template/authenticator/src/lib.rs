@@ -86,8 +86,9 @@ callfs_sdk::export!(Tokens: Authenticator);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use callfs_sdk::testing::{configure, run};
+
+    use super::*;
 
     const CONFIG: &str =
         r#"{"tokens": [{"token": "0123456789abcdef", "user": "alice", "groups": ["staff"]}]}"#;

@@ -1,7 +1,8 @@
-//! An authorizer: what is yours or your group's you may read and write; owners alone move and remove.
+//! An authorizer: what is yours or your group's you may read and write; owners alone move and
+//! remove.
 //!
-//! The top directory is everybody's, to look into and to begin something in. Replace `Rules::decide` by your own rules; it
-//! has the question and nothing else to answer with.
+//! The top directory is everybody's, to look into and to begin something in. Replace
+//! `Rules::decide` by your own rules; it has the question and nothing else to answer with.
 
 use callfs_sdk::{
     Action, Authorizer, ConfigError, Decision, Identity, NoConfig, Node, Plugin, Question, Result,
@@ -62,8 +63,9 @@ callfs_sdk::export!(Rules: Authorizer);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use callfs_sdk::Kind;
+
+    use super::*;
 
     fn person(subject: &str, group: &str) -> Identity {
         Identity {
@@ -99,7 +101,8 @@ mod tests {
 
     #[test]
     fn who_may_do_what() {
-        let (alice, bob) = (person("alice", "staff"), person("bob", "staff"));
+        let alice = person("alice", "staff");
+        let bob = person("bob", "staff");
         let carol = person("carol", "guests");
         // Action, its owner, another of the group, somebody else.
         let table = [

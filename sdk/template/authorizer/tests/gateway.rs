@@ -8,11 +8,9 @@ fn a_group_shares_and_owners_remove() {
         .user("alice", &["staff"])
         .user("bob", &["staff"]);
     let gateway = setup.user("carol", &["guests"]).start();
-    let (alice, bob, carol) = (
-        gateway.user("alice"),
-        gateway.user("bob"),
-        gateway.user("carol"),
-    );
+    let alice = gateway.user("alice");
+    let bob = gateway.user("bob");
+    let carol = gateway.user("carol");
     alice.put("/team/plan.txt", "first").is(201);
     assert_eq!(bob.get("/team/plan.txt").is(200).text(), "first");
     bob.put("/team/plan.txt", "second").is(200);

@@ -1,7 +1,7 @@
 //! A storage: a granted folder, without the names that it hides.
 //!
-//! It decides and lets the host carry: no byte of a file passes through this component. Replace the calls of `folder` by
-//! whatever you want to serve.
+//! It decides and lets the host carry: no byte of a file passes through this component. Replace the
+//! calls of `folder` by whatever you want to serve.
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{

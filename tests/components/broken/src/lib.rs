@@ -1,10 +1,11 @@
-//! A storage that keeps the contract but for one promise, which its configuration names: what `callfs plugin check` has
-//! to find. It serves a granted folder, and carries out its writes itself.
+//! A storage that keeps the contract but for one promise, which its configuration names: what
+//! `callfs plugin check` has to find. It serves a granted folder, and carries out its writes
+//! itself.
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Directories, Entry, Error, Kind, MAX_PIECE, Page, Plugin, ReadOptions,
-    Rename, Result, Source, Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Directories, Entry, Error, Kind, MAX_PIECE, Page,
+    Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
 struct Broken {
@@ -63,17 +64,28 @@ impl Plugin for Broken {
 
     fn configure(config: Config) -> Result<Self, ConfigError> {
         let folder = Directory::open("/").map_err(|error| ConfigError::at("", error.message()))?;
-        Ok(Self { folder, sin: config.sin })
+        Ok(Self {
+            folder,
+            sin: config.sin,
+        })
     }
 }
 
 impl Broken {
     fn path(&self, path: &str) -> String {
-        if self.sin == Sin::FoldsCase { path.to_lowercase() } else { path.into() }
+        if self.sin == Sin::FoldsCase {
+            path.to_lowercase()
+        } else {
+            path.into()
+        }
     }
 
     fn condition(&self, condition: Condition) -> Condition {
-        if self.sin == Sin::IgnoresCondition { Condition::Always } else { condition }
+        if self.sin == Sin::IgnoresCondition {
+            Condition::Always
+        } else {
+            condition
+        }
     }
 
     fn told(&self, mut attributes: Attributes) -> Attributes {
@@ -88,7 +100,10 @@ impl Storage for Broken {
     async fn stat(&self, path: &str) -> Result<Attributes> {
         let attributes = self.told(self.folder.stat(self.path(path)).await?);
         let lie = u64::from(self.sin == Sin::LiesOnSize && attributes.kind == Kind::File);
-        Ok(Attributes { size: attributes.size + lie, ..attributes })
+        Ok(Attributes {
+            size: attributes.size + lie,
+            ..attributes
+        })
     }
 
     async fn read(&self, path: &str, options: ReadOptions) -> Result<(Attributes, Source)> {
@@ -108,16 +123,23 @@ impl Storage for Broken {
             opened => opened?,
         };
         let attributes = self.told(attributes);
-        match self.condition(options.condition).holds(Some(&attributes)) {
-            true => Ok((attributes, source)),
-            false => Err(Error::PreconditionFailed),
+        if self.condition(options.condition).holds(Some(&attributes)) {
+            Ok((attributes, source))
+        } else {
+            Err(Error::PreconditionFailed)
         }
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
         let more = limit.saturating_add(1);
-        let entries = self.folder.list(self.path(path), after.map(Into::into), more).await?;
-        let told = entries.into_iter().map(|entry| Entry { attributes: self.told(entry.attributes), ..entry });
+        let entries = self
+            .folder
+            .list(self.path(path), after.map(Into::into), more)
+            .await?;
+        let told = entries.into_iter().map(|entry| Entry {
+            attributes: self.told(entry.attributes),
+            ..entry
+        });
         let mut page = Page::cut(told.collect(), limit);
         match self.sin {
             Sin::WrongOrder => page.entries.reverse(),
@@ -134,14 +156,19 @@ impl Storage for Broken {
 
 impl Write for Broken {
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<Written> {
-        let (path, condition) = (self.path(path), self.condition(options.condition));
+        let path = self.path(path);
+        let condition = self.condition(options.condition);
         if self.sin == Sin::NonAtomicWrite {
             let mut came = Vec::new();
             while let Ok(Some(piece)) = body.read(MAX_PIECE).await {
                 came.extend(piece);
             }
-            let transfer = self.folder.write(&path, Source::from_bytes(&came), &condition, options.mode)?;
-            return callfs_sdk::Transfer::finish(transfer).await.map(Written::Done);
+            let transfer =
+                self.folder
+                    .write(&path, Source::from_bytes(&came), &condition, options.mode)?;
+            return callfs_sdk::Transfer::finish(transfer)
+                .await
+                .map(Written::Done);
         }
         if self.sin == Sin::Traps && body.size().is_none_or(|size| size > u64::from(MAX_PIECE)) {
             panic!("a component that panics over a large body");
@@ -154,9 +181,15 @@ impl Write for Broken {
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
         if self.sin == Sin::KeepsRemoved && !path.contains("last") {
             let found = self.folder.stat(self.path(path)).await?;
-            return if found.kind == Kind::Directory { Err(Error::IsADirectory) } else { Ok(()) };
+            return if found.kind == Kind::Directory {
+                Err(Error::IsADirectory)
+            } else {
+                Ok(())
+            };
         }
-        self.folder.remove_file(self.path(path), self.condition(condition)).await
+        self.folder
+            .remove_file(self.path(path), self.condition(condition))
+            .await
     }
 }
 
@@ -173,18 +206,28 @@ impl Directories for Broken {
 impl Rename for Broken {
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
         let condition = self.condition(condition);
-        if self.sin == Sin::CopiesInsteadOfMoving && self.folder.stat(self.path(from)).await?.kind == Kind::File {
-            let transfer = self.folder.copy(&self.path(from), &self.path(to), &condition)?;
+        if self.sin == Sin::CopiesInsteadOfMoving
+            && self.folder.stat(self.path(from)).await?.kind == Kind::File
+        {
+            let transfer = self
+                .folder
+                .copy(&self.path(from), &self.path(to), &condition)?;
             return callfs_sdk::Transfer::finish(transfer).await.map(drop);
         }
-        self.folder.rename(self.path(from), self.path(to), condition).await
+        self.folder
+            .rename(self.path(from), self.path(to), condition)
+            .await
     }
 }
 
 impl Copy for Broken {
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
-        let transfer = self.folder.copy(&self.path(from), &self.path(to), &self.condition(condition))?;
-        callfs_sdk::Transfer::finish(transfer).await.map(|attributes| Written::Done(self.told(attributes)))
+        let transfer =
+            self.folder
+                .copy(&self.path(from), &self.path(to), &self.condition(condition))?;
+        callfs_sdk::Transfer::finish(transfer)
+            .await
+            .map(|attributes| Written::Done(self.told(attributes)))
     }
 }
 

@@ -1,14 +1,15 @@
-//! A storage that sends whatever request its path spells out, and answers what came back. The last name of a path is `=`
-//! and, in hexadecimal, lines: the method, the credential slot, headers as `name: value`, an empty line, the URI. Names
-//! before it are taken to it, so that a long request fits into several. `memory` is the whole linear memory of the instance,
-//! which keeps what was sent and what came back.
+//! A storage that sends whatever request its path spells out, and answers what came back. The last
+//! name of a path is `=` and, in hexadecimal, lines: the method, the credential slot, headers as
+//! `name: value`, an empty line, the URI. Names before it are taken to it, so that a long request
+//! fits into several. `memory` is the whole linear memory of the instance, which keeps what was
+//! sent and what came back.
 
 use std::cell::RefCell;
 
 use callfs_sdk::http::{Request, Response, send};
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Error, NoConfig, Page, Plugin, ReadOptions, Result, Source, Storage, Write,
-    WriteOptions, Written,
+    Attributes, Condition, ConfigError, Error, NoConfig, Page, Plugin, ReadOptions, Result, Source,
+    Storage, Write, WriteOptions, Written,
 };
 
 /// Bytes in a piece of what is shown of the memory.
@@ -26,7 +27,9 @@ impl Plugin for Caller {
     type Config = NoConfig;
 
     fn configure(_: NoConfig) -> Result<Self, ConfigError> {
-        Ok(Self { told: RefCell::default() })
+        Ok(Self {
+            told: RefCell::default(),
+        })
     }
 }
 
@@ -54,7 +57,10 @@ impl Storage for Caller {
                     Some(size) => Ok((Attributes::file(size), body)),
                     None => {
                         let bytes = whole(body).await?;
-                        Ok((Attributes::file(bytes.len() as u64), Source::from_bytes(&bytes)))
+                        Ok((
+                            Attributes::file(bytes.len() as u64),
+                            Source::from_bytes(&bytes),
+                        ))
                     }
                 }
             }
@@ -62,7 +68,10 @@ impl Storage for Caller {
     }
 
     async fn list(&self, _: &str, _: Option<&str>, _: u32) -> Result<Page> {
-        Ok(Page { entries: Vec::new(), more: false })
+        Ok(Page {
+            entries: Vec::new(),
+            more: false,
+        })
     }
 }
 
@@ -85,7 +94,9 @@ impl Caller {
         self.told.borrow_mut().push(format!("{request:?}"));
         let response = send(request, body).await?;
         for (name, value) in &response.headers {
-            self.told.borrow_mut().push(format!("{name}: {}", String::from_utf8_lossy(value)));
+            self.told
+                .borrow_mut()
+                .push(format!("{name}: {}", String::from_utf8_lossy(value)));
         }
         match response.status {
             200..300 => Ok(response),
@@ -95,20 +106,31 @@ impl Caller {
 }
 
 fn parse(path: &str) -> Result<Request> {
-    let spelled: String = path.split('/').map(|name| name.trim_start_matches('=')).collect();
+    let spelled: String = path
+        .split('/')
+        .map(|name| name.trim_start_matches('='))
+        .collect();
     let digits = spelled.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> =
-        digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(Error::NotFound)?;
+    let bytes: Option<Vec<u8>> = digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    let text = bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or(Error::NotFound)?;
     let mut lines = text.split('\n');
     let mut line = || lines.next().ok_or(Error::NotFound);
-    let (method, credential) = (line()?, line()?);
+    let method = line()?;
+    let credential = line()?;
     let mut headers = Vec::new();
     while let Some((name, value)) = line()?.split_once(": ") {
         headers.push((name.to_owned(), value.as_bytes().to_vec()));
     }
     let credential = (!credential.is_empty()).then(|| credential.to_owned());
-    Ok(Request { headers, credential, ..Request::new(method, line()?) })
+    Ok(Request {
+        headers,
+        credential,
+        ..Request::new(method, line()?)
+    })
 }
 
 async fn whole(body: Source) -> Result<Vec<u8>> {
@@ -121,6 +143,10 @@ async fn whole(body: Source) -> Result<Vec<u8>> {
 
 /// The linear memory from its second byte on; nothing ever lies at the first.
 #[cfg(target_arch = "wasm32")]
+#[expect(
+    unsafe_code,
+    reason = "the host has to survive a list that reaches beyond memory"
+)]
 fn memory() -> &'static [u8] {
     let size = core::arch::wasm32::memory_size(0) << 16;
     // Wild, but what is looked at is only copied out, byte by byte, by a test.
@@ -136,7 +162,8 @@ fn memory() -> &'static [u8] {
 fn dump(size: u64) -> Source {
     Source::produce(Some(size), async move |sink| {
         for start in (0..size as usize).step_by(PIECE) {
-            sink.write(memory()[start..(start + PIECE).min(size as usize)].to_vec()).await?;
+            sink.write(memory()[start..(start + PIECE).min(size as usize)].to_vec())
+                .await?;
         }
         Ok(())
     })

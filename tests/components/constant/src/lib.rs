@@ -1,8 +1,9 @@
-//! One file that never changes, under the name of the built-in `localfs`: whoever finds it in the plugin folder must get
-//! this file and nothing from any disk.
+//! One file that never changes, under the name of the built-in `localfs`: whoever finds it in the
+//! plugin folder must get this file and nothing from any disk.
 
 use callfs_sdk::{
-    Attributes, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions, Result, Source, Storage,
+    Attributes, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions, Result,
+    Source, Storage,
 };
 
 /// The only file.
@@ -41,16 +42,32 @@ impl Storage for Constant {
             return Err(Error::PreconditionFailed);
         }
         let size = attributes.size;
-        let range = options.range.map_or(Ok(0..size), |range| range.within(size))?;
-        Ok((attributes, Source::from_bytes(&CONTENT[range.start as usize..range.end as usize])))
+        let range = options
+            .range
+            .map_or(Ok(0..size), |range| range.within(size))?;
+        Ok((
+            attributes,
+            Source::from_bytes(&CONTENT[range.start as usize..range.end as usize]),
+        ))
     }
 
     async fn list(&self, path: &str, after: Option<&str>, _: u32) -> Result<Page> {
         if self.stat(path).await?.kind != Kind::Directory {
             return Err(Error::NotADirectory);
         }
-        let entry = Entry { name: NAME.into(), attributes: self.stat(NAME).await?, link: false };
-        Ok(Page { entries: if after.is_none_or(|after| after < NAME) { vec![entry] } else { vec![] }, more: false })
+        let entry = Entry {
+            name: NAME.into(),
+            attributes: self.stat(NAME).await?,
+            link: false,
+        };
+        Ok(Page {
+            entries: if after.is_none_or(|after| after < NAME) {
+                vec![entry]
+            } else {
+                vec![]
+            },
+            more: false,
+        })
     }
 }
 
@@ -60,7 +77,11 @@ fn attributes(kind: Kind, size: u64) -> Attributes {
         size,
         etag: Some("constant".into()),
         modified: Some(0),
-        mode: Some(if kind == Kind::Directory { 0o755 } else { 0o644 }),
+        mode: Some(if kind == Kind::Directory {
+            0o755
+        } else {
+            0o644
+        }),
         content_type: None,
         extra: vec![],
     }

@@ -1,7 +1,10 @@
-//! A storage with one file, `says`, that tells which edition of the component serves and what it is told to say.
-//! `numbered` beside it flows through guest memory. Tests make the second edition by changing the name in the binary.
+//! A storage with one file, `says`, that tells which edition of the component serves and what it is
+//! told to say. `numbered` beside it flows through guest memory. Tests make the second edition by
+//! changing the name in the binary.
 
-use callfs_sdk::{Attributes, ConfigError, Entry, Error, Kind, Page, Plugin, ReadOptions, Result, Source, Storage};
+use callfs_sdk::{
+    Attributes, ConfigError, Entry, Error, Kind, Page, Plugin, ReadOptions, Result, Source, Storage,
+};
 
 /// The name of this edition: the tests look for these bytes, so they are kept together.
 static EDITION: [u8; 14] = *b"edition: first";
@@ -34,7 +37,9 @@ impl Plugin for Edition {
     fn configure(config: Config) -> Result<Self, ConfigError> {
         assert!(!config.trap, "as it was told");
         let edition = std::hint::black_box(&EDITION);
-        Ok(Self { says: format!("{}, {}\n", String::from_utf8_lossy(edition), config.says) })
+        Ok(Self {
+            says: format!("{}, {}\n", String::from_utf8_lossy(edition), config.says),
+        })
     }
 }
 
@@ -51,11 +56,19 @@ impl Storage for Edition {
     async fn read(&self, path: &str, options: ReadOptions) -> Result<(Attributes, Source)> {
         let attributes = self.stat(path).await?;
         let size = attributes.size;
-        let range = options.range.map_or(0..size, |range| range.start..range.end.unwrap_or(size).min(size));
+        let range = options.range.map_or(0..size, |range| {
+            range.start..range.end.unwrap_or(size).min(size)
+        });
         match path {
             "says" => {
-                let bytes = self.says.as_bytes().get(range.start as usize..range.end as usize);
-                Ok((attributes, Source::from_bytes(bytes.ok_or(Error::InvalidRange(size))?)))
+                let bytes = self
+                    .says
+                    .as_bytes()
+                    .get(range.start as usize..range.end as usize);
+                Ok((
+                    attributes,
+                    Source::from_bytes(bytes.ok_or(Error::InvalidRange(size))?),
+                ))
             }
             "numbered" => Ok((attributes, numbered(range))),
             _ => Err(Error::IsADirectory),
@@ -67,10 +80,20 @@ impl Storage for Edition {
             return Err(Error::NotADirectory);
         }
         let mut entries = Vec::new();
-        for name in ["numbered", "says"].into_iter().filter(|name| after.is_none_or(|after| after < *name)) {
-            entries.push(Entry { name: name.into(), attributes: self.stat(name).await?, link: false });
+        for name in ["numbered", "says"]
+            .into_iter()
+            .filter(|name| after.is_none_or(|after| after < *name))
+        {
+            entries.push(Entry {
+                name: name.into(),
+                attributes: self.stat(name).await?,
+                link: false,
+            });
         }
-        Ok(Page { entries, more: false })
+        Ok(Page {
+            entries,
+            more: false,
+        })
     }
 }
 
@@ -79,20 +102,27 @@ fn numbered(range: std::ops::Range<u64>) -> Source {
     Source::produce(Some(range.end - range.start), async move |sink| {
         for start in range.clone().step_by(PIECE as usize) {
             let places = start..range.end.min(start + PIECE);
-            sink.write(places.map(|place| (place % 251) as u8).collect()).await?;
+            sink.write(places.map(|place| (place % 251) as u8).collect())
+                .await?;
         }
         Ok(())
     })
 }
 
 fn attributes(kind: Kind, size: u64, content: &str) -> Attributes {
-    let digest = content.bytes().fold(0_u64, |digest, byte| digest.wrapping_mul(31).wrapping_add(byte.into()));
+    let digest = content.bytes().fold(0_u64, |digest, byte| {
+        digest.wrapping_mul(31).wrapping_add(byte.into())
+    });
     Attributes {
         kind,
         size,
         etag: Some(format!("{digest:x}-{size:x}")),
         modified: Some(0),
-        mode: Some(if kind == Kind::Directory { 0o755 } else { 0o644 }),
+        mode: Some(if kind == Kind::Directory {
+            0o755
+        } else {
+            0o644
+        }),
         content_type: None,
         extra: vec![],
     }

@@ -1,5 +1,6 @@
-//! Keys of any length as files of one folder. A file has a name of at most 255 bytes: what is longer goes on in a
-//! directory, whose name is the first part of the key and a mark that no key has.
+//! Keys of any length as files of one folder. A file has a name of at most 255 bytes: what is
+//! longer goes on in a directory, whose name is the first part of the key and a mark that no key
+//! has.
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{Attributes, Error, Result};
@@ -8,7 +9,8 @@ use callfs_sdk::{Attributes, Error, Result};
 pub(crate) const PAGE: u32 = 1000;
 /// The longest part of a key that is a name, in bytes.
 const PART: usize = 240;
-/// Ends the name of a directory in which longer keys go on: in a key, `25` or `2F` comes after every `%`.
+/// Ends the name of a directory in which longer keys go on: in a key, `25` or `2F` comes after
+/// every `%`.
 const MARK: &str = "%~";
 
 pub(crate) struct Keys {
@@ -36,10 +38,16 @@ impl Keys {
         Ok(file)
     }
 
-    /// Some of the keys after one, in their order, at least one if there are any; about as many as are wanted.
-    pub(crate) async fn after(&self, after: Option<String>, wanted: u32) -> Result<Vec<(String, Attributes)>> {
+    /// Some of the keys after one, in their order, at least one if there are any; about as many as
+    /// are wanted.
+    pub(crate) async fn after(
+        &self,
+        after: Option<String>,
+        wanted: u32,
+    ) -> Result<Vec<(String, Attributes)>> {
         let mut found = Vec::new();
-        self.collect(String::new(), String::new(), after, wanted, &mut found).await?;
+        self.collect(String::new(), String::new(), after, wanted, &mut found)
+            .await?;
         Ok(found)
     }
 
@@ -52,20 +60,38 @@ impl Keys {
         wanted: u32,
         found: &mut Vec<(String, Attributes)>,
     ) -> Result<()> {
-        let below = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+        let below = |name: &str| {
+            if directory.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{directory}/{name}")
+            }
+        };
         let mut next = after.as_deref().map(|after| part(after).to_owned());
         if let (Some(first), Some(after)) = (&next, &after)
             && first.len() < after.len()
         {
-            let (name, rest) = (format!("{first}{MARK}"), after[first.len()..].to_owned());
-            match Box::pin(self.collect(below(&name), format!("{begin}{first}"), Some(rest), wanted, found)).await {
+            let name = format!("{first}{MARK}");
+            let rest = after[first.len()..].to_owned();
+            match Box::pin(self.collect(
+                below(&name),
+                format!("{begin}{first}"),
+                Some(rest),
+                wanted,
+                found,
+            ))
+            .await
+            {
                 Ok(()) | Err(Error::NotFound) => {}
                 Err(error) => return Err(error),
             }
             next = Some(name);
         }
         while found.len() < wanted as usize {
-            let entries = self.folder.list(directory.clone(), next.take(), wanted.min(PAGE)).await?;
+            let entries = self
+                .folder
+                .list(directory.clone(), next.take(), wanted.min(PAGE))
+                .await?;
             let Some(last) = entries.last() else { break };
             next = Some(last.name.clone());
             for entry in entries {
@@ -74,8 +100,13 @@ impl Keys {
                 }
                 match entry.name.strip_suffix(MARK) {
                     Some(first) => {
-                        let inside =
-                            Box::pin(self.collect(below(&entry.name), format!("{begin}{first}"), None, wanted, found));
+                        let inside = Box::pin(self.collect(
+                            below(&entry.name),
+                            format!("{begin}{first}"),
+                            None,
+                            wanted,
+                            found,
+                        ));
                         inside.await?;
                     }
                     None => found.push((format!("{begin}{}", entry.name), entry.attributes)),

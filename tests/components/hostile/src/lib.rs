@@ -1,6 +1,6 @@
-//! A storage that misbehaves on demand: the path says how. `ok` is a file like any other, `files/...` is a granted
-//! folder, `streamed` and `numbered` flow through guest memory; everything else is what a component must not be able to do
-//! to the gateway.
+//! A storage that misbehaves on demand: the path says how. `ok` is a file like any other,
+//! `files/...` is a granted folder, `streamed` and `numbered` flow through guest memory; everything
+//! else is what a component must not be able to do to the gateway.
 
 mod misbehave;
 mod streams;
@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, ByteRange, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions, Result, Source,
-    Storage,
+    Attributes, ByteRange, ConfigError, Entry, Error, Kind, NoConfig, Page, Plugin, ReadOptions,
+    Result, Source, Storage,
 };
 
 /// What `ok` says.
@@ -70,17 +70,31 @@ impl Storage for Hostile {
             "" => &["ok"],
             "names" => &["../../etc/passwd", "a/b", "", ".", "..", "nul\0"],
             "halfway" if after.is_none() => {
-                let entry =
-                    |name: &str| Entry { name: name.into(), attributes: attributes(Kind::File, 0), link: false };
-                return Ok(Page { entries: ["a", "b", "c"].map(entry).into(), more: true });
+                let entry = |name: &str| Entry {
+                    name: name.into(),
+                    attributes: attributes(Kind::File, 0),
+                    link: false,
+                };
+                return Ok(Page {
+                    entries: ["a", "b", "c"].map(entry).into(),
+                    more: true,
+                });
             }
             "halfway" => {
-                misbehave::on_demand("loop").await;
+                // The test decides when the listing fails: by then it has read the first page.
+                while self.folder.stat("go".into()).await.is_err() {}
+                misbehave::on_demand("trap").await;
                 &[]
             }
             "files" => {
-                let entries = self.folder.list(String::new(), after.map(Into::into), limit).await?;
-                return Ok(Page { more: entries.len() == limit as usize, entries });
+                let entries = self
+                    .folder
+                    .list(String::new(), after.map(Into::into), limit)
+                    .await?;
+                return Ok(Page {
+                    more: entries.len() == limit as usize,
+                    entries,
+                });
             }
             _ => return Err(Error::NotADirectory),
         };
@@ -89,14 +103,21 @@ impl Storage for Hostile {
             attributes: attributes(Kind::File, CONTENT.len() as u64),
             link: false,
         };
-        let rest = names.iter().filter(|name| after.is_none_or(|after| **name > after));
-        Ok(Page { entries: rest.map(entry).collect(), more: false })
+        let rest = names
+            .iter()
+            .filter(|name| after.is_none_or(|after| **name > after));
+        Ok(Page {
+            entries: rest.map(entry).collect(),
+            more: false,
+        })
     }
 }
 
 /// The part of a stream that is asked for.
 fn part(range: Option<ByteRange>) -> Range<u64> {
-    range.map_or(0..streams::SIZE, |range| range.start..range.end.unwrap_or(streams::SIZE).min(streams::SIZE))
+    range.map_or(0..streams::SIZE, |range| {
+        range.start..range.end.unwrap_or(streams::SIZE).min(streams::SIZE)
+    })
 }
 
 fn attributes(kind: Kind, size: u64) -> Attributes {
@@ -105,7 +126,11 @@ fn attributes(kind: Kind, size: u64) -> Attributes {
         size,
         etag: Some("hostile".into()),
         modified: Some(0),
-        mode: Some(if kind == Kind::Directory { 0o755 } else { 0o644 }),
+        mode: Some(if kind == Kind::Directory {
+            0o755
+        } else {
+            0o644
+        }),
         content_type: None,
         extra: vec![],
     }

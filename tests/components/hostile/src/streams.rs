@@ -16,7 +16,10 @@ pub(crate) fn complete() -> Source {
 
 /// A stream that promises as much and ends half-way, in an error.
 pub(crate) fn cut() -> Source {
-    produce(SIZE / 2, Err(Error::Interrupted("the other side went away".into())))
+    produce(
+        SIZE / 2,
+        Err(Error::Interrupted("the other side went away".into())),
+    )
 }
 
 /// A part of a file in which every byte tells its place: `place % 251`. Never all of it in memory.
@@ -24,7 +27,8 @@ pub(crate) fn numbered(range: std::ops::Range<u64>) -> Source {
     Source::produce(Some(range.end - range.start), async move |sink| {
         for start in range.clone().step_by(PIECE as usize) {
             let places = start..range.end.min(start + PIECE);
-            sink.write(places.map(|place| (place % 251) as u8).collect()).await?;
+            sink.write(places.map(|place| (place % 251) as u8).collect())
+                .await?;
         }
         Ok(())
     })
@@ -32,7 +36,8 @@ pub(crate) fn numbered(range: std::ops::Range<u64>) -> Source {
 
 fn produce(size: u64, end: Result<(), Error>) -> Source {
     let (mut bytes, reader) = wit_stream::new();
-    let (result, end_reader) = wit_future::new(|| Err(Error::Interrupted("nobody finished the stream".into())));
+    let (result, end_reader) =
+        wit_future::new(|| Err(Error::Interrupted("nobody finished the stream".into())));
     wit_bindgen::spawn_local(async move {
         bytes.write_all(vec![b's'; size as usize]).await;
         drop(bytes);

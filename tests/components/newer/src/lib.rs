@@ -1,5 +1,11 @@
-//! Built for version 0.2.0 of the contract, which this gateway does not know: it must say so, and not guess.
+//! Built for version 0.2.0 of the contract, which this gateway does not know: it must say so, and
+//! not guess.
 #![cfg(target_arch = "wasm32")]
+#![allow(
+    unsafe_code,
+    clippy::allow_attributes,
+    reason = "wit-bindgen generates the exports"
+)]
 
 use exports::callfs::plugin::{lifecycle, storage};
 
@@ -9,7 +15,10 @@ struct Newer;
 
 impl lifecycle::Guest for Newer {
     fn describe() -> lifecycle::Description {
-        lifecycle::Description { name: "newer".into(), version: "0.0.1".into() }
+        lifecycle::Description {
+            name: "newer".into(),
+            version: "0.0.1".into(),
+        }
     }
 }
 

@@ -24,7 +24,9 @@ impl Plugin for Swift {
     type Config = Config;
 
     fn configure(config: Config) -> Result<Self, ConfigError> {
-        let service = services::Swift::default().endpoint(&config.endpoint).container(&config.container);
+        let service = services::Swift::default()
+            .endpoint(&config.endpoint)
+            .container(&config.container);
         Adapter::new(service, Some(config.credential)).map(Self)
     }
 }

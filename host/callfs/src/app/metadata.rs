@@ -1,0 +1,173 @@
+//! The metadata store of a configuration: its store, the memory before it, and what keeps a second
+//! gateway away where there must be one alone.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use callfs_metadata::{
+    Cached, Notifications, PostgresStore, RaftSettings, RaftStore, RedisStore, SqliteStore,
+};
+use callfs_model::error::Result;
+use callfs_model::locks::Fences;
+use callfs_model::metadata::{Change, LeaseId, LinkStore, Metadata};
+use rustix::fs::FlockOperation;
+
+use crate::config::{Config, LockManager, MetadataStore};
+
+/// How many records of the metadata store are kept in memory.
+const CACHED_RECORDS: u64 = 100_000;
+
+/// How often a metadata store that does not answer is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// An store that is open.
+pub struct MetadataHandle {
+    /// The records.
+    pub metadata: Arc<Cached<dyn Metadata>>,
+    /// The links.
+    pub links: Arc<dyn LinkStore>,
+    /// What other gateways change; none if nobody can.
+    pub notifications: Option<Arc<Notifications>>,
+    #[expect(dead_code, reason = "held for its Drop")]
+    claim: Box<dyn Send + Sync>,
+}
+
+impl MetadataHandle {
+    /// Opens the metadata store that a configuration names.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let notifications = Arc::new(Notifications::new());
+        match &config.metadata {
+            MetadataStore::Sqlite { url } => {
+                // The lock comes first, so that nobody migrates a metadata store that another
+                // gateway uses.
+                let claim = alone(url)?;
+                let store = Arc::new(
+                    SqliteStore::open(url)
+                        .await
+                        .with_context(|| format!("cannot open the metadata store {url}"))?,
+                );
+                let metadata = Arc::new(Cached::new(
+                    store.clone() as Arc<dyn Metadata>,
+                    CACHED_RECORDS,
+                ));
+                Ok(Self {
+                    metadata,
+                    links: store,
+                    notifications: None,
+                    claim: Box::new(claim),
+                })
+            }
+            MetadataStore::Postgres { url, connections } => {
+                let store =
+                    PostgresStore::open(url.as_str(), *connections, notifications.clone()).await;
+                let store = Arc::new(store.context("cannot open the metadata store")?);
+                let alone = matches!(config.locks.manager, LockManager::Local);
+                let claim = store.claim(alone).await?;
+                Ok(Self::shared(store, notifications, claim))
+            }
+            MetadataStore::Redis { url, prefix } => {
+                let store = RedisStore::open(url.as_str(), prefix, notifications.clone()).await;
+                Ok(Self::shared(
+                    Arc::new(store.context("cannot open the metadata store")?),
+                    notifications,
+                    (),
+                ))
+            }
+            MetadataStore::Raft(raft) => {
+                let settings = RaftSettings {
+                    node: config.node.id.clone(),
+                    listen: raft.listen,
+                    advertise: raft.advertise.clone(),
+                    dir: raft.dir.clone(),
+                    bootstrap: raft.bootstrap,
+                    secret: raft.secret.clone().into_bytes(),
+                };
+                let store = RaftStore::open(settings, notifications.clone())
+                    .await
+                    .context("cannot open the metadata store")?;
+                Ok(Self::shared(Arc::new(store), notifications, ()))
+            }
+        }
+    }
+
+    /// Waits until it answers, or the end begins: a node of a cluster is there before the others
+    /// are, and before it is part of one. Answers whether it does.
+    pub(crate) async fn answers(&self, end: impl Future<Output = ()>) -> bool {
+        let mut end = std::pin::pin!(end);
+        let mut told = String::new();
+        while let Err(error) = self.metadata.ready().await {
+            if told != error.message() {
+                tracing::warn!(%error, "nothing is served until the metadata store answers");
+                told = error.message().to_owned();
+            }
+            tokio::select! {
+                () = &mut end => return false,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
+        true
+    }
+
+    /// Finishes what is under way, and lets go of it.
+    pub async fn close(&self) {
+        self.metadata.close().await;
+    }
+
+    fn shared<S>(
+        store: Arc<S>,
+        notifications: Arc<Notifications>,
+        claim: impl Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Metadata + LinkStore + 'static,
+    {
+        let metadata = Arc::new(Cached::shared(
+            store.clone() as Arc<dyn Metadata>,
+            CACHED_RECORDS,
+            notifications.clone(),
+        ));
+        Self {
+            metadata,
+            links: store,
+            notifications: Some(notifications),
+            claim: Box::new(claim),
+        }
+    }
+}
+
+#[async_trait]
+impl Fences for MetadataHandle {
+    async fn fence(&self, lease: LeaseId) -> Result<()> {
+        self.metadata.apply(vec![Change::Fence(lease)]).await
+    }
+}
+
+/// The lock that keeps a second gateway from a file: the memory and the locks of each are exact for
+/// one process only.
+fn alone(url: &str) -> anyhow::Result<File> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = PathBuf::from(format!("{}.lock", path.strip_prefix("//").unwrap_or(path)));
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path);
+    let lock = lock.with_context(|| format!("cannot open {}", path.display()))?;
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!(
+            "another gateway uses the metadata store {url}; stop it, or give this one a metadata \
+             store of its own"
+        );
+    }
+    Ok(lock)
+}

@@ -1,0 +1,199 @@
+//! `callfs fsck`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use callfs_engine::{FsckFinding, FsckOptions, FsckProblem, Summary, Witness};
+use callfs_model::path::FilePath;
+use callfs_telemetry::logs;
+use serde_json::json;
+
+use super::progress::ProgressLine;
+use super::{CommandFailure, print};
+use crate::app::{MetadataHandle, OfflineFilesystem};
+use crate::config::{Layers, LoadOptions, LogConfig};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FsckArguments {
+    /// Only this path and what is below it.
+    #[arg(default_value = "/", value_parser = FilePath::parse)]
+    path: FilePath,
+    /// Forget records of what is not stored or is of another kind, and finish or undo what was
+    /// begun and never ended.
+    #[arg(long)]
+    repair: bool,
+    /// Record what is stored and not recorded, with the default owner and the mode that it has.
+    #[arg(long, requires = "repair")]
+    adopt: bool,
+    /// Print one JSON object a line: every finding, then the summary.
+    #[arg(long)]
+    json: bool,
+    /// A configuration file: .toml, .yaml, .yml or .json.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+struct FsckReport {
+    json: bool,
+    progress: ProgressLine,
+    /// Stdout cannot be written to any more.
+    failed: Option<CommandFailure>,
+}
+
+impl FsckReport {
+    fn print(&mut self, text: &str) {
+        if self.failed.is_none() {
+            self.failed = self.progress.aside(|| print(text)).err();
+        }
+    }
+}
+
+impl Witness for FsckReport {
+    fn found(&mut self, finding: &FsckFinding) {
+        if self.json {
+            self.print(&format!("{}\n", json!({ "finding": finding })));
+        } else if finding.problem.is_damage() || finding.problem == FsckProblem::Unnameable {
+            let what = finding
+                .detail
+                .as_deref()
+                .unwrap_or("is not as it should be");
+            let repaired = if finding.repaired { " (repaired)" } else { "" };
+            self.print(&format!("{}: {what}{repaired}\n", finding.path));
+        }
+    }
+
+    fn progress(&mut self, summary: &Summary) {
+        let found: u64 = summary
+            .problems
+            .iter()
+            .filter(|(one, _)| one.is_damage())
+            .map(|(_, tally)| tally.found)
+            .sum();
+        self.progress.tell(format!(
+            "{} stored, {} recorded, {found} wrong",
+            summary.objects, summary.records
+        ));
+    }
+}
+
+pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
+    let FsckArguments {
+        path: within,
+        repair,
+        adopt,
+        json,
+        config,
+    } = arguments;
+    let layers = Layers::read(&LoadOptions {
+        file: config,
+        ..LoadOptions::of_process()
+    })?;
+    layers.check()?;
+    let config = layers.config()?;
+    let log = LogConfig {
+        level: "warn".into(),
+        ..config.log.clone()
+    };
+    logs::start(&log.level, log.format)
+        .map_err(|message| CommandFailure::Failed(anyhow::anyhow!(message)))?;
+    let options = FsckOptions {
+        within,
+        repair,
+        adopt,
+    };
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
+    let summary = runtime.block_on(async {
+        let store = Arc::new(
+            MetadataHandle::open(&config)
+                .await
+                .map_err(CommandFailure::of_serving)?,
+        );
+        let compared = async {
+            let filesystem = OfflineFilesystem::open(&config, &store)
+                .await
+                .map_err(CommandFailure::of_serving)?;
+            let mut report = FsckReport {
+                json,
+                progress: ProgressLine::start("comparing"),
+                failed: None,
+            };
+            let compared = filesystem.engine.fsck(&options, &mut report).await;
+            filesystem.close().await;
+            let summary = compared.map_err(|cause| {
+                CommandFailure::failed("the metadata store cannot be compared", cause)
+            })?;
+            report.failed.map_or(Ok(summary), Err)
+        };
+        let compared = compared.await;
+        store.close().await;
+        compared
+    })?;
+    print(&if json {
+        format!("{}\n", json!({ "summary": summary }))
+    } else {
+        sentences(&summary)
+    })?;
+    match (summary.left(), repair) {
+        (0, _) => Ok(()),
+        (left, true) => Err(CommandFailure::Failed(anyhow::anyhow!(
+            "{left} of what is wrong could not be repaired"
+        ))),
+        (left, false) => {
+            let message = format!(
+                "{left} found that should not be so; `callfs fsck --repair` repairs what can be"
+            );
+            Err(CommandFailure::Failed(anyhow::anyhow!(message)))
+        }
+    }
+}
+
+/// What was found, one sentence for each kind.
+fn sentences(summary: &Summary) -> String {
+    let mut text = format!(
+        "Compared {} stored with {} recorded.\n",
+        summary.objects, summary.records
+    );
+    for (problem, tally) in &summary.problems {
+        let (one, many) = match problem {
+            FsckProblem::Unfinished => (
+                "change was begun and never ended",
+                "changes were begun and never ended",
+            ),
+            FsckProblem::Dangling => ("record has nothing stored", "records have nothing stored"),
+            FsckProblem::WrongKind => (
+                "record is of a file where a directory is stored, or the reverse",
+                "records are of a file where a directory is stored, or the reverse",
+            ),
+            FsckProblem::Unasked => (
+                "path could not be compared, because its storage does not answer",
+                "paths could not be compared, because their storage does not answer",
+            ),
+            FsckProblem::Unrecorded => (
+                "stored file or directory is not recorded, which is no damage: it belongs to the \
+                 default owner",
+                "stored files and directories are not recorded, which is no damage: they belong \
+                 to the default owner",
+            ),
+            FsckProblem::Changed => (
+                "file was changed by another program since it was recorded, which is no damage",
+                "files were changed by other programs since they were recorded, which is no damage",
+            ),
+            FsckProblem::Unnameable => (
+                "stored name cannot be part of a path, so nobody reaches it",
+                "stored names cannot be part of a path, so nobody reaches them",
+            ),
+        };
+        let what = if tally.found == 1 { one } else { many };
+        let repaired = match tally.repaired {
+            0 => String::new(),
+            all if all == tally.found => "; repaired".to_owned(),
+            some => format!("; {some} repaired"),
+        };
+        text.push_str(&format!("{} {what}{repaired}.\n", tally.found));
+    }
+    if summary.left() == 0 {
+        text.push_str("Nothing is wrong.\n");
+    }
+    text
+}

@@ -1,0 +1,64 @@
+//! `callfs serve`
+
+use std::path::PathBuf;
+
+use callfs_model::shutdown::Shutdown;
+use callfs_telemetry::logs;
+
+use super::{CommandFailure, first_run};
+use crate::app;
+use crate::config::{Layers, LoadOptions, Loaded};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArguments {
+    /// The folder to serve when there is no configuration file; ./callfs-data/files if left out.
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// A folder of further components.
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+    /// A configuration file: .toml, .yaml, .yml or .json.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// An address and port to listen on, or unix:/path/of.sock; can be given several times.
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+}
+
+pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
+    let ServeArguments {
+        folder,
+        plugins,
+        config,
+        listen,
+    } = arguments;
+    let layers = Layers::read(&LoadOptions {
+        folder,
+        plugins,
+        file: config,
+        listen,
+        ..LoadOptions::of_process()
+    })?;
+    layers.check()?;
+    let announcement = first_run::prepare(&layers)?;
+    let loaded = Loaded {
+        config: layers.config()?,
+        layers,
+    };
+    let log = &loaded.config.log;
+    logs::start(&log.level, log.format)
+        .map_err(|message| CommandFailure::Failed(anyhow::anyhow!(message)))?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
+    runtime.block_on(async {
+        let shutdown = Shutdown::on_signals()
+            .map_err(|cause| CommandFailure::failed("cannot listen for signals", cause))?;
+        app::serve(
+            loaded,
+            |bound, metrics| announcement.say(bound, metrics),
+            shutdown,
+        )
+        .await
+        .map_err(CommandFailure::of_serving)
+    })
+}

@@ -1,0 +1,101 @@
+//! The URL of a server, which may hold a password, or says where it is kept.
+
+use std::fmt;
+
+use figment::value::Value;
+
+use super::secret::Reference;
+
+/// A URL that is not shown with its password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// From a text, `{ env = "NAME" }` or `{ file = "path" }`, or why not. A reference need not
+    /// resolve if it is `left`, and is empty then.
+    pub(super) fn of(
+        value: &Value,
+        schemes: &[&str],
+        example: &str,
+        variable: impl Fn(&str) -> Option<String>,
+        left: bool,
+    ) -> Result<Self, String> {
+        let text = match (value, value.as_dict().and_then(Reference::of)) {
+            (Value::String(_, text), _) => text.clone(),
+            (_, Some(_)) if left => return Ok(Self(String::new())),
+            (_, Some(reference)) => reference.resolve(variable)?,
+            _ => return Err("expected a text, { env = \"NAME\" } or { file = \"path\" }".into()),
+        };
+        let known = schemes.iter().any(|scheme| {
+            text.strip_prefix(scheme)
+                .is_some_and(|rest| !rest.is_empty())
+        });
+        if known && !text.contains(char::is_whitespace) {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "'{}' is not the URL of such a server; give \"{example}\"",
+                masked(&text)
+            ))
+        }
+    }
+
+    /// With its password.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&masked(&self.0), f)
+    }
+}
+
+/// A URL without the password that it may hold.
+pub(super) fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.into();
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // Whoever forgot to encode a slash in a password still has an '@' further on.
+    let Some(at) = authority.rfind('@').or_else(|| rest.rfind('@')) else {
+        return url.into();
+    };
+    match rest[..at].split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
+        None => url.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_masked_and_nothing_else() {
+        for (url, shown) in [
+            (
+                "postgres://callfs:s3cret@db.internal:5432/callfs?sslmode=require",
+                "postgres://callfs:***@db.internal:5432/callfs?sslmode=require",
+            ),
+            (
+                "redis://:s3cret@127.0.0.1:6379/1",
+                "redis://:***@127.0.0.1:6379/1",
+            ),
+            ("redis://:s3/cr@t@127.0.0.1/", "redis://:***@127.0.0.1/"),
+            ("postgres://callfs@db/callfs", "postgres://callfs@db/callfs"),
+            ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
+            (
+                "sqlite:callfs-data/metadata.db",
+                "sqlite:callfs-data/metadata.db",
+            ),
+        ] {
+            assert_eq!(masked(url), shown);
+            assert!(
+                !format!("{:?}", ServerUrl(url.into())).contains("s3"),
+                "{url}"
+            );
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! A storage in memory that keeps the whole contract, whatever its abilities, or commits one sin.
+
+mod carried;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::source::Source;
+use callfs_model::storage::{
+    Abilities, Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, ListingPage, Storage,
+    WriteOptions, WriteOutcome,
+};
+
+use self::carried::Carried;
+
+/// What a shelf does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sin {
+    None,
+    /// Answers another error.
+    MissingIsUnavailable,
+    ReadsDirectories,
+    ListsFiles,
+    RemovesDirectoriesAsFiles,
+    FileOverDirectory,
+    MakesTwice,
+    RemovesFullDirectories,
+    /// Keeps nothing beyond the first MiB.
+    Forgets,
+    NeedsLength,
+    KeepsTail,
+    /// A body that ends in an error is stored as far as it came.
+    StoresWhatCame,
+    /// Empties the old object before the new body is there.
+    EmptiesFirst,
+    IgnoresRanges,
+    ClampsStart,
+    SameEtag,
+    NewEtagForEachLook,
+    LiesOnSizeInLists,
+    OldTimes,
+    LosesMediaType,
+    IgnoresReadCondition,
+    IgnoresAbsent,
+    IgnoresEtag,
+    FoldsCase,
+    OrdersByPath,
+    ListsTwice,
+    OnePageOnly,
+    SkipsAfterUnknown,
+    ListsLate,
+    RenamesByPrefix,
+    KeepsSource,
+    CopyIsALink,
+}
+
+#[derive(Clone)]
+pub(super) struct Shelf(Arc<Inner>);
+
+struct Inner {
+    abilities: Abilities,
+    sin: Sin,
+    state: Mutex<State>,
+    /// Whoever changes something looks and acts in one step.
+    turns: Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    version: u64,
+    /// What a listing said last.
+    stale: BTreeMap<String, Vec<DirectoryEntry>>,
+}
+
+#[derive(Clone)]
+struct Object {
+    kind: EntryKind,
+    bytes: Bytes,
+    version: u64,
+    media_type: Option<String>,
+    modified: i64,
+}
+
+impl Shelf {
+    pub(super) fn new(abilities: Abilities, sin: Sin) -> Self {
+        Self(Arc::new(Inner {
+            abilities,
+            sin,
+            state: Mutex::default(),
+            turns: Mutex::default(),
+        }))
+    }
+
+    /// Every path.
+    pub(super) fn paths(&self) -> Vec<String> {
+        self.state().objects.keys().cloned().collect()
+    }
+
+    /// Puts something there, with its parents.
+    pub(super) fn plant(&self, path: &str, bytes: &[u8]) {
+        for (end, _) in path
+            .match_indices('/')
+            .filter(|_| !self.0.abilities.implicit_directories)
+        {
+            self.insert(&path[..end], EntryKind::Directory, Bytes::new(), None);
+        }
+        self.insert(path, EntryKind::File, Bytes::copy_from_slice(bytes), None);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sins(&self, sin: Sin) -> bool {
+        self.0.sin == sin
+    }
+
+    fn key(&self, path: &str) -> String {
+        if self.sins(Sin::FoldsCase) {
+            path.to_lowercase()
+        } else {
+            path.into()
+        }
+    }
+
+    fn insert(&self, path: &str, kind: EntryKind, bytes: Bytes, media_type: Option<String>) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as i64);
+        let modified = if self.sins(Sin::OldTimes) {
+            now / 1_000_000_000
+        } else {
+            now
+        };
+        let key = self.key(path);
+        let mut state = self.state();
+        state.version += 1;
+        let version = if self.sins(Sin::SameEtag) {
+            1
+        } else {
+            state.version
+        };
+        state.objects.insert(
+            key,
+            Object {
+                kind,
+                bytes,
+                version,
+                media_type,
+                modified,
+            },
+        );
+    }
+
+    fn find(&self, path: &str) -> Result<Object> {
+        let path = self.key(path);
+        let state = self.state();
+        let directory = || Object {
+            kind: EntryKind::Directory,
+            bytes: Bytes::new(),
+            version: 0,
+            media_type: None,
+            modified: 0,
+        };
+        if path.is_empty() {
+            return Ok(directory());
+        }
+        if let Some(object) = state.objects.get(&path) {
+            return Ok(object.clone());
+        }
+        let below = format!("{path}/");
+        if self.0.abilities.implicit_directories
+            && state.objects.keys().any(|one| one.starts_with(&below))
+        {
+            return Ok(directory());
+        }
+        Err(error(if self.sins(Sin::MissingIsUnavailable) {
+            ErrorKind::BackendUnavailable
+        } else {
+            ErrorKind::NotFound
+        }))
+    }
+
+    fn attributes(&self, object: &Object) -> Attributes {
+        let file = object.kind == EntryKind::File;
+        if self.sins(Sin::NewEtagForEachLook) {
+            self.state().version += 1;
+        }
+        let version = if self.sins(Sin::NewEtagForEachLook) {
+            self.state().version
+        } else {
+            object.version
+        };
+        let media_type = object.media_type.clone();
+        Attributes {
+            kind: object.kind,
+            size: object.bytes.len() as u64,
+            etag: file.then(|| format!("v{version}")),
+            modified: file.then_some(object.modified),
+            mode: None,
+            content_type: if self.sins(Sin::LosesMediaType) {
+                media_type.map(|_| "text/plain".into())
+            } else {
+                media_type
+            },
+        }
+    }
+
+    fn check_parent(&self, path: &str) -> Result<()> {
+        let Some((parent, _)) = path.rsplit_once('/') else {
+            return Ok(());
+        };
+        match self.find(parent) {
+            Ok(object) if object.kind != EntryKind::Directory => {
+                Err(error(ErrorKind::NotADirectory))
+            }
+            Err(_) if self.0.abilities.implicit_directories => Ok(()),
+            found => found.map(drop),
+        }
+    }
+
+    fn check(&self, path: &str, condition: &Condition) -> Result<()> {
+        let current = self.find(path).ok();
+        match (condition, current) {
+            (Condition::Absent, Some(_)) if !self.sins(Sin::IgnoresAbsent) => {
+                Err(error(ErrorKind::AlreadyExists))
+            }
+            (Condition::EtagIn(etags), Some(object))
+                if etags.contains(&format!("v{}", object.version)) =>
+            {
+                Ok(())
+            }
+            (Condition::EtagIn(_), _) if !self.sins(Sin::IgnoresEtag) => {
+                Err(error(ErrorKind::PreconditionFailed))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn store(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        media_type: Option<String>,
+        condition: &Condition,
+    ) -> Result<Attributes> {
+        let _turn = self.turn();
+        self.check_parent(path)?;
+        self.check(path, condition)?;
+        let current = self.find(path).ok();
+        let directory = current
+            .as_ref()
+            .is_some_and(|object| object.kind == EntryKind::Directory);
+        if directory && !self.0.abilities.implicit_directories && !self.sins(Sin::FileOverDirectory)
+        {
+            return Err(error(ErrorKind::IsADirectory));
+        }
+        let bytes = match current {
+            Some(old) if self.sins(Sin::KeepsTail) && old.bytes.len() > bytes.len() => {
+                Bytes::from([&bytes, &old.bytes[bytes.len()..]].concat())
+            }
+            _ if self.sins(Sin::Forgets) => bytes.slice(..bytes.len().min(1 << 20)),
+            _ => bytes,
+        };
+        self.insert(path, EntryKind::File, bytes, media_type);
+        Ok(self.attributes(&self.find(path)?))
+    }
+
+    async fn gather(&self, path: &str, mut body: Source) -> Result<Bytes> {
+        if self.sins(Sin::NeedsLength) && body.size().is_none() {
+            return Err(error(ErrorKind::BadRequest));
+        }
+        if self.sins(Sin::EmptiesFirst) && self.find(path).is_ok() {
+            self.insert(path, EntryKind::File, Bytes::new(), None);
+        }
+        let mut all = Vec::new();
+        loop {
+            match body.next().await {
+                Ok(Some(piece)) => all.extend_from_slice(&piece),
+                Ok(None) => return Ok(all.into()),
+                Err(_) if self.sins(Sin::StoresWhatCame) => return Ok(all.into()),
+                Err(error) => return Err(error),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn read_only(&self) -> Result<()> {
+        if self.0.abilities.write {
+            Ok(())
+        } else {
+            Err(error(ErrorKind::Unsupported))
+        }
+    }
+}
+
+fn error(kind: ErrorKind) -> Error {
+    Error::new(kind, "said the shelf")
+}
+
+#[async_trait]
+impl Storage for Shelf {
+    fn name(&self) -> &str {
+        "shelf"
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.0.abilities
+    }
+
+    async fn stat(&self, path: &str) -> Result<Attributes> {
+        let object = self.find(path)?;
+        Ok(self.attributes(&object))
+    }
+
+    async fn read(
+        &self,
+        path: &str,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<(Attributes, Source)> {
+        let object = self.find(path)?;
+        if object.kind != EntryKind::File && !self.sins(Sin::ReadsDirectories) {
+            return Err(error(ErrorKind::IsADirectory));
+        }
+        let attributes = self.attributes(&object);
+        let holds = match &condition {
+            Condition::Always => true,
+            Condition::Absent => false,
+            Condition::EtagIn(etags) => attributes
+                .etag
+                .as_ref()
+                .is_some_and(|etag| etags.contains(etag)),
+        };
+        if !holds && !self.sins(Sin::IgnoresReadCondition) {
+            return Err(error(ErrorKind::PreconditionFailed));
+        }
+        let Some(ByteRange { start, end }) = range.filter(|_| !self.sins(Sin::IgnoresRanges))
+        else {
+            return Ok((attributes, Source::from_bytes(object.bytes)));
+        };
+        let size = attributes.size;
+        if start >= size && !self.sins(Sin::ClampsStart) {
+            return Err(error(ErrorKind::RangeNotSatisfiable { size }));
+        }
+        let part = start.min(size) as usize..end.unwrap_or(size).min(size) as usize;
+        Ok((
+            attributes,
+            Source::from_bytes(object.bytes.slice(part.start..part.end.max(part.start))),
+        ))
+    }
+
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage> {
+        if self.find(path)?.kind != EntryKind::Directory && !self.sins(Sin::ListsFiles) {
+            return Err(error(ErrorKind::NotADirectory));
+        }
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", self.key(path))
+        };
+        let keys: Vec<String> = self.state().objects.keys().cloned().collect();
+        let mut names: Vec<&str> = Vec::new();
+        let mut known = BTreeSet::new();
+        for name in keys
+            .iter()
+            .filter_map(|key| key.strip_prefix(&prefix)?.split('/').next())
+        {
+            if known.insert(name) || self.sins(Sin::ListsTwice) {
+                names.push(name);
+            }
+        }
+        // Paths are in byte order, and names are not in the order of paths.
+        if !self.sins(Sin::OrdersByPath) {
+            names.sort_unstable();
+        }
+        if self.sins(Sin::SkipsAfterUnknown) && after.is_some_and(|after| !names.contains(&after)) {
+            names.clear();
+        }
+        names.retain(|name| after.is_none_or(|after| *name > after));
+        let more = names.len() > limit as usize && !self.sins(Sin::OnePageOnly);
+        let entry = |name: &&str| {
+            let object = self.find(&format!("{prefix}{name}"))?;
+            let mut attributes = self.attributes(&object);
+            if self.sins(Sin::LiesOnSizeInLists) {
+                attributes.size += 1;
+            }
+            Ok(DirectoryEntry {
+                name: (*name).into(),
+                attributes,
+                link: false,
+            })
+        };
+        let entries: Result<Vec<DirectoryEntry>> =
+            names.iter().take(limit as usize).map(entry).collect();
+        let entries = entries?;
+        let late = self
+            .sins(Sin::ListsLate)
+            .then(|| self.state().stale.insert(path.into(), entries.clone()))
+            .flatten();
+        Ok(ListingPage {
+            entries: late.unwrap_or(entries),
+            more,
+        })
+    }
+
+    async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<WriteOutcome> {
+        self.read_only()?;
+        assert!(self.0.abilities.conditional_write || options.condition == Condition::Always);
+        let WriteOptions {
+            condition,
+            content_type,
+            ..
+        } = options;
+        if self.0.abilities.carried_write {
+            let shelf = self.clone();
+            let path = path.into();
+            return Ok(WriteOutcome::Carried(Box::new(Carried {
+                shelf,
+                path,
+                body,
+                condition,
+                content_type,
+            })));
+        }
+        let bytes = self.gather(path, body).await?;
+        self.store(path, bytes, content_type, &condition)
+            .map(WriteOutcome::Done)
+    }
+
+    async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        let _turn = self.turn();
+        let object = self.find(path);
+        self.check(path, &condition)?;
+        if object?.kind == EntryKind::Directory && !self.sins(Sin::RemovesDirectoriesAsFiles) {
+            return Err(error(ErrorKind::IsADirectory));
+        }
+        self.state().objects.remove(&self.key(path));
+        Ok(())
+    }
+
+    async fn make(&self, path: &str, _: Option<u32>) -> Result<Attributes> {
+        self.check_parent(path)?;
+        if self.find(path).is_ok() && !self.sins(Sin::MakesTwice) {
+            return Err(error(ErrorKind::AlreadyExists));
+        }
+        self.insert(path, EntryKind::Directory, Bytes::new(), None);
+        self.stat(path).await
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        if self.find(path)?.kind != EntryKind::Directory {
+            return Err(error(ErrorKind::NotADirectory));
+        }
+        let key = self.key(path);
+        let below = format!("{}/", self.key(path));
+        let mut state = self.state();
+        if state.objects.keys().any(|one| one.starts_with(&below))
+            && !self.sins(Sin::RemovesFullDirectories)
+        {
+            return Err(error(ErrorKind::DirectoryNotEmpty));
+        }
+        state
+            .objects
+            .retain(|one, _| *one != key && !one.starts_with(&below));
+        Ok(())
+    }
+
+    async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        let _turn = self.turn();
+        self.find(from)?;
+        self.check_parent(to)?;
+        self.check(to, &condition)?;
+        if to.starts_with(&format!("{from}/")) {
+            return Err(error(ErrorKind::BadRequest));
+        }
+        let from = self.key(from);
+        let to = self.key(to);
+        let below = if self.sins(Sin::RenamesByPrefix) {
+            from.clone()
+        } else {
+            format!("{from}/")
+        };
+        let mut state = self.state();
+        let (moving, staying): (Vec<_>, Vec<_>) = std::mem::take(&mut state.objects)
+            .into_iter()
+            .partition(|(one, _)| *one == from || one.starts_with(&below));
+        state.objects = staying.into_iter().collect();
+        for (one, object) in moving {
+            state
+                .objects
+                .insert(format!("{to}{}", &one[from.len()..]), object.clone());
+            if self.sins(Sin::KeepsSource) {
+                state.objects.insert(one, object);
+            }
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
+        let object = self.find(from)?;
+        if object.kind != EntryKind::File {
+            return Err(error(ErrorKind::IsADirectory));
+        }
+        if self.sins(Sin::CopyIsALink) {
+            let bytes = Bytes::from_static(b"a link");
+            return self
+                .store(to, bytes, None, &condition)
+                .map(WriteOutcome::Done);
+        }
+        let bytes = object.bytes;
+        let media_type = object.media_type;
+        self.store(to, bytes, media_type, &condition)
+            .map(WriteOutcome::Done)
+    }
+}

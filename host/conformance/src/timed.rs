@@ -1,0 +1,214 @@
+//! A storage whose every operation is timed, and which remembers what was put where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use callfs_model::error::Result;
+use callfs_model::source::Source;
+use callfs_model::storage::{
+    Abilities, Attributes, ByteRange, Condition, ListingPage, Staged, Storage, Transfer,
+    WriteOptions, WriteOutcome,
+};
+use futures_util::future::BoxFuture;
+
+use super::report::{Carried, Latency};
+
+/// The storage, and a clock beside it.
+pub(super) struct Timed {
+    storage: Arc<dyn Storage>,
+    clock: Arc<LatencyClock>,
+    touched: Mutex<BTreeSet<String>>,
+}
+
+/// How long operations took.
+#[derive(Default)]
+pub(super) struct LatencyClock {
+    operations: Mutex<BTreeMap<&'static str, Vec<Duration>>>,
+    carried: Mutex<Vec<Carried>>,
+}
+
+impl LatencyClock {
+    pub(super) async fn time<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let begun = Instant::now();
+        let done = work.await;
+        let took = begun.elapsed();
+        self.operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(operation)
+            .or_default()
+            .push(took);
+        done
+    }
+
+    /// Bytes that were moved in one go.
+    pub(super) fn carried(&self, operation: &'static str, bytes: u64, took: Duration) {
+        let bytes_per_second = bytes as f64 / took.as_secs_f64().max(f64::EPSILON);
+        let carried = Carried {
+            operation,
+            bytes,
+            bytes_per_second,
+        };
+        self.carried
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(carried);
+    }
+
+    pub(super) fn latencies(&self) -> Vec<Latency> {
+        let operations = self
+            .operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        operations
+            .iter()
+            .map(|(operation, took)| Latency::of(operation, took.clone()))
+            .collect()
+    }
+
+    pub(super) fn throughput(&self) -> Vec<Carried> {
+        self.carried
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Timed {
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            clock: Arc::default(),
+            touched: Mutex::default(),
+        }
+    }
+
+    pub(super) fn clock(&self) -> &Arc<LatencyClock> {
+        &self.clock
+    }
+
+    /// Every path that something may have been put at.
+    pub(super) fn touched(&self) -> BTreeSet<String> {
+        self.touched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn touch(&self, path: &str) {
+        self.touched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(path.into());
+    }
+
+    fn timed(&self, written: WriteOutcome) -> WriteOutcome {
+        match written {
+            WriteOutcome::Done(attributes) => WriteOutcome::Done(attributes),
+            WriteOutcome::Carried(transfer) => {
+                WriteOutcome::Carried(Box::new(TimedTransfer(transfer, self.clock.clone())))
+            }
+        }
+    }
+}
+
+struct TimedTransfer(Box<dyn Transfer>, Arc<LatencyClock>);
+
+impl Transfer for TimedTransfer {
+    fn stage(self: Box<Self>) -> BoxFuture<'static, Result<Box<dyn Staged>>> {
+        let Self(transfer, clock) = *self;
+        Box::pin(async move {
+            let staged = clock.time("stage", transfer.stage()).await?;
+            Ok(Box::new(TimedStaged(staged, clock)) as Box<dyn Staged>)
+        })
+    }
+}
+
+struct TimedStaged(Box<dyn Staged>, Arc<LatencyClock>);
+
+impl Staged for TimedStaged {
+    fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
+        let Self(staged, clock) = *self;
+        Box::pin(async move { clock.time("publish", staged.publish(condition)).await })
+    }
+}
+
+#[async_trait]
+impl Storage for Timed {
+    fn name(&self) -> &str {
+        self.storage.name()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.storage.abilities()
+    }
+
+    async fn stat(&self, path: &str) -> Result<Attributes> {
+        self.clock.time("stat", self.storage.stat(path)).await
+    }
+
+    async fn read(
+        &self,
+        path: &str,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<(Attributes, Source)> {
+        self.clock
+            .time("read", self.storage.read(path, range, condition))
+            .await
+    }
+
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage> {
+        self.clock
+            .time("list", self.storage.list(path, after, limit))
+            .await
+    }
+
+    async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<WriteOutcome> {
+        self.touch(path);
+        let written = self
+            .clock
+            .time("write", self.storage.write(path, body, options))
+            .await?;
+        Ok(self.timed(written))
+    }
+
+    async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        self.clock
+            .time("remove", self.storage.remove(path, condition))
+            .await
+    }
+
+    async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        self.touch(path);
+        self.clock.time("make", self.storage.make(path, mode)).await
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        self.clock
+            .time("remove-directory", self.storage.remove_directory(path))
+            .await
+    }
+
+    async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        self.touch(to);
+        self.clock
+            .time("rename", self.storage.rename(from, to, condition))
+            .await
+    }
+
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
+        self.touch(to);
+        let written = self
+            .clock
+            .time("copy", self.storage.copy(from, to, condition))
+            .await?;
+        Ok(self.timed(written))
+    }
+}

@@ -1,0 +1,153 @@
+//! Changing owner, group, mode and the time of a file.
+//!
+//! They live in the records alone: a storage never learns them. A time belongs to the bytes, and
+//! holds as long as they do.
+
+use std::sync::Arc;
+
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::identity::{Action, Identity};
+use callfs_model::metadata::{Change, Content};
+use callfs_model::path::FilePath;
+use callfs_model::storage::EntryKind;
+
+use crate::change::parents::to_its_end;
+use crate::failure::{refuse, special};
+use crate::lookup::path::LookupTarget;
+use crate::{Engine, Info, Precondition};
+
+/// What to change; what is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttributeChange {
+    /// POSIX permission bits, at most 0o7777.
+    pub mode: Option<u32>,
+    /// User.
+    pub owner: Option<String>,
+    /// Group.
+    pub group: Option<String>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z; files only.
+    pub modified: Option<i64>,
+}
+
+impl Engine {
+    /// Changes owner, group, mode or time of what a path names.
+    pub async fn change_attributes(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        change: AttributeChange,
+        precondition: &Precondition,
+    ) -> Result<Info> {
+        change.validate()?;
+        let engine = self.clone();
+        let who = who.clone();
+        let path = path.clone();
+        let precondition = precondition.clone();
+        // Whoever may not do it must not wait for the lock either.
+        engine
+            .permit(&who, &engine.find(&path).await?, Action::Administer)
+            .await?;
+        to_its_end(async move {
+            let lock = engine
+                .lock(std::slice::from_ref(&path), &engine.patience())
+                .await?;
+            let place = engine.find(&path).await?;
+            let target = engine.permit(&who, &place, Action::Administer).await?;
+            let mut record = target.to_record(&path);
+            if change
+                .owner
+                .as_ref()
+                .is_some_and(|owner| *owner != record.owner)
+                && !who.admin
+            {
+                let what = "can be given to another owner by an administrator only";
+                return Err(refuse(ErrorKind::PermissionDenied, &path, what));
+            }
+            if let Some(group) = change
+                .group
+                .as_ref()
+                .filter(|group| **group != record.group)
+                && !who.admin
+                && !who.groups.contains(group)
+            {
+                let what = format!("cannot be given to the group '{group}': you are not in it");
+                return Err(refuse(ErrorKind::PermissionDenied, &path, &what));
+            }
+            engine.check(&place, &precondition)?;
+            let AttributeChange {
+                mode,
+                owner,
+                group,
+                modified,
+            } = change;
+            if modified.is_some() {
+                record.content = Some(Content {
+                    modified,
+                    ..dated(&path, target)?
+                });
+            }
+            record.mode = mode.unwrap_or(record.mode);
+            record.owner = owner.unwrap_or(record.owner);
+            record.group = group.unwrap_or(record.group);
+            engine
+                .commit(&lock, vec![Change::Put(record.clone())])
+                .await?;
+            Ok(engine
+                .target(&path, target.attributes.clone(), Some(record.into()))
+                .info(&path))
+        })
+        .await
+    }
+}
+
+/// What is known of the bytes of what can have a time of its own.
+fn dated(path: &FilePath, target: &LookupTarget) -> Result<Content> {
+    let etag = target.attributes.etag.clone();
+    let what = match target.attributes.kind {
+        EntryKind::File if etag.is_some() => {
+            return Ok(Content {
+                etag,
+                ..target.content().unwrap_or_default()
+            });
+        }
+        EntryKind::File => {
+            "keeps the time that its storage gives it, which cannot tell one version from another"
+        }
+        EntryKind::Directory => {
+            "is a directory, and its time is that of the last change of its names; set times of \
+             files"
+        }
+        EntryKind::Special => return Err(special(path)),
+    };
+    Err(refuse(ErrorKind::Unsupported, path, what))
+}
+
+impl AttributeChange {
+    fn validate(&self) -> Result<()> {
+        let bad = |message: String| Err(Error::new(ErrorKind::BadRequest, message));
+        let is_name = |name: &String| {
+            !name.is_empty() && name.len() <= 255 && !name.chars().any(char::is_control)
+        };
+        match self {
+            Self {
+                mode: Some(mode), ..
+            } if *mode > 0o7777 => bad(format!("the mode {mode:o} is above 7777")),
+            Self {
+                owner: Some(owner), ..
+            } if !is_name(owner) => bad("the owner is not a name".into()),
+            Self {
+                group: Some(group), ..
+            } if !is_name(group) => bad("the group is not a name".into()),
+            Self {
+                mode: None,
+                owner: None,
+                group: None,
+                modified: None,
+            } => bad("nothing to change was given".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

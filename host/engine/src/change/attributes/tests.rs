@@ -1,0 +1,118 @@
+use super::*;
+use crate::testing::*;
+
+async fn change(world: &World, who: &Identity, at: &str, change: AttributeChange) -> Result<Info> {
+    world
+        .engine
+        .change_attributes(who, &path(at), change, &Precondition::default())
+        .await
+}
+
+fn mode(mode: u32) -> AttributeChange {
+    AttributeChange {
+        mode: Some(mode),
+        ..AttributeChange::default()
+    }
+}
+
+fn owner(name: &str) -> AttributeChange {
+    AttributeChange {
+        owner: Some(name.into()),
+        ..AttributeChange::default()
+    }
+}
+
+fn group(name: &str) -> AttributeChange {
+    AttributeChange {
+        group: Some(name.into()),
+        ..AttributeChange::default()
+    }
+}
+
+#[tokio::test]
+async fn owners_change_what_is_theirs_and_administrators_the_rest() {
+    let world = World::new(folder());
+    let stored = world.put(&alice(), "/a", "x").await.expect("stored");
+    assert_eq!(
+        change(&world, &alice(), "/a", mode(0o4755))
+            .await
+            .expect("changed")
+            .mode,
+        0o4755
+    );
+    assert_eq!(
+        change(&world, &alice(), "/a", group("art"))
+            .await
+            .expect("changed")
+            .group,
+        "art"
+    );
+    assert_eq!(
+        kind(change(&world, &alice(), "/a", group("wheel")).await),
+        ErrorKind::PermissionDenied
+    );
+    assert_eq!(
+        kind(change(&world, &alice(), "/a", owner("bob")).await),
+        ErrorKind::PermissionDenied
+    );
+    assert_eq!(
+        kind(change(&world, &bob(), "/a", mode(0o777)).await),
+        ErrorKind::PermissionDenied
+    );
+    let info = change(&world, &admin(), "/a", owner("bob"))
+        .await
+        .expect("changed");
+    assert_eq!(
+        (info.owner.as_str(), info.sha256),
+        ("bob", stored.info.sha256)
+    );
+    change(&world, &admin(), "/a", group("wheel"))
+        .await
+        .expect("changed");
+    world.assert_quiet();
+}
+
+#[tokio::test]
+async fn nonsense_is_refused() {
+    let world = World::new(folder());
+    world.put(&alice(), "/a", "x").await.expect("stored");
+    for nonsense in [
+        mode(0o10000),
+        owner(""),
+        group("a\nb"),
+        AttributeChange::default(),
+    ] {
+        assert_eq!(
+            kind(change(&world, &alice(), "/a", nonsense).await),
+            ErrorKind::BadRequest
+        );
+    }
+    assert_eq!(
+        kind(change(&world, &alice(), "/none", mode(0)).await),
+        ErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn what_was_adopted_gets_a_record() {
+    let world = World::new(folder());
+    world.disk.plant("dir/a", "x");
+    for at in ["/dir/a", "/dir", "/"] {
+        change(&world, &admin(), at, owner("alice"))
+            .await
+            .expect("changed");
+        assert_eq!(
+            world
+                .engine
+                .stat(&admin(), &path(at))
+                .await
+                .expect("there")
+                .owner,
+            "alice"
+        );
+    }
+    assert_eq!(
+        world.metadata.record("/dir/a").expect("a record").mode,
+        0o644
+    );
+}

@@ -1,0 +1,99 @@
+//! How the engine changes the metadata store: under a lock, and saying under which.
+//!
+//! A lock that can be lost has a lease, and the metadata store refuses what is committed under one
+//! that was fenced. So whoever lost its locks records nothing any more, and is told that it failed.
+//! The storage knows no leases: a holder that loses its lock after its last commit, and before the
+//! step of the storage that follows it, may still publish, rename or remove one object. Every
+//! irrevocable step but the replacing of a file comes right after such a commit, and long ones are
+//! confirmed again and again, so that the time for it is that of one step. What it can do: replace
+//! or remove what somebody else put at that very path in between, who was told that it is there.
+//! What it cannot: be acknowledged, be recorded, or leave a record without an object, because its
+//! intent stays and is healed.
+
+use callfs_model::error::Result;
+use callfs_model::locks::Guard;
+use callfs_model::metadata::{Change, Intent};
+use callfs_model::path::FilePath;
+
+use crate::Engine;
+use crate::recovery::intents::Begun;
+
+impl Engine {
+    /// Carries out changes that this lock permits.
+    pub(crate) async fn commit(&self, lock: &Guard, changes: Vec<Change>) -> Result<()> {
+        let under = lock.lease().map(Change::Under);
+        self.metadata
+            .apply(under.into_iter().chain(changes).collect())
+            .await
+    }
+
+    /// Whether a lock is still held, as far as anybody can know: asked before what cannot be
+    /// undone.
+    pub(crate) async fn confirm(&self, lock: &Guard) -> Result<()> {
+        match lock.lease() {
+            Some(_) => self.commit(lock, Vec::new()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins an intent, together with other changes. If that fails it may have begun, and is
+    /// looked after.
+    pub(crate) async fn begin(
+        &self,
+        lock: &Guard,
+        intent: Intent,
+        mut along: Vec<Change>,
+    ) -> Result<Begun<'_>> {
+        let begun = self.intents.prepare(intent)?;
+        along.extend(begun.begin());
+        self.commit(lock, along).await?;
+        Ok(begun)
+    }
+
+    /// The same of one about objects that begin or cease to exist at a path.
+    pub(crate) async fn begin_at(
+        &self,
+        lock: &Guard,
+        path: &FilePath,
+        along: Vec<Change>,
+    ) -> Result<Begun<'_>> {
+        self.begin(lock, Intent::Reconcile { path: path.clone() }, along)
+            .await
+    }
+
+    /// Ends an intent, together with other changes.
+    pub(crate) async fn end(
+        &self,
+        lock: &Guard,
+        begun: Begun<'_>,
+        mut along: Vec<Change>,
+    ) -> Result<()> {
+        along.push(Change::End(begun.id()));
+        self.commit(lock, along).await?;
+        begun.ended();
+        Ok(())
+    }
+
+    /// Ends an intent after a failure, and forgets those of the paths that are not stored. If that
+    /// cannot be, the intent stays and is healed later.
+    pub(crate) async fn clean(
+        &self,
+        lock: &Guard,
+        begun: Begun<'_>,
+        paths: &[FilePath],
+        mut along: Vec<Change>,
+    ) {
+        let cleaned = async {
+            for path in paths {
+                if self.stored(path).await?.is_none() {
+                    along.push(Change::Remove(path.clone()));
+                }
+            }
+            self.end(lock, begun, along).await
+        };
+        if let Err(error) = cleaned.await {
+            tracing::debug!(?paths, %error, "what is recorded of a change that failed is looked \
+                after later");
+        }
+    }
+}

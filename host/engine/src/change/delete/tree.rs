@@ -1,0 +1,248 @@
+//! Removing a directory with everything below it.
+//!
+//! Two passes under the lock of the whole tree: the first asks whether the caller may see and
+//! remove everything and removes nothing, the second removes, what is below before what is above.
+//! Links are removed and never entered. It cannot be undone halfway: a failure or a crash leaves a
+//! smaller tree. One intent covers all of it, so that whatever is still recorded of what is gone is
+//! forgotten.
+
+use std::collections::VecDeque;
+
+use callfs_model::error::{ErrorKind, Result};
+use callfs_model::identity::{AccessNode, Action, Identity, Question};
+use callfs_model::locks::Guard;
+use callfs_model::metadata::Change;
+use callfs_model::path::FilePath;
+use callfs_model::storage::Condition;
+
+use crate::Engine;
+use crate::failure::about;
+use crate::lookup::children::{Child, Children};
+use crate::lookup::path::Lookup;
+use crate::recovery::intents::Begun;
+
+/// How many names are fetched, asked about and forgotten at a time.
+const BATCH: usize = 256;
+/// How many directories on the way all questions of a batch may name together: each names all of
+/// its own.
+const MAX_NODES: usize = 8192;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DeletePass {
+    Ask,
+    Remove,
+}
+
+/// One pass under way.
+struct Removal<'a> {
+    engine: &'a Engine,
+    who: &'a Identity,
+    pass: DeletePass,
+    lock: &'a Guard,
+    /// What was begun before the first removal, until it ends.
+    begun: Option<Begun<'a>>,
+    /// The directories on the way to the innermost level, itself included.
+    way: Vec<AccessNode>,
+    levels: Vec<DeleteLevel>,
+    /// Removed from the storage and still recorded.
+    gone: Vec<FilePath>,
+    /// Whatever failed: nobody knows whether it was removed.
+    unsure: Option<FilePath>,
+}
+
+/// A directory that the pass is in.
+struct DeleteLevel {
+    path: FilePath,
+    children: Children,
+    /// Those that were asked about and are to be dealt with.
+    batch: VecDeque<Child>,
+}
+
+impl Engine {
+    /// Removes what is at a place, a directory whose removal itself is permitted. The whole tree is
+    /// locked.
+    pub(super) async fn remove_tree(
+        &self,
+        lock: &Guard,
+        who: &Identity,
+        place: &Lookup,
+    ) -> Result<()> {
+        let Some(target) = &place.target else {
+            return Err(place.absence());
+        };
+        let listed = match place.path.parent() {
+            Some(parent) => self.child(&parent, place.path.name()).await?,
+            None => None,
+        };
+        if !listed.is_some_and(|child| child.is_enterable()) {
+            return self.remove_empty(lock, &place.path).await;
+        }
+        self.authorizer
+            .require(who, &[place.question(Action::List, target)])
+            .await?;
+        for pass in [DeletePass::Ask, DeletePass::Remove] {
+            let way = place.ancestors.clone();
+            let levels = Vec::new();
+            let gone = Vec::new();
+            let begun = match pass {
+                DeletePass::Ask => None,
+                DeletePass::Remove => Some(self.begin_at(lock, &place.path, Vec::new()).await?),
+            };
+            let mut removal = Removal {
+                engine: self,
+                who,
+                pass,
+                lock,
+                begun,
+                way,
+                levels,
+                gone,
+                unsure: None,
+            };
+            removal.enter(place.path.clone(), target.node.clone());
+            if let Err(error) = removal.run().await {
+                removal.clean().await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Removal<'_> {
+    async fn run(&mut self) -> Result<()> {
+        while let Some(level) = self.levels.last_mut() {
+            if level.batch.is_empty() {
+                let size = (MAX_NODES / self.way.len().max(1)).clamp(1, BATCH);
+                level.fill(self.engine, size).await?;
+                self.ask().await?;
+            }
+            let Some(level) = self.levels.last_mut() else {
+                break;
+            };
+            match level.batch.pop_front() {
+                Some(child) if child.is_enterable() => self.enter(child.path, child.target.node),
+                Some(child) => self.remove(child.path).await?,
+                None => self.leave().await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, path: FilePath, node: AccessNode) {
+        let children = Children::new(self.engine, path.clone(), None, BATCH as u32);
+        self.levels.push(DeleteLevel {
+            path,
+            children,
+            batch: VecDeque::new(),
+        });
+        self.way.push(node);
+    }
+
+    /// May the caller remove all of the batch, and see what is in its directories? Asked in both
+    /// passes, because other programs know no locks: what they add meanwhile is not removed
+    /// unasked.
+    async fn ask(&self) -> Result<()> {
+        let batch = self
+            .levels
+            .last()
+            .into_iter()
+            .flat_map(|level| &level.batch);
+        let question = |action, child: &Child| {
+            let path = child.path.to_string();
+            let target = Some(child.target.node.clone());
+            Question {
+                action,
+                path,
+                target,
+                ancestors: self.way.clone(),
+            }
+        };
+        let questions: Vec<Question> = batch
+            .flat_map(|child| {
+                let list = child.is_enterable().then(|| question(Action::List, child));
+                std::iter::once(question(Action::Delete, child)).chain(list)
+            })
+            .collect();
+        if questions.is_empty() {
+            Ok(())
+        } else {
+            self.engine.authorizer.require(self.who, &questions).await
+        }
+    }
+
+    async fn remove(&mut self, path: FilePath) -> Result<()> {
+        if self.pass == DeletePass::Ask {
+            return Ok(());
+        }
+        let (storage, rest) = self.engine.backend(&path)?;
+        match storage.remove(rest, Condition::Always).await {
+            // Another program was quicker: the outcome is the same.
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let failed = about(&path, error);
+                self.unsure = Some(path);
+                return Err(failed);
+            }
+            _ => self.gone.push(path),
+        }
+        if self.gone.len() >= BATCH {
+            let forgotten = self.gone.drain(..).map(Change::Remove).collect();
+            self.forget(forgotten).await?;
+        }
+        Ok(())
+    }
+
+    /// The directory has been dealt with; removing it forgets all that is recorded below it.
+    async fn leave(&mut self) -> Result<()> {
+        self.way.pop();
+        let Some(level) = self.levels.pop() else {
+            return Ok(());
+        };
+        if self.pass == DeletePass::Ask {
+            return Ok(());
+        }
+        if let Err(error) = self.engine.take_empty(&level.path).await {
+            let (storage, _) = self.engine.backend(&level.path)?;
+            self.unsure = Some(level.path).filter(|_| !storage.abilities().implicit_directories);
+            return Err(error);
+        }
+        self.gone.retain(|path| !path.is_within(&level.path));
+        let forgotten = vec![Change::RemoveTree(level.path)];
+        match self.begun.take_if(|_| self.levels.is_empty()) {
+            Some(begun) => self.engine.end(self.lock, begun, forgotten).await,
+            None => self.forget(forgotten).await,
+        }
+    }
+
+    async fn forget(&mut self, forgotten: Vec<Change>) -> Result<()> {
+        let outcome = self.engine.commit(self.lock, forgotten).await;
+        if outcome.is_err() {
+            // What was not forgotten is no longer known here: it is looked for later.
+            self.begun = None;
+        }
+        outcome
+    }
+
+    /// Makes what is recorded agree with what was removed before a failure.
+    async fn clean(mut self) {
+        let Some(begun) = self.begun.take() else {
+            return;
+        };
+        let forgotten = self.gone.drain(..).map(Change::Remove).collect();
+        self.engine
+            .clean(self.lock, begun, self.unsure.as_slice(), forgotten)
+            .await;
+    }
+}
+
+impl DeleteLevel {
+    async fn fill(&mut self, engine: &Engine, size: usize) -> Result<()> {
+        while self.batch.len() < size {
+            match self.children.next(engine).await? {
+                Some(child) => self.batch.push_back(child),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,336 @@
+//! A write from its bytes on: staged where the storage can, then locked, recorded and published.
+//!
+//! The bytes are those of an upload, of another object that was opened, or of one that the storage
+//! copies by itself.
+
+use std::sync::Arc;
+
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::identity::{Action, Identity};
+use callfs_model::locks::Guard;
+use callfs_model::metadata::{Change, Content};
+use callfs_model::path::FilePath;
+use callfs_model::source::Source;
+use callfs_model::storage::{
+    Attributes, Condition, EntryKind, Staged, Storage, WriteOptions, WriteOutcome,
+};
+
+use super::{PutOptions, StoredFile};
+use crate::Engine;
+use crate::change::body::UploadMeter;
+use crate::change::parents::to_its_end;
+use crate::failure::{about, raced, refuse, unmet};
+use crate::lookup::path::Lookup;
+use crate::recovery::intents::Begun;
+
+/// Bytes on their way.
+pub(crate) enum UploadBytes {
+    Staged(Box<dyn Staged>),
+    Body(Source),
+    Twin(Twin),
+}
+
+/// An object that its storage is to copy by itself, locked together with the copy.
+pub(crate) struct Twin {
+    pub(crate) path: FilePath,
+    pub(crate) attributes: Attributes,
+}
+
+/// A write of a file.
+pub(crate) struct Put {
+    engine: Arc<Engine>,
+    who: Identity,
+    path: FilePath,
+    options: PutOptions,
+    storage: Arc<dyn Storage>,
+    /// What a new file gets; one that is replaced keeps its own.
+    new_mode: u32,
+    /// Of what flows through here.
+    meter: Option<UploadMeter>,
+    /// Of what does not.
+    sha256: Option<[u8; 32]>,
+}
+
+impl Put {
+    pub(crate) fn new(
+        engine: &Arc<Engine>,
+        who: &Identity,
+        path: &FilePath,
+        options: PutOptions,
+        new_mode: u32,
+    ) -> Result<Self> {
+        let (storage, _) = engine.backend(path)?;
+        let engine = engine.clone();
+        let who = who.clone();
+        let path = path.clone();
+        Ok(Self {
+            engine,
+            who,
+            path,
+            options,
+            storage,
+            new_mode,
+            meter: None,
+            sha256: None,
+        })
+    }
+
+    /// Writes a body to a place that may be written.
+    pub(crate) async fn receive(
+        mut self,
+        place: &Lookup,
+        body: Source,
+        meter: UploadMeter,
+    ) -> Result<StoredFile> {
+        self.meter = Some(meter);
+        let upload = if self.storage.abilities().carried_write {
+            let mode = place
+                .target
+                .as_ref()
+                .map_or(self.new_mode, |target| target.node.mode);
+            let content_type = self.options.content_type.clone();
+            let write = WriteOptions {
+                condition: Condition::Always,
+                content_type,
+                mode: Some(mode),
+            };
+            let (_, rest) = self.engine.backend(&self.path)?;
+            let staged = match self.storage.write(rest, body, write).await {
+                Ok(written) => stage(&*self.storage, written).await,
+                Err(error) => Err(error),
+            };
+            let staged = staged.map_err(|error| about(&self.path, self.blame(error)))?;
+            // A component may hand over bytes of its own making; those of a broken body are not to
+            // be published.
+            self.check()?;
+            UploadBytes::Staged(staged)
+        } else {
+            UploadBytes::Body(body)
+        };
+        to_its_end(self.finish(upload)).await
+    }
+
+    /// Writes what the storage copies by itself, and whose digest may be known.
+    pub(crate) async fn copy(
+        mut self,
+        upload: UploadBytes,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<StoredFile> {
+        self.sha256 = sha256;
+        to_its_end(self.finish(upload)).await
+    }
+
+    async fn finish(self, upload: UploadBytes) -> Result<StoredFile> {
+        let mut made = Vec::new();
+        let stored = self.write(upload, &mut made).await;
+        if stored.is_err() {
+            self.engine.unmake(&made).await;
+        }
+        stored
+    }
+
+    async fn write(&self, upload: UploadBytes, made: &mut Vec<FilePath>) -> Result<StoredFile> {
+        let Self {
+            engine,
+            who,
+            path,
+            options,
+            ..
+        } = self;
+        let also = match &upload {
+            UploadBytes::Twin(twin) => std::slice::from_ref(&twin.path),
+            UploadBytes::Staged(_) | UploadBytes::Body(_) => &[],
+        };
+        let (lock, place) = engine.settle(who, path, also, made).await?;
+        engine.permit_put(who, &place, options).await?;
+        let upload = match upload {
+            // It may have become another file while this waited for the lock.
+            UploadBytes::Twin(twin) => {
+                let source = engine.find(&twin.path).await?;
+                let attributes = engine
+                    .permit(who, &source, Action::Read)
+                    .await?
+                    .attributes
+                    .clone();
+                UploadBytes::Twin(Twin { attributes, ..twin })
+            }
+            upload => upload,
+        };
+        let mut record = match &place.target {
+            Some(target) => target.to_record(path),
+            None => engine.new_record(who, path, EntryKind::File),
+        };
+        let created = place.target.is_none();
+        let begun = if created {
+            record.mode = self.new_mode;
+            Some(
+                engine
+                    .begin_at(&lock, path, vec![Change::Put(record.clone())])
+                    .await?,
+            )
+        } else {
+            None
+        };
+        let (attributes, known) = match self
+            .store(upload, self.condition(&place), record.mode)
+            .await
+        {
+            Ok(stored) => stored,
+            Err(error) => return Err(self.failed(&lock, error, begun).await),
+        };
+        let digest = self
+            .meter
+            .as_ref()
+            .and_then(UploadMeter::digest)
+            .or(self.sha256);
+        record.content = Some(Content {
+            etag: attributes.etag.clone(),
+            content_type: options.content_type.clone(),
+            sha256: digest.filter(|_| known),
+            modified: None,
+        });
+        let recorded = vec![Change::Put(record.clone())];
+        match begun {
+            Some(begun) => engine.end(&lock, begun, recorded).await?,
+            None => engine.commit(&lock, recorded).await?,
+        }
+        Ok(StoredFile {
+            info: engine
+                .target(path, attributes, Some(record.into()))
+                .info(path),
+            created,
+        })
+    }
+
+    /// What the storage itself is to make sure of, against writers that are not CallFS.
+    fn condition(&self, place: &Lookup) -> Condition {
+        let abilities = self.storage.abilities();
+        let etag = place
+            .target
+            .as_ref()
+            .and_then(|target| target.attributes.etag.clone());
+        match etag {
+            _ if place.target.is_none()
+                && (abilities.conditional_write || abilities.carried_write) =>
+            {
+                Condition::Absent
+            }
+            Some(etag) if abilities.conditional_write && !self.options.precondition.is_empty() => {
+                Condition::EtagIn(vec![etag])
+            }
+            _ => Condition::Always,
+        }
+    }
+
+    /// Stores the bytes; answers whether they are those of which the digest is known.
+    async fn store(
+        &self,
+        upload: UploadBytes,
+        condition: Condition,
+        mode: u32,
+    ) -> Result<(Attributes, bool)> {
+        let engine = &self.engine;
+        let storage = &self.storage;
+        let (_, rest) = engine.backend(&self.path)?;
+        let native = if storage.abilities().conditional_write {
+            condition.clone()
+        } else {
+            Condition::Always
+        };
+        let (written, twin) = match upload {
+            UploadBytes::Staged(staged) => return Ok((staged.publish(condition).await?, true)),
+            UploadBytes::Body(body) => {
+                let content_type = self.options.content_type.clone();
+                let write = WriteOptions {
+                    condition: native,
+                    content_type,
+                    mode: Some(mode),
+                };
+                (storage.write(rest, body, write).await?, None)
+            }
+            UploadBytes::Twin(twin) => {
+                let (_, from) = engine.backend(&twin.path)?;
+                (storage.copy(from, rest, native).await?, Some(twin))
+            }
+        };
+        let attributes = match written {
+            WriteOutcome::Done(attributes) => self.check().map(|()| attributes)?,
+            WriteOutcome::Carried(transfer) => {
+                let staged = transfer.stage().await?;
+                self.check()?;
+                staged.publish(condition).await?
+            }
+        };
+        let known = match twin {
+            // Other programs know no locks.
+            Some(twin) => engine.is_unchanged(&twin.path, &twin.attributes).await?,
+            None => true,
+        };
+        Ok((attributes, known))
+    }
+
+    /// What a failed write means to the client; leaves no record of a file that is not there.
+    async fn failed(&self, lock: &Guard, error: Error, begun: Option<Begun<'_>>) -> Error {
+        let Self {
+            engine,
+            path,
+            options,
+            ..
+        } = self;
+        let lost = matches!(
+            error.kind(),
+            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed
+        );
+        match begun {
+            // What is there now is somebody else's: our record must not claim it.
+            Some(begun) if lost => {
+                if let Err(error) = engine
+                    .end(lock, begun, vec![Change::Remove(path.clone())])
+                    .await
+                {
+                    tracing::warn!(%path, %error, "the record of a lost race stays");
+                }
+            }
+            Some(begun) => {
+                engine
+                    .clean(lock, begun, std::slice::from_ref(path), Vec::new())
+                    .await
+            }
+            None => {}
+        }
+        match error.kind() {
+            _ if !lost => about(path, self.blame(error)),
+            _ if options.create_only => {
+                refuse(ErrorKind::AlreadyExists, path, "exists already").because(error)
+            }
+            _ if !options.precondition.is_empty() => unmet(path).because(error),
+            _ => raced(path).because(error),
+        }
+    }
+
+    fn blame(&self, error: Error) -> Error {
+        match &self.meter {
+            Some(meter) => meter.blame(error),
+            None => error,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.meter.as_ref().map_or(Ok(()), UploadMeter::check)
+    }
+}
+
+/// The first step of what a storage carries, which declares that it carries everything.
+pub(crate) async fn stage(storage: &dyn Storage, written: WriteOutcome) -> Result<Box<dyn Staged>> {
+    match written {
+        WriteOutcome::Carried(transfer) => transfer.stage().await,
+        WriteOutcome::Done(_) => {
+            let name = storage.name();
+            let message = format!(
+                "the storage '{name}' declares that its writes are carried, and stored one by \
+                 itself"
+            );
+            Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(name))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Looking: what a path names, what a directory holds, and what a caller may know of either.
+//!
+//! It changes nothing and takes no locks.
+
+pub(crate) mod children;
+pub(crate) mod filter;
+pub(crate) mod glob;
+pub(crate) mod list;
+pub(crate) mod path;
+pub(crate) mod permission;
+pub(crate) mod read;
+pub(crate) mod share;
+pub(crate) mod walk;

@@ -1,0 +1,314 @@
+//! What is directly in a directory, in byte order of the names: its storage's entries with their
+//! records, and mounts.
+//!
+//! Pages are fetched as they are needed, so a directory of any size takes the memory of one page. A
+//! record without an object is passed over, except where a record is what makes an empty directory
+//! exist.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use callfs_model::error::{ErrorKind, Result};
+use callfs_model::metadata::Record;
+use callfs_model::path::{FilePath, MAX_NAME};
+use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, Storage};
+
+use crate::Engine;
+use crate::failure::about;
+use crate::lookup::path::{LookupTarget, bare_directory};
+
+/// One name in a directory.
+pub(crate) struct Child {
+    pub(crate) path: FilePath,
+    pub(crate) target: LookupTarget,
+    /// A symbolic link.
+    pub(crate) link: bool,
+}
+
+/// The names in a directory that are still to come.
+pub(crate) struct Children {
+    directory: FilePath,
+    page: u32,
+    entries: Fetched<DirectoryEntry>,
+    records: Fetched<Record>,
+    mounts: VecDeque<String>,
+    /// What lists them: the same from the first to the last, whatever takes its place meanwhile.
+    storage: Option<Arc<dyn Storage>>,
+    /// Something was passed over because no path can have its name.
+    pub(crate) passed_over: bool,
+}
+
+impl Child {
+    /// Whether a walk goes into it: a directory, and no link to one.
+    pub(crate) fn is_enterable(&self) -> bool {
+        self.target.attributes.kind == EntryKind::Directory && !self.link
+    }
+}
+
+impl Engine {
+    /// One name in a directory, as a listing shows it.
+    pub(crate) async fn child(&self, directory: &FilePath, name: &str) -> Result<Option<Child>> {
+        let mut children = Children::new(self, directory.clone(), just_before(name), 1);
+        loop {
+            match children.next(self).await? {
+                Some(child) if child.path.name() < name => {}
+                found => return Ok(found.filter(|child| child.path.name() == name)),
+            }
+        }
+    }
+}
+
+/// A page of something ordered by name, and where the next one starts.
+struct Fetched<T> {
+    page: VecDeque<T>,
+    after: Option<String>,
+    more: bool,
+}
+
+impl Children {
+    /// Those whose names are greater than `after`, fetched in pages of at most `page`.
+    pub(crate) fn new(
+        engine: &Engine,
+        directory: FilePath,
+        after: Option<String>,
+        page: u32,
+    ) -> Self {
+        let names = engine.mounts.names_in(&directory).into_iter();
+        let mounts = names
+            .filter(|name| after.as_deref().is_none_or(|after| *name > after))
+            .map(Into::into)
+            .collect();
+        let entries = Fetched::starting(after.clone());
+        let records = Fetched::starting(after);
+        let storage = engine
+            .mounts
+            .owner(&directory)
+            .map(|(mount, _)| mount.storage());
+        Self {
+            directory,
+            page,
+            entries,
+            records,
+            mounts,
+            storage,
+            passed_over: false,
+        }
+    }
+
+    /// Where they are.
+    pub(crate) fn directory(&self) -> &FilePath {
+        &self.directory
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self, engine: &Engine) -> Result<Option<Child>> {
+        loop {
+            self.fetch_entries(engine).await?;
+            let stored = self.entries.page.front().map(|entry| entry.name.as_str());
+            let mounted = self.mounts.front().map(String::as_str);
+            let name = stored
+                .into_iter()
+                .chain(mounted)
+                .min()
+                .map(ToOwned::to_owned);
+            let record = match self.record_before(engine, name.as_deref()).await? {
+                Some(record) if Some(record.path.name()) != name.as_deref() => {
+                    let path = record.path.clone();
+                    let target = bare_directory();
+                    let target = engine.target(&path, target, Some(record.into()));
+                    return Ok(Some(Child {
+                        path,
+                        target,
+                        link: false,
+                    }));
+                }
+                record => record,
+            };
+            let Some(name) = name else { return Ok(None) };
+            let entry = self.entries.page.pop_front_if(|entry| entry.name == name);
+            let is_mounted = self
+                .mounts
+                .pop_front_if(|mounted| *mounted == name)
+                .is_some();
+            let Ok(path) = self.directory.join(&name) else {
+                self.passed_over = true;
+                tracing::debug!(directory = %self.directory, ?name, "a name that no path can have \
+                    is not listed");
+                continue;
+            };
+            let (mut attributes, mut link) =
+                entry.map_or((bare_directory(), false), |e| (e.attributes, e.link));
+            if is_mounted {
+                (attributes, link) = (self.mounted(engine, &path, attributes).await, false);
+            }
+            let target = engine.target(&path, attributes, record.map(Into::into));
+            return Ok(Some(Child { path, target, link }));
+        }
+    }
+
+    /// The record of a name, or that of a directory before it which exists by its record alone.
+    async fn record_before(
+        &mut self,
+        engine: &Engine,
+        name: Option<&str>,
+    ) -> Result<Option<Record>> {
+        let implicit = self
+            .storage
+            .as_ref()
+            .is_some_and(|storage| storage.abilities().implicit_directories);
+        if name.is_none() && !implicit {
+            return Ok(None);
+        }
+        loop {
+            self.fetch_records(engine).await?;
+            let wanted = |record: &mut Record| name.is_none_or(|name| record.path.name() <= name);
+            let Some(record) = self.records.page.pop_front_if(wanted) else {
+                return Ok(None);
+            };
+            let stands_alone = implicit && record.content.is_none();
+            if stands_alone || name == Some(record.path.name()) {
+                return Ok(Some(record));
+            }
+        }
+    }
+
+    /// What a name is that leads to a mount. A mount that does not answer is still listed.
+    async fn mounted(
+        &self,
+        engine: &Engine,
+        path: &FilePath,
+        underneath: Attributes,
+    ) -> Attributes {
+        let is_mount_point = engine.mounts.iter().any(|mount| mount.path == *path);
+        let attributes = if is_mount_point {
+            engine.stored(path).await.unwrap_or_else(|error| {
+                tracing::warn!(mount = %path, %error, "a mount does not answer and is listed as \
+                    it is");
+                None
+            })
+        } else {
+            Some(underneath)
+        };
+        attributes
+            .filter(|attributes| attributes.kind == EntryKind::Directory)
+            .unwrap_or_else(bare_directory)
+    }
+
+    /// Fetches until there is something that exists, or nothing at all; each page is of one moment.
+    async fn fetch_entries(&mut self, engine: &Engine) -> Result<()> {
+        while self.entries.is_due() {
+            let view = engine.tombstones.view();
+            let after = self.entries.after.clone();
+            self.fetch_entries_once(engine).await?;
+            if !engine.tombstones.still(&view, &self.directory) {
+                self.entries = Fetched::starting(after);
+            } else if view.len() > 0 {
+                let exists = |name: &str| {
+                    !self
+                        .directory
+                        .join(name)
+                        .is_ok_and(|path| view.hides(&path))
+                };
+                self.entries.page.retain(|entry| exists(&entry.name));
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch_entries_once(&mut self, engine: &Engine) -> Result<()> {
+        let owner = engine.mounts.owner(&self.directory);
+        let (Some(storage), Some((_, rest))) = (&self.storage, owner) else {
+            self.entries.more = false;
+            return Ok(());
+        };
+        match storage
+            .list(rest, self.entries.after.as_deref(), self.page)
+            .await
+        {
+            Ok(page) => {
+                let last = page.entries.last().map(|entry| entry.name.clone());
+                self.entries.took(page.entries, last, page.more);
+                Ok(())
+            }
+            // It vanished, or exists only by mounts and records.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                self.entries.more = false;
+                Ok(())
+            }
+            Err(error) => Err(about(&self.directory, error)),
+        }
+    }
+
+    async fn fetch_records(&mut self, engine: &Engine) -> Result<()> {
+        while self.records.is_due() {
+            let view = engine.tombstones.view();
+            let after = self.records.after.clone();
+            let mut records = engine
+                .metadata
+                .children(&self.directory, after.as_deref(), self.page)
+                .await?;
+            if !engine.tombstones.still(&view, &self.directory) {
+                continue;
+            }
+            let last = records.last().map(|record| record.path.name().to_owned());
+            let more = records.len() >= self.page as usize;
+            records.retain(|record| !view.hides(&record.path));
+            self.records.took(records, last, more);
+        }
+        Ok(())
+    }
+}
+
+impl<T> Fetched<T> {
+    fn starting(after: Option<String>) -> Self {
+        Self {
+            page: VecDeque::new(),
+            after,
+            more: true,
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.page.is_empty() && self.more
+    }
+
+    fn took(&mut self, page: Vec<T>, last: Option<String>, more: bool) {
+        // A page without entries is the end, whatever it says of more.
+        self.more = more && last.is_some();
+        self.after = last.or_else(|| self.after.take());
+        self.page = page.into();
+    }
+}
+
+/// A text that only names smaller than this one precede: everything after it is this name or
+/// greater, but for names of more than 250 bytes that hardly exist, which come first.
+pub(crate) fn just_before(name: &str) -> Option<String> {
+    let last = name.chars().next_back()?;
+    let before = &name[..name.len() - last.len_utf8()];
+    // The greatest character below it that a name may have.
+    match (' '..last).next_back() {
+        None if before.is_empty() => None,
+        None => Some(before.to_owned()),
+        Some('\u{7f}'..='\u{9f}') => Some(greatest(before, '~')),
+        Some(character) => Some(greatest(before, character)),
+    }
+}
+
+/// A text that every name which sorts before `name/` precedes, with the same exception.
+pub(crate) fn past_siblings(name: &str) -> String {
+    if name.len() < MAX_NAME {
+        greatest(name, '.')
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The greatest name that starts with a text and a character.
+fn greatest(start: &str, character: char) -> String {
+    let mut name = format!("{start}{character}");
+    let left = MAX_NAME.saturating_sub(name.len());
+    name.extend(std::iter::repeat_n(char::MAX, left / char::MAX.len_utf8()));
+    name
+}

@@ -1,0 +1,114 @@
+//! A page of a directory, made of a [`Walk`](crate::Walk).
+
+use std::sync::Arc;
+
+use callfs_model::error::Result;
+use callfs_model::identity::Identity;
+use callfs_model::path::FilePath;
+
+use crate::{Engine, Filter, Info};
+
+/// The most entries that are looked at for one page: where few are wanted, a page may hold none and
+/// still have a next.
+const MAX_SEEN: usize = 10_000;
+/// How often a page is made while one move after the other is finished in it.
+const ATTEMPTS: usize = 16;
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// Also what is in directories below.
+    pub recursive: bool,
+    /// How many levels down, where recursive; 1 is the directory's own names. No limit without
+    /// one.
+    pub max_depth: Option<usize>,
+    /// Only what comes after this path.
+    pub after: Option<FilePath>,
+    /// Only what this takes.
+    pub filter: Filter,
+    /// The most items to answer, at least 1.
+    pub limit: usize,
+}
+
+/// A part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// What was listed.
+    pub directory: Info,
+    /// In byte order of their paths.
+    pub items: Vec<Info>,
+    /// Where the next part goes on, if there is one; not always the last of the items.
+    pub next: Option<FilePath>,
+}
+
+impl ListOptions {
+    /// How many levels a walk goes down.
+    pub fn depth(&self) -> usize {
+        if self.recursive {
+            self.max_depth.unwrap_or(usize::MAX)
+        } else {
+            1
+        }
+    }
+}
+
+impl Engine {
+    /// A page of what is in a directory. If a move is finished meanwhile, the page is made again,
+    /// because it could show both of its names or neither.
+    pub async fn list(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        options: ListOptions,
+    ) -> Result<Listing> {
+        let mut attempts = 0;
+        loop {
+            let view = self.tombstones.view();
+            let listing = self.list_once(who, path, &options).await;
+            attempts += 1;
+            if attempts == ATTEMPTS || self.tombstones.still(&view, path) {
+                return listing;
+            }
+        }
+    }
+
+    async fn list_once(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        options: &ListOptions,
+    ) -> Result<Listing> {
+        let (directory, mut walk) = self
+            .walk(who, path, options.depth(), options.after.as_ref())
+            .await?;
+        let mut items: Vec<Info> = vec![];
+        let mut last: Option<FilePath> = None;
+        let limit: usize = options.limit.max(1);
+        let mut seen = 0;
+        while let Some(item) = walk.next().await? {
+            let wanted = options.filter.takes(path, &item);
+            // A full page goes on until something else is wanted, so that a last page is hardly
+            // ever empty.
+            if (wanted && items.len() == limit) || seen >= MAX_SEEN.max(limit) {
+                return Ok(Listing {
+                    directory,
+                    items,
+                    next: last,
+                });
+            }
+            seen += 1;
+            last = Some(item.path.clone());
+            if wanted {
+                items.push(item);
+            }
+        }
+        Ok(Listing {
+            directory,
+            items,
+            next: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

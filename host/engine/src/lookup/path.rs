@@ -1,0 +1,388 @@
+//! What a path names, and the directories on the way to it, at the moment of looking.
+//!
+//! Storage says what exists; mounts add the directories that lead to them; records say who owns it.
+//! What has no record is adopted: it belongs to the default owner and keeps the mode it has in its
+//! storage. It decides nothing.
+
+use std::sync::Arc;
+
+use callfs_model::error::{ErrorKind, Result};
+use callfs_model::identity::{AccessNode, Identity};
+use callfs_model::metadata::{Content, Record};
+use callfs_model::path::FilePath;
+use callfs_model::storage::{Attributes, EntryKind, Storage};
+
+use crate::failure::{if_any, refuse};
+use crate::{Engine, Info};
+
+/// A path, as it was found.
+pub(crate) struct Lookup {
+    pub(crate) path: FilePath,
+    /// The directories on the way that exist, the root first.
+    pub(crate) ancestors: Vec<AccessNode>,
+    /// Those that do not exist, the topmost first.
+    pub(crate) missing: Vec<FilePath>,
+    /// What is on the way and is not a directory.
+    pub(crate) obstacle: Option<FilePath>,
+    /// What the path names.
+    pub(crate) target: Option<LookupTarget>,
+    /// The storage has nothing at the deepest ancestor that exists: a mount or a record makes it
+    /// exist.
+    pub(crate) bare: bool,
+}
+
+/// What a path names.
+pub(crate) struct LookupTarget {
+    pub(crate) attributes: Attributes,
+    pub(crate) record: Option<Arc<Record>>,
+    pub(crate) node: AccessNode,
+}
+
+/// What is at a path, and whether it is there without its storage knowing.
+struct Sighting {
+    attributes: Attributes,
+    bare: bool,
+}
+
+impl Engine {
+    /// Looks at a path with everything on the way to it, each as it is now.
+    pub(crate) async fn find(&self, path: &FilePath) -> Result<Lookup> {
+        let (seen, record) = self.look_with_record(path).await?;
+        let mut directories = path.ancestors();
+        let mut missing = Vec::new();
+        let mut obstacle = None;
+        let mut bare = false;
+        while let (None, Some(last)) = (&seen, directories.last()) {
+            match self
+                .look(last, self.metadata.get(last).await?.as_deref())
+                .await?
+            {
+                Some(seen) if seen.attributes.kind == EntryKind::Directory => {
+                    bare = seen.bare;
+                    break;
+                }
+                Some(_) => {
+                    obstacle = directories.pop();
+                    missing.clear();
+                    break;
+                }
+                None => missing.extend(directories.pop()),
+            }
+        }
+        missing.reverse();
+        let mut ancestors = Vec::with_capacity(directories.len() + 1);
+        for directory in &directories {
+            let node = self.directory_node(directory).await?;
+            ancestors.push(
+                node.unwrap_or_else(|| self.node(directory, EntryKind::Directory, None, None)),
+            );
+        }
+        let target = seen.map(|seen| self.target(path, seen.attributes, record));
+        Ok(Lookup {
+            path: path.clone(),
+            ancestors,
+            missing,
+            obstacle,
+            target,
+            bare,
+        })
+    }
+
+    /// The directories on the way to a path, the root first, trusting records where there are any;
+    /// none if one of them does not exist.
+    pub(crate) async fn way_to(&self, path: &FilePath) -> Result<Option<Vec<AccessNode>>> {
+        let directories = path.ancestors();
+        let mut nodes = Vec::with_capacity(directories.len());
+        for directory in &directories {
+            match self.directory_node(directory).await? {
+                Some(node) => nodes.push(node),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(nodes))
+    }
+
+    /// A directory as the permission model sees it; its storage is asked only where there is no
+    /// record.
+    async fn directory_node(&self, path: &FilePath) -> Result<Option<AccessNode>> {
+        if self.tombstones.view().hides(path) {
+            return Ok(None);
+        }
+        let record = self
+            .metadata
+            .get(path)
+            .await?
+            .filter(|record| record.content.is_none());
+        if record.is_some() || path.is_root() {
+            return Ok(Some(self.node(
+                path,
+                EntryKind::Directory,
+                record.as_deref(),
+                None,
+            )));
+        }
+        let (seen, record) = self.look_with_record(path).await?;
+        let directory = seen.filter(|seen| seen.attributes.kind == EntryKind::Directory);
+        Ok(directory.map(|seen| self.target(path, seen.attributes, record).node))
+    }
+
+    /// What exists at a path, and the record that belongs to it: an object that was made or changed
+    /// hands while it was looked at is looked at again, or it would be judged by the record of
+    /// something else.
+    async fn look_with_record(
+        &self,
+        path: &FilePath,
+    ) -> Result<(Option<Sighting>, Option<Arc<Record>>)> {
+        let mut before = self.metadata.get(path).await?;
+        loop {
+            let seen = self.look(path, before.as_deref()).await?;
+            let record = self.metadata.get(path).await?;
+            if gives_the_same_rights(before.as_deref(), record.as_deref()) {
+                return Ok((seen, record));
+            }
+            before = record;
+        }
+    }
+
+    /// What exists at a path, whoever makes it exist.
+    async fn look(&self, path: &FilePath, record: Option<&Record>) -> Result<Option<Sighting>> {
+        loop {
+            let view = self.tombstones.view();
+            let seen = if view.hides(path) {
+                None
+            } else {
+                self.look_once(path, record).await?
+            };
+            if self.tombstones.still(&view, path) {
+                return Ok(seen);
+            }
+        }
+    }
+
+    async fn look_once(
+        &self,
+        path: &FilePath,
+        record: Option<&Record>,
+    ) -> Result<Option<Sighting>> {
+        let mounted = path.is_root() || self.mounts.any_within(path);
+        let mut stored = None;
+        let mut recorded = false;
+        if let Some((mount, rest)) = self.mounts.owner(path) {
+            let storage = mount.storage();
+            stored = if_any(storage.stat(rest).await)?;
+            recorded = storage.abilities().implicit_directories
+                && record.is_some_and(|r| r.content.is_none());
+        }
+        Ok(match stored {
+            Some(attributes) if !mounted || attributes.kind == EntryKind::Directory => {
+                Some(Sighting {
+                    attributes,
+                    bare: false,
+                })
+            }
+            _ if mounted || recorded => Some(Sighting {
+                attributes: bare_directory(),
+                bare: true,
+            }),
+            _ => None,
+        })
+    }
+
+    /// What the storage of a path has there, whatever mounts, records and tombstones say.
+    pub(crate) async fn stored(&self, path: &FilePath) -> Result<Option<Attributes>> {
+        match self.mounts.owner(path) {
+            Some((mount, rest)) => if_any(mount.storage().stat(rest).await),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether there is, or may be, what a record is of: an object, a mount below it, or a
+    /// directory that it alone makes exist. Of what nothing is mounted at nobody knows.
+    pub(crate) async fn stands(&self, record: &Record) -> Result<bool> {
+        let path = &record.path;
+        let Some((mount, _)) = self.mounts.owner(path) else {
+            return Ok(true);
+        };
+        let by_record =
+            mount.storage().abilities().implicit_directories && record.content.is_none();
+        Ok(path.is_root()
+            || self.mounts.any_within(path)
+            || by_record
+            || self.stored(path).await?.is_some())
+    }
+
+    /// The storage of a path, and the path within it.
+    pub(crate) fn backend<'a>(&self, path: &'a FilePath) -> Result<(Arc<dyn Storage>, &'a str)> {
+        match self.mounts.owner(path) {
+            Some((mount, rest)) => Ok((mount.storage(), rest)),
+            None => Err(refuse(
+                ErrorKind::NotFound,
+                path,
+                "is not in any storage: nothing is mounted there",
+            )),
+        }
+    }
+
+    /// What was found at a path, with the record that belongs to it.
+    pub(crate) fn target(
+        &self,
+        path: &FilePath,
+        attributes: Attributes,
+        record: Option<Arc<Record>>,
+    ) -> LookupTarget {
+        // A file where a directory was recorded, or the reverse, is not what was recorded.
+        let record = record
+            .filter(|record| record.content.is_none() == (attributes.kind == EntryKind::Directory));
+        let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
+        LookupTarget {
+            attributes,
+            record,
+            node,
+        }
+    }
+
+    fn node(
+        &self,
+        path: &FilePath,
+        kind: EntryKind,
+        record: Option<&Record>,
+        mode: Option<u32>,
+    ) -> AccessNode {
+        if let Some(Record {
+            owner, group, mode, ..
+        }) = record
+        {
+            return AccessNode {
+                kind,
+                owner: owner.clone(),
+                group: group.clone(),
+                mode: *mode,
+            };
+        }
+        let mode = match (mode, kind) {
+            _ if path.is_root() => self.defaults.root_mode,
+            (Some(mode), _) => mode & 0o7777,
+            (None, EntryKind::Directory) => 0o755,
+            (None, _) => 0o644,
+        };
+        AccessNode {
+            kind,
+            owner: self.defaults.owner.clone(),
+            group: self.defaults.group.clone(),
+            mode,
+        }
+    }
+
+    /// The record of something that a caller makes.
+    pub(crate) fn new_record(&self, who: &Identity, path: &FilePath, kind: EntryKind) -> Record {
+        let (all, content) = match kind {
+            EntryKind::Directory => (0o777, None),
+            _ => (0o666, Some(Content::default())),
+        };
+        Record {
+            path: path.clone(),
+            owner: who.subject.clone(),
+            group: who.groups.first().unwrap_or(&who.subject).clone(),
+            mode: all & !self.defaults.umask,
+            content,
+            revision: 0,
+        }
+    }
+}
+
+impl LookupTarget {
+    /// The record of this, made of what it was adopted with if it had none.
+    pub(crate) fn to_record(&self, path: &FilePath) -> Record {
+        let AccessNode {
+            kind,
+            owner,
+            group,
+            mode,
+        } = &self.node;
+        let adopted = || Record {
+            path: path.clone(),
+            owner: owner.clone(),
+            group: group.clone(),
+            mode: *mode,
+            content: (*kind != EntryKind::Directory).then(Content::default),
+            revision: 0,
+        };
+        self.record.as_deref().cloned().unwrap_or_else(adopted)
+    }
+
+    /// What is recorded of the bytes, as far as it holds.
+    pub(crate) fn content(&self) -> Option<Content> {
+        let content = self
+            .record
+            .as_ref()
+            .and_then(|record| record.content.as_ref());
+        // It does as long as they are the same bytes.
+        let content = content.filter(|content| {
+            self.attributes.kind == EntryKind::File && content.etag == self.attributes.etag
+        });
+        content.cloned().map(|content| match content.etag {
+            Some(_) => content,
+            // A storage without etags cannot tell whether they still are.
+            None => Content {
+                content_type: content.content_type,
+                ..Content::default()
+            },
+        })
+    }
+
+    /// All that is known of this.
+    pub(crate) fn info(&self, path: &FilePath) -> Info {
+        let Self {
+            attributes, node, ..
+        } = self;
+        let is_file = attributes.kind == EntryKind::File;
+        let content = self.content().unwrap_or_default();
+        let content_type = content
+            .content_type
+            .or_else(|| attributes.content_type.clone())
+            .or_else(|| guess(path));
+        Info {
+            path: path.clone(),
+            kind: attributes.kind,
+            size: if is_file { attributes.size } else { 0 },
+            etag: attributes.etag.clone(),
+            modified: content.modified.or(attributes.modified),
+            mode: node.mode,
+            owner: node.owner.clone(),
+            group: node.group.clone(),
+            content_type: content_type.filter(|_| is_file),
+            sha256: content.sha256,
+        }
+    }
+}
+
+/// Whether who may do what is the same by two records of one path.
+pub(crate) fn gives_the_same_rights(one: Option<&Record>, other: Option<&Record>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let is_directory = |record: &Record| record.content.is_none();
+            (&one.owner, &one.group, one.mode, is_directory(one))
+                == (&other.owner, &other.group, other.mode, is_directory(other))
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// A directory that only a mount or a record makes exist.
+pub(crate) fn bare_directory() -> Attributes {
+    Attributes {
+        kind: EntryKind::Directory,
+        size: 0,
+        etag: None,
+        modified: None,
+        mode: None,
+        content_type: None,
+    }
+}
+
+fn guess(path: &FilePath) -> Option<String> {
+    mime_guess::from_path(path.name())
+        .first_raw()
+        .map(Into::into)
+}

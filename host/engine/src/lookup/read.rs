@@ -1,0 +1,218 @@
+//! Reading: what a path names, and its bytes.
+//!
+//! No locks: an object is described as it was opened, so a reader gets one version whatever writers
+//! do.
+
+use std::ops::Range;
+
+use callfs_model::error::{ErrorKind, Result};
+use callfs_model::identity::{Action, Identity, Question};
+use callfs_model::path::FilePath;
+use callfs_model::source::Source;
+use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, Storage};
+
+use crate::failure::{about, raced, refuse, special};
+use crate::lookup::path::{LookupTarget, gives_the_same_rights};
+use crate::{Engine, Info};
+
+/// What a path turned out to be.
+pub enum OpenedPath {
+    /// Bytes.
+    File {
+        /// Of the object as opened.
+        info: Info,
+        /// The whole of it.
+        source: Source,
+    },
+    /// Names; see [`Engine::list`].
+    Directory(Info),
+}
+
+impl Engine {
+    /// Opens what a path names, whole.
+    pub async fn open(&self, who: &Identity, path: &FilePath) -> Result<OpenedPath> {
+        Ok(match self.open_object(who, path).await? {
+            (target, Some(source)) => OpenedPath::File {
+                info: target.info(path),
+                source,
+            },
+            (target, None) => OpenedPath::Directory(target.info(path)),
+        })
+    }
+
+    /// Opens what a path names, and answers it with its bytes; a directory has none.
+    pub(crate) async fn open_object(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+    ) -> Result<(LookupTarget, Option<Source>)> {
+        // The quick way for what is there: one read, one question. Whatever is not a file is looked
+        // at with care.
+        if let Some((target, source)) = self
+            .open_file(Some(who), path, None, Condition::Always)
+            .await?
+        {
+            return Ok((target, Some(source)));
+        }
+        let mut place = self.find(path).await?;
+        self.permit(who, &place, Action::Read).await?;
+        let Some(target) = place.target.take() else {
+            return Err(place.absence());
+        };
+        self.open_target(path, target).await
+    }
+
+    /// Opens a part of a file that was opened before and whose source cannot be sliced: from
+    /// `range.start` up to but not including `range.end`, both within its size.
+    /// [`ErrorKind::Locked`] if the file is not the same any more.
+    pub async fn open_part(
+        &self,
+        who: &Identity,
+        whole: &Info,
+        range: Range<u64>,
+    ) -> Result<Source> {
+        self.open_part_for(Some(who), whole, range).await
+    }
+
+    /// The same of a file that [was opened](Self::open_shared) because it is shared.
+    pub async fn open_shared_part(&self, whole: &Info, range: Range<u64>) -> Result<Source> {
+        self.open_part_for(None, whole, range).await
+    }
+
+    async fn open_part_for(
+        &self,
+        who: Option<&Identity>,
+        whole: &Info,
+        range: Range<u64>,
+    ) -> Result<Source> {
+        let condition = whole
+            .etag
+            .clone()
+            .map_or(Condition::Always, |etag| Condition::EtagIn(vec![etag]));
+        let range = ByteRange {
+            start: range.start,
+            end: Some(range.end),
+        };
+        // Not every storage has etags, and not every component looks at conditions.
+        let same = |info: &Info| {
+            info.size == whole.size && info.etag == whole.etag && info.modified == whole.modified
+        };
+        match self
+            .open_file(who, &whole.path, Some(range), condition)
+            .await?
+        {
+            Some((target, source)) if same(&target.info(&whole.path)) => Ok(source),
+            _ => Err(raced(&whole.path)),
+        }
+    }
+
+    /// What a path names.
+    pub async fn stat(&self, who: &Identity, path: &FilePath) -> Result<Info> {
+        let place = self.find(path).await?;
+        let target = self.permit(who, &place, Action::Read).await?;
+        Ok(target.info(path))
+    }
+
+    /// Opens what was found at a path, and answers it with its bytes; a directory has none.
+    pub(crate) async fn open_target(
+        &self,
+        path: &FilePath,
+        target: LookupTarget,
+    ) -> Result<(LookupTarget, Option<Source>)> {
+        match target.attributes.kind {
+            EntryKind::Directory => Ok((target, None)),
+            EntryKind::Special => Err(special(path)),
+            EntryKind::File => {
+                // It was not there a moment ago, or its storage cannot open it.
+                let (storage, rest) = self.backend(path)?;
+                let read = self
+                    .read_visible(path, &*storage, rest, None, Condition::Always)
+                    .await;
+                let (attributes, source) = read.map_err(|error| about(path, error))?;
+                let record = self.metadata.get(path).await?;
+                if gives_the_same_rights(target.record.as_deref(), record.as_deref()) {
+                    Ok((self.target(path, attributes, record), Some(source)))
+                } else {
+                    Err(raced(path))
+                }
+            }
+        }
+    }
+
+    /// Opens a file for somebody, or for whoever it is shared with; none if anything about it needs
+    /// a closer look.
+    pub(crate) async fn open_file(
+        &self,
+        who: Option<&Identity>,
+        path: &FilePath,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<Option<(LookupTarget, Source)>> {
+        let Some((mount, rest)) = self.mounts.owner(path) else {
+            return Ok(None);
+        };
+        if self.mounts.any_within(path) {
+            return Ok(None);
+        }
+        let Some(ancestors) = self.way_to(path).await? else {
+            return Ok(None);
+        };
+        let storage = mount.storage();
+        let mut before = self.metadata.get(path).await?;
+        let (attributes, source, record) = loop {
+            let read = self
+                .read_visible(path, &*storage, rest, range, condition.clone())
+                .await;
+            let record = self.metadata.get(path).await?;
+            if !gives_the_same_rights(before.as_deref(), record.as_deref()) {
+                // It would be judged by the record of something else.
+                before = record;
+                continue;
+            }
+            match read {
+                Ok((attributes, source)) => break (attributes, source, record),
+                // A backend that is down is down for the closer look as well.
+                Err(error) if error.kind().is_retryable() => return Err(error),
+                Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                Err(_) => return Ok(None),
+            }
+        };
+        let target = self.target(path, attributes, record);
+        if let Some(who) = who {
+            let node = Some(target.node.clone());
+            let question = Question {
+                action: Action::Read,
+                path: path.to_string(),
+                target: node,
+                ancestors,
+            };
+            self.authorizer.require(who, &[question]).await?;
+        }
+        Ok(Some((target, source)))
+    }
+
+    /// Opens an object, unless it does not exist although it is stored.
+    async fn read_visible(
+        &self,
+        path: &FilePath,
+        storage: &dyn Storage,
+        rest: &str,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<(Attributes, Source)> {
+        loop {
+            let view = self.tombstones.view();
+            let read = if view.hides(path) {
+                Err(refuse(ErrorKind::NotFound, path, "does not exist"))
+            } else {
+                storage.read(rest, range, condition.clone()).await
+            };
+            if self.tombstones.still(&view, path) {
+                return read;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! A directory and what is below it, one entry at a time, in byte order of the full paths.
+//!
+//! The order is that of the bytes, so `a`, `a.txt`, `a/b`: the contents of a directory come where
+//! `a/` sorts among its siblings. A walk can start after any path without walking what is before
+//! it, and holds one page of names for each level it is in. It enters what the caller may list, and
+//! no links.
+
+use std::sync::Arc;
+
+use callfs_model::error::{ErrorKind, Result};
+use callfs_model::identity::{AccessNode, Action, Identity, Question};
+use callfs_model::path::FilePath;
+use callfs_model::storage::EntryKind;
+
+use crate::failure::refuse;
+use crate::lookup::children::{Child, Children, past_siblings};
+use crate::{Engine, Info};
+
+/// How many names are fetched at a time.
+const PAGE: u32 = 1000;
+
+/// A walk under way.
+pub struct Walk {
+    engine: Arc<Engine>,
+    who: Identity,
+    max_depth: usize,
+    /// The directories on the way to the innermost level, itself included.
+    way: Vec<AccessNode>,
+    levels: Vec<WalkLevel>,
+}
+
+/// A directory that the walk is in.
+struct WalkLevel {
+    children: Children,
+    /// What comes next of its names.
+    next: Option<Child>,
+    /// Only names whose paths are greater than this, below the directory, are still to be shown.
+    floor: Option<String>,
+    /// Directories that were shown and are to be entered where `name/` sorts; each name starts
+    /// with the one before.
+    pending: Vec<Pending>,
+}
+
+struct Pending {
+    path: FilePath,
+    node: AccessNode,
+    /// Below it, start after this.
+    floor: Option<String>,
+}
+
+impl Engine {
+    /// What is in a directory, down to `max_depth` levels (1: only its own names), after a path in
+    /// it.
+    pub async fn walk(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        max_depth: usize,
+        after: Option<&FilePath>,
+    ) -> Result<(Info, Walk)> {
+        let floor = match after.map(|after| after.below(path)) {
+            Some(None) => {
+                return Err(refuse(
+                    ErrorKind::BadRequest,
+                    path,
+                    "does not hold the path to continue after",
+                ));
+            }
+            Some(Some("")) | None => None,
+            Some(Some(rest)) => Some(rest.to_owned()),
+        };
+        let place = self.find(path).await?;
+        if let Some(target) = &place.target
+            && target.attributes.kind != EntryKind::Directory
+        {
+            let error = refuse(ErrorKind::NotADirectory, path, "is not a directory");
+            return Err(self.tell(who, &place, error).await);
+        }
+        let target = self.permit(who, &place, Action::List).await?;
+        let info = target.info(path);
+        let node = target.node.clone();
+        let engine = self.clone();
+        let who = who.clone();
+        let way = place.ancestors;
+        let mut walk = Walk {
+            engine,
+            who,
+            max_depth,
+            way,
+            levels: Vec::new(),
+        };
+        if max_depth > 0 {
+            walk.enter(Pending {
+                path: path.clone(),
+                node,
+                floor,
+            })
+            .await?;
+        }
+        Ok((info, walk))
+    }
+}
+
+impl Walk {
+    /// The next entry.
+    pub async fn next(&mut self) -> Result<Option<Info>> {
+        loop {
+            let deeper = self.levels.len() < self.max_depth;
+            let Some(level) = self.levels.last_mut() else {
+                return Ok(None);
+            };
+            level.fetch(&self.engine).await?;
+            if let Some(due) = level.due() {
+                if self.may_list(&due).await? {
+                    self.enter(due).await?;
+                }
+                continue;
+            }
+            let Some(child) = level.next.take() else {
+                self.levels.pop();
+                self.way.pop();
+                continue;
+            };
+            let info = child.target.info(&child.path);
+            if deeper && child.is_enterable() {
+                level.pending.push(child.into());
+            }
+            return Ok(Some(info));
+        }
+    }
+
+    async fn may_list(&self, pending: &Pending) -> Result<bool> {
+        let path = pending.path.to_string();
+        let target = Some(pending.node.clone());
+        let ancestors = self.way.clone();
+        let question = Question {
+            action: Action::List,
+            path,
+            target,
+            ancestors,
+        };
+        let allowed = self
+            .engine
+            .authorizer
+            .filter(&self.who, &[question])
+            .await?;
+        Ok(allowed == [true])
+    }
+
+    async fn enter(&mut self, directory: Pending) -> Result<()> {
+        let Pending { path, node, floor } = directory;
+        let deeper = self.levels.len() + 1 < self.max_depth;
+        let pending = match &floor {
+            Some(floor) if deeper => passed(&self.engine, &path, floor).await?,
+            _ => Vec::new(),
+        };
+        let after = floor.as_deref().map(|floor| match floor.split_once('/') {
+            Some((name, _)) => past_siblings(name),
+            None => floor.to_owned(),
+        });
+        let children = Children::new(&self.engine, path, after, PAGE);
+        self.levels.push(WalkLevel {
+            children,
+            next: None,
+            floor,
+            pending,
+        });
+        self.way.push(node);
+        Ok(())
+    }
+}
+
+impl WalkLevel {
+    /// Looks up what comes next, unless that is known.
+    async fn fetch(&mut self, engine: &Engine) -> Result<()> {
+        while self.next.is_none() {
+            match self.children.next(engine).await? {
+                Some(child)
+                    if self
+                        .floor
+                        .as_deref()
+                        .is_some_and(|floor| child.path.name() <= floor) => {}
+                Some(child) => self.next = Some(child),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory to enter before the next name is shown.
+    fn due(&mut self) -> Option<Pending> {
+        let next = self.next.as_ref().map(|child| child.path.name());
+        self.pending.pop_if(|pending| {
+            let contents = pending.path.name().bytes().chain(*b"/");
+            next.is_none_or(|next| contents.lt(next.bytes()))
+        })
+    }
+}
+
+impl From<Child> for Pending {
+    fn from(child: Child) -> Self {
+        Self {
+            path: child.path,
+            node: child.target.node,
+            floor: None,
+        }
+    }
+}
+
+/// The directories in `directory` that were shown up to `floor` and have contents after it: the one
+/// that `floor` leads into, and those whose names it starts with, followed by something that sorts
+/// before a slash.
+async fn passed(engine: &Engine, directory: &FilePath, floor: &str) -> Result<Vec<Pending>> {
+    let (first, rest) = match floor.split_once('/') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (floor, None),
+    };
+    let is_open = |end: &usize| first.is_char_boundary(*end) && first.as_bytes()[*end] < b'/';
+    let mut pending = Vec::new();
+    for end in (1..first.len()).filter(is_open).chain([first.len()]) {
+        let name = &first[..end];
+        let found = engine
+            .child(directory, name)
+            .await?
+            .filter(Child::is_enterable);
+        let floor = rest.filter(|_| end == first.len()).map(ToOwned::to_owned);
+        pending.extend(found.map(|child| Pending {
+            floor,
+            ..child.into()
+        }));
+    }
+    Ok(pending)
+}
+
+#[cfg(test)]
+mod tests;

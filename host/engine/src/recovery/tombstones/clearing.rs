@@ -1,0 +1,200 @@
+//! Carrying tombstones out: what is stored there is removed, then what is recorded, then the
+//! tombstone itself.
+//!
+//! Before anything is removed the metadata store is asked whether it still says so, because a
+//! change of the metadata store that failed may have been carried out all the same.
+
+use std::future::Future;
+use std::time::Duration;
+
+use callfs_model::error::{ErrorKind, Result};
+use callfs_model::locks::Guard;
+use callfs_model::metadata::{Change, Intent, IntentId};
+use callfs_model::path::FilePath;
+
+use super::removal::remove;
+use super::{HeldTombstone, Tombstone, Tombstones};
+use crate::Engine;
+use crate::change::parents::Patience;
+use crate::failure::about;
+
+/// What is said of a tombstone that stays for now.
+pub(crate) const LEFT: &str =
+    "what no longer exists cannot be removed yet: it stays hidden and is tried again";
+
+/// The pauses between attempts: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+impl Engine {
+    /// Begins a tombstone, in the metadata store and here. The path is locked.
+    pub(crate) async fn tombstone(
+        &self,
+        lock: &Guard,
+        path: &FilePath,
+        inside: bool,
+    ) -> Result<HeldTombstone<'_>> {
+        let id = self.intents.name()?;
+        let intent = Intent::Tombstone {
+            path: path.clone(),
+            inside,
+        };
+        let begun = self.commit(lock, vec![Change::Begin(id, intent)]).await;
+        let held = self.tombstones.hold(id, path.clone(), inside);
+        match begun {
+            Ok(()) => Ok(held),
+            // It may have begun: whoever clears it asks the metadata store.
+            Err(error) => {
+                self.clear_or_leave(lock, held, path).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Carries out a tombstone that is held, whose path is locked; if that fails, it is abandoned,
+    /// and others try again.
+    pub(crate) async fn clear_or_leave(
+        &self,
+        lock: &Guard,
+        held: HeldTombstone<'_>,
+        path: &FilePath,
+    ) {
+        if let Err(error) = self
+            .clear(lock, held.id(), std::slice::from_ref(path))
+            .await
+        {
+            tracing::warn!(%path, %error, "{LEFT}");
+        }
+    }
+
+    /// Carries out what was abandoned at paths or below them. They are locked, so nobody works on
+    /// anything there.
+    pub(crate) async fn clear_within(&self, lock: &Guard, paths: &[FilePath]) -> Result<()> {
+        if self.tombstones.view().len() == 0 {
+            return Ok(());
+        }
+        for tombstone in paths.iter().flat_map(|path| self.tombstones.within(path)) {
+            self.clear(lock, tombstone.id, paths).await?;
+        }
+        Ok(())
+    }
+
+    /// Carries out what was abandoned at a path, unless somebody works on something there.
+    pub(crate) async fn clear_left(&self, path: &FilePath) -> Result<()> {
+        self.lock(std::slice::from_ref(path), &Patience::none())
+            .await
+            .map(drop)
+    }
+
+    /// Tries again and again to carry out what was abandoned and to heal what was interrupted,
+    /// until the end.
+    pub async fn clear_abandoned(&self, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        let mut pause = PAUSES.0;
+        loop {
+            let wait = async {
+                if !self.tombstones.left().is_empty() || !self.intents.left().is_empty() {
+                    return tokio::time::sleep(pause).await;
+                }
+                tokio::select! {
+                    () = self.tombstones.abandoned.notified() => {}
+                    () = self.intents.news.notified() => {}
+                }
+            };
+            tokio::select! {
+                () = &mut end => return,
+                () = wait => {}
+            }
+            // Not broken off: a commit that nobody waits for might come when the lock is somebody
+            // else's.
+            self.heal_left().await;
+            let left = self.tombstones.left();
+            let mut failed = !self.intents.left().is_empty();
+            for Tombstone { path, .. } in left {
+                let cleared = tokio::select! {
+                    () = &mut end => return,
+                    cleared = self.clear_left(&path) => cleared,
+                };
+                if let Err(error) = cleared {
+                    failed = true;
+                    if error.kind() == ErrorKind::Locked {
+                        continue;
+                    }
+                    tracing::warn!(%path, %error, "{LEFT}");
+                }
+            }
+            pause = if failed {
+                (pause * 2).min(PAUSES.1)
+            } else {
+                PAUSES.0
+            };
+        }
+    }
+
+    /// What the metadata store says of a tombstone; none if it has ended.
+    pub(crate) async fn recorded(&self, id: IntentId) -> Result<Option<(FilePath, bool)>> {
+        let found = self
+            .metadata
+            .intents()
+            .await?
+            .into_iter()
+            .find(|(one, _)| *one == id);
+        Ok(found.and_then(|(_, intent)| match intent {
+            Intent::Tombstone { path, inside } => Some((path, inside)),
+            Intent::Rename { .. } | Intent::Reconcile { .. } => None,
+        }))
+    }
+
+    /// Carries out one tombstone, as the metadata store has it, if that is within what is locked.
+    async fn clear(&self, lock: &Guard, id: IntentId, locked: &[FilePath]) -> Result<()> {
+        let Some((path, inside)) = self.recorded(id).await? else {
+            self.tombstones.forget(id);
+            return Ok(());
+        };
+        self.tombstones.correct(id, &path, inside);
+        if !locked.iter().any(|locked| path.is_within(locked)) {
+            return Ok(());
+        }
+        let (storage, rest) = self.backend(&path)?;
+        let whole = remove(self, lock, storage.as_ref(), rest, inside)
+            .await
+            .map_err(|error| about(&path, error))?;
+        if !whole {
+            tracing::warn!(%path, "it holds what its storage keeps and does not list; a directory \
+                                   around that stays");
+        }
+        let kept = if inside {
+            self.metadata.get(&path).await?
+        } else {
+            None
+        };
+        let kept = kept.map(|record| Change::Put(record.as_ref().clone()));
+        let changes = [Change::RemoveTree(path)]
+            .into_iter()
+            .chain(kept)
+            .chain([Change::End(id)]);
+        self.commit(lock, changes.collect()).await?;
+        self.tombstones.forget(id);
+        Ok(())
+    }
+}
+
+impl Tombstones {
+    /// Makes one here agree with the metadata store.
+    fn correct(&self, id: IntentId, path: &FilePath, inside: bool) {
+        let here: Vec<Tombstone> = self
+            .all()
+            .into_iter()
+            .filter(|tombstone| tombstone.id == id)
+            .collect();
+        let agrees = matches!(&here[..], [one] if one.path == *path && one.inside == inside);
+        if !agrees {
+            let abandoned = here.iter().all(|tombstone| tombstone.abandoned);
+            self.put(Tombstone {
+                id,
+                path: path.clone(),
+                inside,
+                abandoned,
+            });
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! A storage in memory with the semantics of the contract, whatever its declared abilities.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::source::Source;
+use callfs_model::storage::{
+    Abilities, Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, ListingPage, Staged,
+    Storage, Transfer, WriteOptions, WriteOutcome,
+};
+use futures_util::future::BoxFuture;
+
+use super::steps::Steps;
+
+type Hook = Box<dyn FnOnce(&Memory) + Send>;
+
+#[derive(Clone)]
+pub(crate) struct Memory(Arc<Inner>);
+
+struct Inner {
+    name: &'static str,
+    abilities: Abilities,
+    state: Mutex<State>,
+    steps: OnceLock<Steps>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    version: u64,
+    /// Runs before the next change becomes visible.
+    before: Option<Hook>,
+    /// What was asked of it, as `stat a/b`.
+    asked: Vec<String>,
+    failure: Option<ErrorKind>,
+    keeps: bool,
+}
+
+#[derive(Clone)]
+struct Object {
+    kind: EntryKind,
+    bytes: String,
+    etag: String,
+    mode: u32,
+    link: bool,
+}
+
+impl Memory {
+    pub(crate) fn new(name: &'static str, abilities: Abilities) -> Self {
+        Self(Arc::new(Inner {
+            name,
+            abilities,
+            state: Mutex::default(),
+            steps: OnceLock::new(),
+        }))
+    }
+
+    /// From now on it takes its steps together with others.
+    pub(super) fn join(&self, steps: &Steps) {
+        let _ = self.0.steps.set(steps.clone());
+    }
+
+    /// Puts a file there as another program would; its directories too.
+    pub(crate) fn plant(&self, path: &str, bytes: &str) {
+        self.insert(path, EntryKind::File, bytes, 0o644, false);
+    }
+
+    pub(crate) fn plant_directory(&self, path: &str, mode: u32) {
+        self.insert(path, EntryKind::Directory, "", mode, false);
+    }
+
+    pub(crate) fn plant_link(&self, path: &str) {
+        self.insert(path, EntryKind::Directory, "", 0o777, true);
+    }
+
+    pub(crate) fn plant_special(&self, path: &str) {
+        self.insert(path, EntryKind::Special, "", 0o600, false);
+    }
+
+    /// Takes a path and everything below it away, as another program would.
+    pub(crate) fn uproot(&self, path: &str) {
+        self.state()
+            .objects
+            .retain(|one, _| one != path && !one.starts_with(&format!("{path}/")));
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.state().objects.contains_key(path)
+    }
+
+    /// Every path.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.state().objects.keys().cloned().collect()
+    }
+
+    pub(crate) fn before_change(&self, hook: impl FnOnce(&Memory) + Send + 'static) {
+        self.state().before = Some(Box::new(hook));
+    }
+
+    /// What was asked of it since the last time.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().asked)
+    }
+
+    /// Whether it refuses to remove anything.
+    pub(crate) fn keep(&self, keeps: bool) {
+        self.state().keeps = keeps;
+    }
+
+    /// Every question fails from now on.
+    pub(crate) fn fail(&self, kind: ErrorKind) {
+        self.state().failure = Some(kind);
+    }
+
+    fn insert(&self, path: &str, kind: EntryKind, bytes: &str, mode: u32, link: bool) {
+        let parents: Vec<String> = path
+            .match_indices('/')
+            .map(|(end, _)| path[..end].to_owned())
+            .collect();
+        let mut state = self.state();
+        state.version += 1;
+        let etag = format!("v{}", state.version);
+        if !self.0.abilities.implicit_directories {
+            for parent in parents {
+                let etag = etag.clone();
+                let bytes = String::new();
+                let directory = Object {
+                    kind: EntryKind::Directory,
+                    bytes,
+                    etag,
+                    mode: 0o755,
+                    link: false,
+                };
+                state.objects.entry(parent).or_insert(directory);
+            }
+        }
+        state.objects.insert(
+            path.into(),
+            Object {
+                kind,
+                bytes: bytes.into(),
+                etag,
+                mode,
+                link,
+            },
+        );
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self, what: &str, path: &str) -> Result<()> {
+        let steps = self.0.steps.get().cloned();
+        if let Some(steps) = steps {
+            steps.take().await?;
+        }
+        let mut state = self.state();
+        state.asked.push(format!("{what} {path}"));
+        match state.failure {
+            Some(kind) => Err(error(kind)),
+            None if state.keeps && what.starts_with("remove") => {
+                Err(error(ErrorKind::BackendUnavailable))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn before(&self) {
+        let hook = self.state().before.take();
+        if let Some(hook) = hook {
+            hook(self);
+        }
+    }
+
+    fn object(&self, path: &str) -> Result<Object> {
+        let state = self.state();
+        let directory = |mode| Object {
+            kind: EntryKind::Directory,
+            bytes: "".into(),
+            etag: "d".into(),
+            mode,
+            link: false,
+        };
+        let below = format!("{path}/");
+        match state.objects.get(path) {
+            Some(object) => Ok(object.clone()),
+            None if path.is_empty() => Ok(directory(0o755)),
+            None if state.objects.keys().any(|one| one.starts_with(&below)) => Ok(directory(0o755)),
+            None => Err(error(ErrorKind::NotFound)),
+        }
+    }
+
+    fn parent_exists(&self, path: &str) -> Result<()> {
+        let Some((parent, _)) = path.rsplit_once('/') else {
+            return Ok(());
+        };
+        match self.object(parent) {
+            Ok(object) if object.kind != EntryKind::Directory => {
+                Err(error(ErrorKind::NotADirectory))
+            }
+            Err(_) if self.0.abilities.implicit_directories => Ok(()),
+            found => found.map(drop),
+        }
+    }
+
+    fn check(&self, path: &str, condition: &Condition) -> Result<()> {
+        let current = self.object(path).ok();
+        match (condition, current) {
+            (Condition::Absent, Some(_)) => Err(error(ErrorKind::AlreadyExists)),
+            (Condition::EtagIn(etags), Some(object)) if etags.contains(&object.etag) => Ok(()),
+            (Condition::EtagIn(_), _) => Err(error(ErrorKind::PreconditionFailed)),
+            _ => Ok(()),
+        }
+    }
+
+    fn store(
+        &self,
+        path: &str,
+        bytes: &str,
+        mode: u32,
+        condition: &Condition,
+    ) -> Result<Attributes> {
+        self.before();
+        self.parent_exists(path)?;
+        self.check(path, condition)?;
+        self.insert(path, EntryKind::File, bytes, mode, false);
+        Ok(attributes(&self.object(path)?))
+    }
+}
+
+fn error(kind: ErrorKind) -> Error {
+    Error::new(kind, "said the storage")
+}
+
+fn attributes(object: &Object) -> Attributes {
+    Attributes {
+        kind: object.kind,
+        size: object.bytes.len() as u64,
+        etag: (object.kind == EntryKind::File).then(|| object.etag.clone()),
+        modified: Some(1_000_000_000),
+        mode: Some(object.mode),
+        content_type: None,
+    }
+}
+
+#[async_trait]
+impl Storage for Memory {
+    fn name(&self) -> &str {
+        self.0.name
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.0.abilities
+    }
+
+    async fn stat(&self, path: &str) -> Result<Attributes> {
+        self.ask("stat", path).await?;
+        self.object(path).map(|object| attributes(&object))
+    }
+
+    async fn read(
+        &self,
+        path: &str,
+        range: Option<ByteRange>,
+        _: Condition,
+    ) -> Result<(Attributes, Source)> {
+        self.ask("read", path).await?;
+        let object = self.object(path)?;
+        match object.kind {
+            EntryKind::Directory => Err(error(ErrorKind::IsADirectory)),
+            EntryKind::Special => Err(error(ErrorKind::Unsupported)),
+            EntryKind::File => {
+                let attributes = attributes(&object);
+                let whole = Source::from_bytes(object.bytes);
+                let part = range.and_then(|range| {
+                    whole.slice(range.start..range.end.unwrap_or(attributes.size))
+                });
+                Ok((attributes, part.unwrap_or(whole)))
+            }
+        }
+    }
+
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage> {
+        self.ask("list", path).await?;
+        if self.object(path)?.kind != EntryKind::Directory {
+            return Err(error(ErrorKind::NotADirectory));
+        }
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
+        let keys: Vec<String> = self.state().objects.keys().cloned().collect();
+        let names = keys
+            .iter()
+            .filter_map(|key| key.strip_prefix(&prefix)?.split('/').next());
+        let mut names: Vec<&str> = names
+            .filter(|name| after.is_none_or(|after| *name > after))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let more = names.len() > limit as usize;
+        let entry = |name: &&str| {
+            let object = self.object(&format!("{prefix}{name}"))?;
+            Ok(DirectoryEntry {
+                name: (*name).into(),
+                attributes: attributes(&object),
+                link: object.link,
+            })
+        };
+        let entries: Result<Vec<DirectoryEntry>> =
+            names.iter().take(limit as usize).map(entry).collect();
+        Ok(ListingPage {
+            entries: entries?,
+            more,
+        })
+    }
+
+    async fn write(
+        &self,
+        path: &str,
+        mut body: Source,
+        options: WriteOptions,
+    ) -> Result<WriteOutcome> {
+        self.ask("write", path).await?;
+        let mode = options.mode.unwrap_or(0o644);
+        if self.0.abilities.carried_write {
+            return Ok(WriteOutcome::Carried(Box::new(Carried {
+                memory: self.clone(),
+                path: path.into(),
+                body,
+                mode,
+            })));
+        }
+        assert!(self.0.abilities.conditional_write || options.condition == Condition::Always);
+        self.parent_exists(path)?;
+        let bytes = drain(&mut body).await?;
+        Ok(WriteOutcome::Done(self.store(
+            path,
+            &bytes,
+            mode,
+            &options.condition,
+        )?))
+    }
+
+    async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        self.ask("remove", path).await?;
+        self.before();
+        self.check(path, &condition)?;
+        self.object(path)?;
+        self.state().objects.remove(path);
+        Ok(())
+    }
+
+    async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        self.ask("make", path).await?;
+        self.before();
+        self.parent_exists(path)?;
+        self.check(path, &Condition::Absent)?;
+        self.insert(path, EntryKind::Directory, "", mode.unwrap_or(0o755), false);
+        Ok(attributes(&self.object(path)?))
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        self.ask("remove_directory", path).await?;
+        if self.0.abilities.implicit_directories {
+            return Err(error(ErrorKind::Unsupported));
+        }
+        let object = self.object(path)?;
+        if object.kind != EntryKind::Directory || object.link {
+            return Err(error(ErrorKind::NotADirectory));
+        }
+        let below = format!("{path}/");
+        if self
+            .state()
+            .objects
+            .keys()
+            .any(|one| one.starts_with(&below))
+        {
+            return Err(error(ErrorKind::DirectoryNotEmpty));
+        }
+        self.state().objects.remove(path);
+        Ok(())
+    }
+
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
+        self.ask("copy", from).await?;
+        let object = self.object(from)?;
+        if object.kind != EntryKind::File {
+            return Err(error(ErrorKind::IsADirectory));
+        }
+        let mode = object.mode;
+        let body = Source::from_bytes(object.bytes.clone());
+        if self.0.abilities.carried_write {
+            return Ok(WriteOutcome::Carried(Box::new(Carried {
+                memory: self.clone(),
+                path: to.into(),
+                body,
+                mode,
+            })));
+        }
+        Ok(WriteOutcome::Done(self.store(
+            to,
+            &object.bytes,
+            mode,
+            &condition,
+        )?))
+    }
+
+    async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        self.ask("rename", from).await?;
+        self.before();
+        self.object(from)?;
+        self.parent_exists(to)?;
+        self.check(to, &condition)?;
+        let below = format!("{from}/");
+        let mut state = self.state();
+        let objects = std::mem::take(&mut state.objects).into_iter();
+        let (moving, mut staying): (Vec<_>, BTreeMap<_, _>) = {
+            let (moving, staying): (Vec<_>, Vec<_>) =
+                objects.partition(|(one, _)| one == from || one.starts_with(&below));
+            (moving, staying.into_iter().collect())
+        };
+        staying.extend(
+            moving
+                .into_iter()
+                .map(|(one, object)| (format!("{to}{}", &one[from.len()..]), object)),
+        );
+        state.objects = staying;
+        Ok(())
+    }
+}
+
+async fn drain(body: &mut Source) -> Result<String> {
+    let mut all = Vec::new();
+    while let Some(piece) = body.next().await? {
+        all.extend_from_slice(&piece);
+    }
+    Ok(String::from_utf8_lossy(&all).into_owned())
+}
+
+struct Carried {
+    memory: Memory,
+    path: String,
+    body: Source,
+    mode: u32,
+}
+
+impl Transfer for Carried {
+    fn stage(mut self: Box<Self>) -> BoxFuture<'static, Result<Box<dyn Staged>>> {
+        Box::pin(async move {
+            let bytes = drain(&mut self.body).await?;
+            Ok(Box::new(Ready {
+                carried: *self,
+                bytes,
+            }) as Box<dyn Staged>)
+        })
+    }
+}
+
+struct Ready {
+    carried: Carried,
+    bytes: String,
+}
+
+impl Staged for Ready {
+    fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
+        let Ready {
+            carried: Carried {
+                memory, path, mode, ..
+            },
+            bytes,
+        } = *self;
+        Box::pin(async move {
+            memory.ask("publish", &path).await?;
+            memory.store(&path, &bytes, mode, &condition)
+        })
+    }
+}

@@ -1,0 +1,283 @@
+//! A granted folder of this machine: what stands behind the `directories` capability of components.
+//!
+//! The kernel resolves every path beneath the folder, so that nothing outside of it is reached,
+//! whatever links there are and whatever is renamed meanwhile. Files are never written in place: a
+//! reader has the bytes that it opened, and a write is seen whole or not at all, also after a
+//! crash. Readers take no locks, and no call blocks an async thread. It knows nothing of
+//! components, users or metadata.
+
+mod attributes;
+mod change;
+mod clock;
+mod draft;
+mod entry;
+mod failure;
+mod listing;
+mod names;
+mod path;
+mod root;
+mod staging;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod turns;
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::source::Source;
+use callfs_model::storage::{
+    Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, Transfer,
+};
+use rustix::fs::Stat;
+use rustix::io::Errno;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::attributes::{attributes, describe, kind};
+use self::failure::failure;
+use self::listing::NamesCache;
+use self::path::FolderPath;
+use self::root::{FolderRoot, Follow};
+use self::staging::Staging;
+use self::transfer::{Destination, Duplicate, FolderUpload};
+use self::turns::Turns;
+
+/// What may be done in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderAccess {
+    /// Look.
+    ReadOnly,
+    /// Look and change.
+    ReadWrite,
+}
+
+/// A folder. Paths are relative to it: names joined by `/`, and empty for the folder itself.
+pub struct Folder {
+    root: FolderRoot,
+    /// None if the folder was granted read-only.
+    staging: Option<Arc<Staging>>,
+    listing: NamesCache,
+    turns: Turns,
+}
+
+impl Folder {
+    /// Opens a folder of the host. To be changed, it is made if it is missing, and what dead
+    /// processes left in its staging directory is removed. It may wait for the disk.
+    pub fn open(host: &Path, access: FolderAccess) -> Result<Arc<Self>> {
+        let writable = access == FolderAccess::ReadWrite;
+        let root = FolderRoot::open(host, writable)?;
+        let staging = if writable {
+            Some(Staging::open(root.fd(), host)?)
+        } else {
+            None
+        };
+        Ok(Arc::new(Self {
+            root,
+            staging,
+            listing: NamesCache::new(),
+            turns: Turns::new(),
+        }))
+    }
+
+    /// What a path leads to.
+    pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Attributes> {
+        let place = FolderPath::parse(path)?;
+        let found = self.look(&place, FolderRoot::stat).await;
+        found
+            .map(|stat| attributes(&stat))
+            .map_err(|errno| failure(errno, &place))
+    }
+
+    /// Opens a file: its attributes as opened, and its bytes or a range of them.
+    pub async fn read(
+        self: &Arc<Self>,
+        path: &str,
+        range: Option<ByteRange>,
+    ) -> Result<(Attributes, Source)> {
+        let place = FolderPath::parse(path)?;
+        let (file, stat) = regular(self.look(&place, FolderRoot::file).await, &place)?;
+        let attributes = attributes(&stat);
+        let range = part(range, attributes.size, &place)?;
+        Ok((attributes, Source::from_file(Arc::new(file), range)))
+    }
+
+    /// At most `limit` entries of a directory in byte order of their names, those after the name
+    /// `after`.
+    pub async fn list(
+        self: &Arc<Self>,
+        path: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<DirectoryEntry>> {
+        let folder = self.clone();
+        let place = FolderPath::parse(path)?;
+        let after = after.map(String::from);
+        blocking(move || {
+            let page = folder
+                .listing
+                .page(&folder.root, &place, after.as_deref(), limit as usize);
+            page.map_err(|errno| failure(errno, &place))
+        })
+        .await
+    }
+
+    /// Writes a file whose directory exists when it is published. A link is replaced, not followed.
+    /// The condition has to hold as well as the one given when publishing.
+    pub fn write(
+        self: &Arc<Self>,
+        path: &str,
+        body: Source,
+        condition: Condition,
+        mode: Option<u32>,
+    ) -> Result<Box<dyn Transfer>> {
+        Ok(Box::new(FolderUpload {
+            to: self.destination(path, condition)?,
+            body,
+            mode,
+        }))
+    }
+
+    /// Copies a file, with its mode; otherwise like [`write`](Self::write).
+    pub fn copy(
+        self: &Arc<Self>,
+        from: &str,
+        to: &str,
+        condition: Condition,
+    ) -> Result<Box<dyn Transfer>> {
+        let from = FolderPath::parse(from)?;
+        Ok(Box::new(Duplicate {
+            to: self.destination(to, condition)?,
+            from,
+        }))
+    }
+
+    /// Makes a directory whose parent exists. The mode is set as it is, whatever the mask of the
+    /// process.
+    pub async fn make(self: &Arc<Self>, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        let place = FolderPath::parse(path)?;
+        self.change(move |folder| change::make(folder, &place, mode))
+            .await
+    }
+
+    /// Removes a file, or a link but not what it leads to.
+    pub async fn remove_file(self: &Arc<Self>, path: &str, condition: Condition) -> Result<()> {
+        let place = FolderPath::parse(path)?;
+        self.change(move |folder| change::remove_file(folder, &place, &condition))
+            .await
+    }
+
+    /// Removes an empty directory.
+    pub async fn remove_directory(self: &Arc<Self>, path: &str) -> Result<()> {
+        let place = FolderPath::parse(path)?;
+        self.change(move |folder| change::remove_directory(folder, &place))
+            .await
+    }
+
+    /// Moves a file, a link or a directory in one step; the condition is about `to`.
+    pub async fn rename(
+        self: &Arc<Self>,
+        from: &str,
+        to: &str,
+        condition: Condition,
+    ) -> Result<()> {
+        let from = FolderPath::parse(from)?;
+        let to = FolderPath::parse(to)?;
+        self.change(move |folder| change::rename(folder, &from, &to, &condition))
+            .await
+    }
+
+    /// Finds at once what the kernel has in memory, and in a thread that may wait what it has not.
+    async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        place: &FolderPath,
+        find: fn(&FolderRoot, &str, Follow) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        match find(&self.root, place.as_str(), Follow::Memory) {
+            Err(Errno::AGAIN) => {
+                let folder = self.clone();
+                let place = place.clone();
+                let found = blocking(move || Ok(find(&folder.root, place.as_str(), Follow::Disk)));
+                found.await.unwrap_or(Err(Errno::CANCELED))
+            }
+            found => found,
+        }
+    }
+
+    async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.staging()?;
+        let folder = self.clone();
+        blocking(move || change(&folder)).await
+    }
+
+    fn destination(self: &Arc<Self>, path: &str, condition: Condition) -> Result<Destination> {
+        let place = FolderPath::parse(path)?;
+        place.split()?;
+        Ok(Destination {
+            folder: self.clone(),
+            staging: self.staging()?.clone(),
+            place,
+            condition,
+        })
+    }
+
+    fn staging(&self) -> Result<&Arc<Staging>> {
+        let refused = || {
+            Error::new(
+                ErrorKind::PermissionDenied,
+                "the folder was granted read-only",
+            )
+        };
+        self.staging.as_ref().ok_or_else(refused)
+    }
+}
+
+/// Runs what may wait for the disk. Given up before it begins, it does not begin.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let work = AbortOnDropHandle::new(tokio::task::spawn_blocking(work));
+    work.await
+        .unwrap_or_else(|error| Err(Error::internal(error)))
+}
+
+/// The file that was found, or why it is none.
+fn regular(found: Result<(Option<File>, Stat), Errno>, place: &FolderPath) -> Result<(File, Stat)> {
+    match found {
+        Ok((Some(file), stat)) => Ok((file, stat)),
+        Ok((None, stat)) if kind(&stat) == EntryKind::Directory => {
+            Err(failure(Errno::ISDIR, place))
+        }
+        Ok((None, stat)) => {
+            let what = describe(&stat);
+            let message =
+                format!("{place} is {what}; only regular files and directories are served");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+        Err(errno) => Err(failure(errno, place)),
+    }
+}
+
+/// The part of a file of some size that a range means.
+fn part(range: Option<ByteRange>, size: u64, place: &FolderPath) -> Result<Range<u64>> {
+    let Some(ByteRange { start, end }) = range else {
+        return Ok(0..size);
+    };
+    if end.is_some_and(|end| end < start) {
+        return Err(Error::new(
+            ErrorKind::BadRequest,
+            format!("the range of {place} ends before it starts"),
+        ));
+    }
+    let end = end.unwrap_or(size);
+    if start >= size {
+        let message = format!("the range starts at byte {start}, and {place} has {size} bytes");
+        return Err(Error::new(ErrorKind::RangeNotSatisfiable { size }, message));
+    }
+    Ok(start..end.min(size))
+}

@@ -1,0 +1,137 @@
+//! The open folder: the one place where a path becomes an open file, and never one outside of the
+//! folder.
+
+use std::fs::{DirBuilder, File};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::storage::EntryKind;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
+use rustix::io::Errno;
+
+use super::attributes::kind;
+use super::failure::failure;
+
+/// How often an open is repeated that lost a race with a rename or waits for the holder of a lease.
+const ATTEMPTS: usize = 32;
+
+/// How far a lookup may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follow {
+    /// To what the kernel has in memory: it never waits, and fails with `EAGAIN` where it would
+    /// have to.
+    Memory,
+    /// To the disk.
+    Disk,
+}
+
+/// The open folder.
+pub(super) struct FolderRoot {
+    directory: OwnedFd,
+    /// Whether the kernel knows `RESOLVE_CACHED` (Linux 5.12).
+    cached: bool,
+}
+
+impl FolderRoot {
+    /// Opens a folder of the host, and with `make` makes a missing one first.
+    pub(super) fn open(host: &Path, make: bool) -> Result<Self> {
+        let at_host = |errno| failure(errno, format_args!("the folder '{}'", host.display()));
+        if make {
+            let made = DirBuilder::new().recursive(true).mode(0o755).create(host);
+            made.map_err(|error| at_host(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(CWD, host, flags, Mode::empty()).map_err(at_host)?;
+        let mut root = Self {
+            directory,
+            cached: true,
+        };
+        match root.lookup("", OFlags::PATH, Follow::Memory) {
+            Ok(_) | Err(Errno::AGAIN) => {}
+            Err(_) => root.cached = false,
+        }
+        match root.lookup("", OFlags::PATH, Follow::Disk) {
+            // Old container runtimes answer `EPERM` for system calls that they have not heard of.
+            Err(errno @ (Errno::NOSYS | Errno::PERM)) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this system does not offer openat2, without which a folder cannot be served \
+                 safely; use Linux 5.6 or newer, and a container runtime that lets it through",
+            )
+            .because(std::io::Error::from(errno))),
+            found => found.map(|_| root).map_err(at_host),
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// What a path leads to. Nothing is opened for it but the name.
+    pub(super) fn stat(&self, path: &str, reach: Follow) -> Result<Stat, Errno> {
+        fstat(self.lookup(path, OFlags::PATH, reach)?)
+    }
+
+    /// A regular file, open for reading, with what it is; no file if it is something else, which is
+    /// not opened at all: opening a pipe or a device can have effects of its own.
+    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<(Option<File>, Stat), Errno> {
+        let stat = self.stat(path, reach)?;
+        if kind(&stat) != EntryKind::File {
+            return Ok((None, stat));
+        }
+        // Should a pipe take its place meanwhile, this does not wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = self.lookup(path, flags, reach)?;
+        let stat = fstat(&file)?;
+        Ok(((kind(&stat) == EntryKind::File).then(|| file.into()), stat))
+    }
+
+    /// A directory, open for reading; it may wait for the disk.
+    pub(super) fn directory(&self, path: &str) -> Result<OwnedFd, Errno> {
+        self.lookup(path, OFlags::RDONLY | OFlags::DIRECTORY, Follow::Disk)
+    }
+
+    /// Whether something is mounted over a directory, or over one on the way to it.
+    pub(super) fn is_on_another_mount(&self, path: &str) -> bool {
+        let resolve = ResolveFlags::NO_XDEV | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let same = openat2(
+            &self.directory,
+            name(path),
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+            resolve,
+        );
+        same.is_err_and(|errno| errno == Errno::XDEV)
+            && self.lookup(path, OFlags::PATH, Follow::Disk).is_ok()
+    }
+
+    fn lookup(&self, path: &str, flags: OFlags, reach: Follow) -> Result<OwnedFd, Errno> {
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        if reach == Follow::Memory {
+            if !self.cached {
+                return Err(Errno::AGAIN);
+            }
+            resolve |= ResolveFlags::CACHED;
+        }
+        let attempts = if reach == Follow::Memory { 1 } else { ATTEMPTS };
+        let mut found = Err(Errno::AGAIN);
+        for _ in 0..attempts {
+            found = openat2(
+                &self.directory,
+                name(path),
+                flags | OFlags::CLOEXEC,
+                Mode::empty(),
+                resolve,
+            );
+            if !matches!(found, Err(Errno::AGAIN | Errno::INTR)) {
+                break;
+            }
+        }
+        found
+    }
+}
+
+fn name(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}

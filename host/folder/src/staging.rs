@@ -1,0 +1,245 @@
+//! Where files lie until they are whole: out of sight, on the filesystem of the folder, and gone
+//! when nobody needs them.
+//!
+//! `.callfs-staging` holds a directory for each process that serves the folder, with a lock file
+//! that the process has locked for as long as it lives. The kernel lets go of a lock when its
+//! holder dies, however it dies; whoever opens the folder next removes what the dead left behind,
+//! and nothing that belongs to the living.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use callfs_model::error::{Error, ErrorKind, Result};
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RawDir, fchmod, flock, mkdirat, openat,
+    statat, unlinkat,
+};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::failure::failure;
+use super::path::RESERVED;
+
+/// Name of the lock files: the one of the staging directory serialises opening and sweeping, those
+/// below tell who lives.
+const LOCK: &str = "lock";
+
+/// The staging directory of one process.
+pub(super) struct Staging {
+    /// `.callfs-staging`.
+    shared: OwnedFd,
+    own: OwnedFd,
+    name: String,
+    _alive: OwnedFd,
+    next: AtomicU64,
+}
+
+impl Staging {
+    /// Makes the staging directory of this process in the folder opened as `root`, and sweeps those
+    /// of the dead.
+    pub(super) fn open(root: BorrowedFd<'_>, host: &Path) -> Result<Arc<Self>> {
+        let path = host.join(RESERVED);
+        let staging = Self::prepare(root).map_err(|errno| match errno {
+            Errno::NOTDIR | Errno::LOOP => Error::new(
+                ErrorKind::AlreadyExists,
+                format!(
+                    "'{}' is needed for uploads in progress and is not a directory; remove it",
+                    path.display()
+                ),
+            ),
+            Errno::OPNOTSUPP | Errno::NOLCK | Errno::NOSYS => Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the filesystem of '{}' has no file locks (flock), which uploads need",
+                    host.display()
+                ),
+            ),
+            errno => failure(
+                errno,
+                format_args!("the staging directory '{}'", path.display()),
+            ),
+        })?;
+        Ok(Arc::new(staging))
+    }
+
+    fn prepare(root: BorrowedFd<'_>) -> Result<Self, Errno> {
+        make_directory(root, RESERVED)?;
+        let shared = open_directory(root, RESERVED)?;
+        // Nobody else has business with files that are not published yet, whatever their own modes
+        // are.
+        fchmod(&shared, Mode::RWXU)?;
+        let opening = open_lock(&shared, OFlags::CREATE)?;
+        retry_on_intr(|| flock(&opening, FlockOperation::LockExclusive))?;
+        sweep(&shared)?;
+
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| Errno::IO)?;
+        let name = hex::encode(random);
+        mkdirat(&shared, &name, Mode::RWXU)?;
+        let own = open_directory(&shared, &name)?;
+        let alive = open_lock(&own, OFlags::CREATE)?;
+        flock(&alive, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self {
+            shared,
+            own,
+            name,
+            _alive: alive,
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// A new empty file, and the name under which it lies here.
+    pub(super) fn create(self: &Arc<Self>) -> Result<(Temporary, File)> {
+        let name = format!("{:x}", self.next.fetch_add(1, Ordering::Relaxed));
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file =
+            openat(&self.own, &name, flags, Mode::RUSR | Mode::WUSR).map_err(
+                |errno| match errno {
+                    Errno::NOENT => Error::new(
+                        ErrorKind::BackendUnavailable,
+                        "the staging directory of the served folder was removed; restart the \
+                         server to make it anew",
+                    ),
+                    errno => failure(errno, "the upload"),
+                },
+            )?;
+        Ok((
+            Temporary {
+                staging: self.clone(),
+                name: Some(name),
+            },
+            file.into(),
+        ))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What fails here is swept by whoever opens the folder next.
+        let removed = unlinkat(&self.own, LOCK, AtFlags::empty());
+        if removed
+            .and_then(|()| unlinkat(&self.shared, &self.name, AtFlags::REMOVEDIR))
+            .is_err()
+        {
+            tracing::debug!(name = self.name, "the staging directory was left behind");
+        }
+    }
+}
+
+/// A file in the staging directory; removed when dropped, unless it was moved away.
+pub(super) struct Temporary {
+    staging: Arc<Staging>,
+    name: Option<String>,
+}
+
+impl Temporary {
+    /// The directory that it lies in, and its name there.
+    pub(super) fn place(&self) -> (BorrowedFd<'_>, &str) {
+        (
+            self.staging.own.as_fd(),
+            self.name.as_deref().unwrap_or_default(),
+        )
+    }
+
+    /// It is not here any more.
+    pub(super) fn moved(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let Some(name) = &self.name else { return };
+        if let Err(error) = unlinkat(&self.staging.own, name, AtFlags::empty()) {
+            tracing::warn!(%error, "an abandoned upload could not be removed and takes up space \
+                                    until the next start");
+        }
+    }
+}
+
+/// Removes what dead processes left behind; nobody else opens or sweeps meanwhile.
+fn sweep(shared: &OwnedFd) -> Result<(), Errno> {
+    for name in names(shared)? {
+        let is_directory = statat(shared, &name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
+        // Whoever ends in an orderly way removes its own.
+        if is_directory
+            && let Err(error) = bury(shared, &name)
+            && error != Errno::NOENT
+        {
+            tracing::warn!(%error, "abandoned uploads of another process could not be removed and \
+                                    take up space");
+        }
+    }
+    Ok(())
+}
+
+/// Removes the directory of a process, if that is dead.
+fn bury(shared: &OwnedFd, name: &str) -> Result<(), Errno> {
+    let directory = open_directory(shared, name)?;
+    // Held until everything is gone. One without a lock file is of a process that died while it
+    // made it.
+    let _lock = match open_lock(&directory, OFlags::empty()) {
+        Ok(lock) => match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Ok(()),
+            locked => locked.map(|()| Some(lock))?,
+        },
+        Err(Errno::NOENT) => None,
+        Err(errno) => return Err(errno),
+    };
+    let mut files = names(&directory)?;
+    // The lock goes last, so that a sweep that is cut short is taken up by the next one.
+    files.sort_by_key(|file| file == LOCK);
+    for file in &files {
+        unlinkat(&directory, file, AtFlags::empty())?;
+    }
+    tracing::info!(
+        files = files.len().saturating_sub(1),
+        "removed the abandoned uploads of a process that died"
+    );
+    unlinkat(shared, name, AtFlags::REMOVEDIR)
+}
+
+fn names(directory: &OwnedFd) -> Result<Vec<String>, Errno> {
+    let directory = open_directory(directory, ".")?;
+    let mut buffer = Vec::with_capacity(8 << 10);
+    let mut entries = RawDir::new(&directory, buffer.spare_capacity_mut());
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next() {
+        // Every name that we make is ASCII.
+        if let Ok(name) = entry?.file_name().to_str().map(String::from)
+            && !matches!(&*name, "." | "..")
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    match mkdirat(parent, name, Mode::RWXU) {
+        Err(Errno::EXIST) => Ok(()),
+        made => made,
+    }
+}
+
+fn open_directory(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    openat(
+        parent,
+        name,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+fn open_lock(directory: &OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> {
+    openat(
+        directory,
+        LOCK,
+        flags | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::RUSR | Mode::WUSR,
+    )
+}

@@ -1,0 +1,8 @@
+//! What a response carries: bytes, parts of them, and what is said of a file in headers and in
+//! JSON.
+
+pub(crate) mod entry;
+pub(crate) mod multipart;
+pub(crate) mod representation;
+pub(crate) mod response;
+pub(crate) mod streams;

@@ -1,0 +1,215 @@
+//! A file or directory as a client sees it: as an entry in JSON, and as headers.
+
+use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::body::Body;
+use axum::response::Response;
+use callfs_model::storage::EntryKind;
+use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::state::{App, Info};
+
+const X_TYPE: HeaderName = HeaderName::from_static("x-callfs-type");
+const X_SIZE: HeaderName = HeaderName::from_static("x-callfs-size");
+const X_MODE: HeaderName = HeaderName::from_static("x-callfs-mode");
+const X_OWNER: HeaderName = HeaderName::from_static("x-callfs-owner");
+const X_GROUP: HeaderName = HeaderName::from_static("x-callfs-group");
+const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
+const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
+
+/// An entry of a listing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Entry)]
+pub(crate) struct EntryDocument<'a> {
+    /// Empty for the root.
+    name: &'a str,
+    /// From the root.
+    #[schema(pattern = "^/")]
+    path: &'a str,
+    #[serde(rename = "type")]
+    #[schema(pattern = "^(file|directory|special)$")]
+    kind: &'static str,
+    /// In bytes.
+    size: u64,
+    /// POSIX permission bits in octal.
+    #[schema(pattern = "^[0-7]{4,5}$")]
+    mode: String,
+    owner: &'a str,
+    group: &'a str,
+    /// When it was last changed.
+    #[schema(format = DateTime, required)]
+    mtime: Option<String>,
+    /// As in `ETag`, without the quotes.
+    #[schema(required)]
+    etag: Option<&'a str>,
+}
+
+impl<'a> From<&'a Info> for EntryDocument<'a> {
+    fn from(info: &'a Info) -> Self {
+        Self {
+            name: info.path.name(),
+            path: info.path.as_str(),
+            kind: kind(info.kind),
+            size: info.size,
+            mode: mode(info.mode),
+            owner: &info.owner,
+            group: &info.group,
+            mtime: info.modified.and_then(rfc3339),
+            etag: info.etag.as_deref(),
+        }
+    }
+}
+
+/// An empty response with room for every header of a file, so that the map does not grow one by
+/// one.
+pub(crate) fn response(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().reserve(24);
+    response
+}
+
+/// All that is known about a file or directory, but for the length of its content.
+pub(crate) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
+    add_content(headers, info);
+    add_attributes(headers, info, app);
+}
+
+/// What anybody who gets the content may know.
+pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
+    add_validators(headers, info);
+    headers.insert(CONTENT_TYPE, content_type(info));
+}
+
+/// What CallFS knows besides.
+pub(crate) fn add_attributes(headers: &mut HeaderMap, info: &Info, app: &App) {
+    headers.insert(X_TYPE, HeaderValue::from_static(kind(info.kind)));
+    headers.insert(X_SIZE, HeaderValue::from(info.size));
+    headers.insert(X_MODE, text(&mode(info.mode)));
+    headers.insert(X_OWNER, text(&info.owner));
+    headers.insert(X_GROUP, text(&info.group));
+    if let Some(time) = info.modified.and_then(rfc3339) {
+        headers.insert(X_MTIME, text(&time));
+    }
+    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
+}
+
+/// What a later conditional request needs.
+pub(crate) fn add_validators(headers: &mut HeaderMap, info: &Info) {
+    if let Some(tag) = info.etag.as_deref().and_then(etag) {
+        headers.insert(ETAG, tag);
+    }
+    // Nothing before 1970 can be written as this type does; no file has such a time in practice.
+    if let Some(seconds) = info
+        .modified
+        .and_then(|time| u64::try_from(time / 1_000_000_000).ok())
+    {
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+        headers.insert(LAST_MODIFIED, text(&date));
+    }
+}
+
+fn content_type(info: &Info) -> HeaderValue {
+    match info.kind {
+        EntryKind::Directory => HeaderValue::from_static("application/json"),
+        EntryKind::File | EntryKind::Special => {
+            let known = info
+                .content_type
+                .as_deref()
+                .and_then(|known| HeaderValue::from_str(known).ok());
+            known.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+        }
+    }
+}
+
+/// Strong and quoted; none if the storage made one that no header can carry.
+fn etag(tag: &str) -> Option<HeaderValue> {
+    let fits = tag.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x7e));
+    let mut quoted = String::with_capacity(tag.len() + 2);
+    quoted.push('"');
+    quoted.push_str(tag);
+    quoted.push('"');
+    if fits {
+        HeaderValue::try_from(quoted).ok()
+    } else {
+        None
+    }
+}
+
+fn kind(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::File => "file",
+        EntryKind::Directory => "directory",
+        EntryKind::Special => "special",
+    }
+}
+
+fn mode(mode: u32) -> String {
+    format!("{mode:04o}")
+}
+
+/// Nanoseconds since 1970 as RFC 3339 in UTC.
+pub(crate) fn rfc3339(nanoseconds: i64) -> Option<String> {
+    Timestamp::from_nanosecond(nanoseconds.into())
+        .ok()
+        .map(|time| time.to_string())
+}
+
+/// Text as a header can carry it: percent-encoded where it is not plain ASCII, and `%` itself, so
+/// that it reads back.
+fn text(value: &str) -> HeaderValue {
+    const SET: &AsciiSet = &CONTROLS.add(b'%');
+    let encoded = Cow::from(utf8_percent_encode(value, SET));
+    HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use callfs_model::path::FilePath;
+
+    use super::*;
+
+    fn info() -> Info {
+        Info {
+            path: FilePath::parse("/d/ä.txt").expect("a good path"),
+            kind: EntryKind::File,
+            size: 3,
+            etag: Some("v1".into()),
+            modified: Some(784_111_777_500_000_000),
+            mode: 0o644,
+            owner: "alice".into(),
+            group: "größe".into(),
+            content_type: None,
+            sha256: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_reads_as_the_contract_says() {
+        let expected = serde_json::json!({
+            "name": "ä.txt", "path": "/d/ä.txt", "type": "file", "size": 3, "mode": "0644",
+            "owner": "alice",
+            "group": "größe", "mtime": "1994-11-06T08:49:37.5Z", "etag": "v1",
+        });
+        assert_eq!(
+            serde_json::to_value(EntryDocument::from(&info())).expect("json"),
+            expected
+        );
+    }
+
+    #[test]
+    fn headers_carry_any_name() {
+        let mut headers = HeaderMap::new();
+        add_validators(&mut headers, &info());
+        assert_eq!(headers[ETAG], "\"v1\"");
+        assert_eq!(headers[LAST_MODIFIED], "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(text("größe"), "gr%C3%B6%C3%9Fe");
+        assert_eq!(text("a b"), "a b");
+        assert_eq!(text("a%20"), "a%2520");
+        assert_eq!(etag("a\"b"), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! The head of a response about a file: what its preconditions make of the request (RFC 9110
+//! section 13), and the headers of its content. Who asks, and how, is not known here.
+
+use axum::body::Body;
+use axum::response::Response;
+use callfs_model::error::{Error, ErrorKind, Result};
+use http::StatusCode;
+use http::header::{ACCEPT_RANGES, HeaderMap, HeaderValue};
+
+use crate::content::entry;
+use crate::fields::digest;
+use crate::state::{Info, Outcome, Precondition};
+
+/// The response for a file, but for its bytes: 200, or 304 if the client has them already.
+pub(crate) fn head(
+    info: &Info,
+    precondition: &Precondition,
+    request: &HeaderMap,
+) -> Result<Response> {
+    if let Some(response) = judge(info, precondition)? {
+        return Ok(response);
+    }
+    let mut response = entry::response(Body::empty());
+    let headers = response.headers_mut();
+    entry::add_content(headers, info);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    digest::add(headers, info, request);
+    Ok(response)
+}
+
+/// 304 if the client has it already; nothing if the request is to go on.
+pub(crate) fn judge(info: &Info, precondition: &Precondition) -> Result<Option<Response>> {
+    match precondition.evaluate(Some(info.validators()), true) {
+        Outcome::Proceed => Ok(None),
+        Outcome::NotModified => {
+            let mut response = entry::response(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            entry::add_validators(response.headers_mut(), info);
+            Ok(Some(response))
+        }
+        Outcome::Failed => {
+            let message = format!("'{}' is not in the state that the request names", info.path);
+            Err(Error::new(ErrorKind::PreconditionFailed, message))
+        }
+    }
+}

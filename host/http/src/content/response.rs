@@ -1,0 +1,212 @@
+//! The content of a file as a response: all of it, one part, or several (RFC 9110 sections 15.3.7
+//! and 15.5.17).
+//!
+//! It comes after the preconditions of a request, whose outcome is not known here. A part is sliced
+//! off the file as it was opened; where that cannot be, as with what a component streams, the
+//! storage is asked again for just that part of just that version.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::response::Response;
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::identity::Identity;
+use callfs_model::source::Source;
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use http::StatusCode;
+use http::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
+
+use crate::content::multipart;
+use crate::content::streams::Download;
+use crate::edge::request_id::RequestId;
+use crate::fields::if_range::IfRange;
+use crate::fields::range::{ByteRanges, Selection};
+use crate::state::{App, Info, Redemption};
+
+/// The part of a file that a request wants.
+pub(crate) struct RequestedPart {
+    ranges: Option<ByteRanges>,
+    if_range: Option<IfRange>,
+}
+
+/// Who reads a file.
+pub(crate) enum Reader {
+    /// Somebody who was recognised, and who may.
+    Caller(Arc<Identity>),
+    /// Whoever has a link; what they get is counted.
+    Link(Arc<Redemption>),
+}
+
+impl RequestedPart {
+    /// Reads the headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            ranges: ByteRanges::of(headers),
+            if_range: IfRange::of(headers),
+        }
+    }
+
+    /// The parts of a file to send, none for the whole.
+    pub(crate) fn parts(&self, info: &Info, source: &Source) -> Result<Vec<Range<u64>>> {
+        // Several parts must be of one version, and without an etag nobody can tell when the
+        // storage is asked again.
+        let can_send = |ranges: &[Range<u64>]| {
+            ranges.len() == 1 || source.is_seekable() || info.etag.is_some()
+        };
+        match self.select(info, SystemTime::now()) {
+            Selection::Nothing => Err(unsatisfiable(info)),
+            Selection::Parts(ranges) if can_send(&ranges) => Ok(ranges),
+            Selection::Parts(_) | Selection::Whole => Ok(Vec::new()),
+        }
+    }
+
+    fn select(&self, info: &Info, now: SystemTime) -> Selection {
+        let applies = |_: &&ByteRanges| {
+            self.if_range
+                .as_ref()
+                .is_none_or(|condition| condition.holds(info.validators(), now))
+        };
+        self.ranges
+            .as_ref()
+            .filter(applies)
+            .map_or(Selection::Whole, |ranges| ranges.select(info.size))
+    }
+}
+
+/// A file as it was opened, for somebody.
+pub(crate) struct FileResponse {
+    pub(crate) app: Arc<App>,
+    pub(crate) reader: Reader,
+    pub(crate) info: Info,
+    pub(crate) source: Source,
+}
+
+impl FileResponse {
+    /// Puts [parts](RequestedPart::parts) of it, or the whole, into a response that has the headers
+    /// of the whole file.
+    pub(crate) async fn send(
+        self,
+        parts: Vec<Range<u64>>,
+        mut response: Response,
+        id: RequestId,
+    ) -> Result<Response> {
+        let limit = self.app.idle_timeout;
+        let body = if parts.is_empty() {
+            self.whole()
+        } else {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            self.parts(parts, response.headers_mut()).await?
+        };
+        *response.body_mut() = Body::new(Download::new(body, limit, id));
+        Ok(response)
+    }
+
+    fn whole(self) -> Source {
+        match self.reader {
+            Reader::Caller(_) => self.source,
+            Reader::Link(redemption) => redemption.carry(self.source, 0),
+        }
+    }
+
+    async fn parts(self, mut ranges: Vec<Range<u64>>, headers: &mut HeaderMap) -> Result<Source> {
+        let size = self.info.size;
+        let parts = self.into_parts();
+        if ranges.len() > 1 {
+            return multipart::body(parts, ranges, size, headers);
+        }
+        let range = ranges.swap_remove(0);
+        headers.insert(CONTENT_RANGE, content_range(&range, size)?);
+        parts.open(range).await
+    }
+
+    /// A stream is let go of, because whoever makes it may have to end before anything else can be
+    /// opened.
+    fn into_parts(self) -> Parts {
+        let Self {
+            app,
+            reader,
+            info,
+            source,
+        } = self;
+        let (who, redemption) = match reader {
+            Reader::Caller(who) => (Some(who), None),
+            Reader::Link(redemption) => (None, Some(redemption)),
+        };
+        let parts = if source.is_seekable() {
+            Parts::Sliced(source)
+        } else {
+            Parts::Opened { app, who, info }
+        };
+        match redemption {
+            Some(redemption) => Parts::Counted(Box::new(parts), redemption),
+            None => parts,
+        }
+    }
+}
+
+/// Any part of one version of a file.
+pub(crate) enum Parts {
+    /// Of the file that is open.
+    Sliced(Source),
+    /// Each opened when it is its turn.
+    Opened {
+        app: Arc<App>,
+        who: Option<Arc<Identity>>,
+        info: Info,
+    },
+    /// Any of these, counted.
+    Counted(Box<Parts>, Arc<Redemption>),
+}
+
+impl Parts {
+    /// The bytes of a range within the file.
+    pub(crate) fn open(&self, range: Range<u64>) -> BoxFuture<'static, Result<Source>> {
+        match self {
+            Self::Sliced(source) => {
+                let part = source
+                    .slice(range)
+                    .ok_or_else(|| Error::internal("a stream was to be sliced"));
+                future::ready(part).boxed()
+            }
+            Self::Opened { app, who, info } => {
+                let app = app.clone();
+                let who = who.clone();
+                let info = info.clone();
+                let open = async move {
+                    match who {
+                        Some(who) => app.engine.open_part(&who, &info, range).await,
+                        None => app.engine.open_shared_part(&info, range).await,
+                    }
+                };
+                open.boxed()
+            }
+            Self::Counted(parts, redemption) => {
+                let part = parts.open(range.clone());
+                let redemption = redemption.clone();
+                let start = range.start;
+                async move { Ok(redemption.carry(part.await?, start)) }.boxed()
+            }
+        }
+    }
+}
+
+/// `bytes first-last/size` of a range that is not empty.
+pub(crate) fn content_range(range: &Range<u64>, size: u64) -> Result<HeaderValue> {
+    let text = format!(
+        "bytes {}-{}/{size}",
+        range.start,
+        range.end.saturating_sub(1)
+    );
+    HeaderValue::try_from(text).map_err(Error::internal)
+}
+
+fn unsatisfiable(info: &Info) -> Error {
+    let Info { path, size, .. } = info;
+    let message = format!(
+        "none of the ranges lies within the {size} bytes of '{path}'; ask for bytes before {size}"
+    );
+    Error::new(ErrorKind::RangeNotSatisfiable { size: *size }, message)
+}

@@ -1,0 +1,44 @@
+//! Headers that every response carries, so that a browser never lets a stored file act in the name
+//! of this service.
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// `sandbox` gives a served HTML page an origin of its own, without scripts: it cannot reach the
+/// API with the credentials that the browser remembers.
+const SEALED: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+/// Who opens a film gets a page made by the browser, which asks for the film again, part by part,
+/// and as a stranger where it is sealed. What is declared as audio or video is never taken for a
+/// page (`nosniff`).
+const PLAYED: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; media-src 'self'; frame-ancestors 'none'");
+
+/// Adds them.
+pub(crate) fn add(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    let policy = if is_played(headers) { PLAYED } else { SEALED };
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+    // Everything is one caller's view. `no-cache` lets a browser keep it and ask again with its
+    // entity tag.
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
+}
+
+fn is_played(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok()?.split_once('/'))
+        .map(|(kind, _)| kind);
+    kind.is_some_and(|kind| {
+        kind.eq_ignore_ascii_case("audio") || kind.eq_ignore_ascii_case("video")
+    })
+}

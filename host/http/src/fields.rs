@@ -1,0 +1,13 @@
+//! What a request says, parsed: its target, its query and its header fields, each by the RFC that
+//! defines it.
+
+pub(crate) mod accept;
+pub(crate) mod dictionary;
+pub(crate) mod digest;
+pub(crate) mod disposition;
+pub(crate) mod if_range;
+pub(crate) mod json;
+pub(crate) mod precondition;
+pub(crate) mod query;
+pub(crate) mod range;
+pub(crate) mod target;

@@ -1,0 +1,233 @@
+//! The preconditions of a request: the four header fields of RFC 9110 section 13.1, read into what
+//! the engine evaluates.
+//!
+//! An entity tag that does not follow the grammar is an error, because ignoring it would let a
+//! write through that was meant to be conditional. A date that does not parse is ignored, as the
+//! RFC demands.
+
+use std::time::UNIX_EPOCH;
+
+use axum::extract::FromRequestParts;
+use http::header::{
+    HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+};
+use http::request::Parts;
+
+use crate::problem::{Problem, Result};
+use crate::state::{EntityTag, Etags, Precondition};
+
+/// Reads them.
+pub(crate) fn of(headers: &HeaderMap) -> Result<Precondition> {
+    let if_none_match = etags(headers, IF_NONE_MATCH)?;
+    let if_match = etags(headers, IF_MATCH)?;
+    Ok(Precondition {
+        // A date is ignored where the entity tags say the same thing better (sections 13.1.3 and
+        // 13.1.4).
+        if_unmodified_since: if if_match.is_none() {
+            date(headers, IF_UNMODIFIED_SINCE)
+        } else {
+            None
+        },
+        if_modified_since: if if_none_match.is_none() {
+            date(headers, IF_MODIFIED_SINCE)
+        } else {
+            None
+        },
+        if_match,
+        if_none_match,
+    })
+}
+
+/// The preconditions of a request, as a handler's argument.
+pub(crate) struct Preconditions(pub(crate) Precondition);
+
+impl<S: Sync> FromRequestParts<S> for Preconditions {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        of(&parts.headers).map(Self)
+    }
+}
+
+/// `"*"`, or a list of entity tags; several fields of one name are one list.
+fn etags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Etags>> {
+    let mut tags = Vec::new();
+    let mut any = false;
+    let mut values = headers.get_all(&name).iter().peekable();
+    if values.peek().is_none() {
+        return Ok(None);
+    }
+    let refused = || {
+        let example = "entity tags are quoted, such as \"abc\" or W/\"abc\", separated by commas, \
+                       or a single *";
+        Problem::bad_request(format!("the header '{name}' is malformed: {example}"))
+    };
+    for value in values {
+        // Opaque tags may hold bytes above 0x7f; none of ours does, so what they are exactly does
+        // not matter.
+        let text = String::from_utf8_lossy(value.as_bytes());
+        match text.trim_matches(is_space) {
+            "*" => any = true,
+            list => parse_list(list, &mut tags).ok_or_else(refused)?,
+        }
+    }
+    match (any, tags.is_empty()) {
+        (true, true) => Ok(Some(Etags::Any)),
+        (false, false) => Ok(Some(Etags::List(tags))),
+        _ => Err(refused()),
+    }
+}
+
+/// `[entity-tag] *( OWS "," OWS [entity-tag] )`: empty elements are allowed (section 5.6.1.2).
+pub(crate) fn parse_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Option<()> {
+    loop {
+        rest = rest.trim_start_matches(|c| is_space(c) || c == ',');
+        if rest.is_empty() {
+            return Some(());
+        }
+        let (weak, quoted) = rest
+            .strip_prefix("W/")
+            .map_or((false, rest), |quoted| (true, quoted));
+        let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        // etagc = %x21 / %x23-7E / obs-text: no space, no control character.
+        if tag.chars().any(|c| c <= ' ' || c == '\u{7f}') {
+            return None;
+        }
+        tags.push(EntityTag {
+            weak,
+            tag: tag.into(),
+        });
+        rest = after.trim_start_matches(is_space);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+    }
+}
+
+/// Seconds since 1970; none if it is absent, given twice or no date.
+pub(crate) fn date(headers: &HeaderMap, name: HeaderName) -> Option<i64> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let time = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
+    i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn parse(name: HeaderName, values: &[&str]) -> Result<Precondition> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(
+                &name,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a header value"),
+            );
+        }
+        of(&headers)
+    }
+
+    fn list(tags: &[(bool, &str)]) -> Option<Etags> {
+        Some(Etags::List(
+            tags.iter()
+                .map(|(weak, tag)| EntityTag {
+                    weak: *weak,
+                    tag: (*tag).into(),
+                })
+                .collect(),
+        ))
+    }
+
+    #[test]
+    fn reads_entity_tags() {
+        let table: [(&[&str], Option<Etags>); 8] = [
+            (&["*"], Some(Etags::Any)),
+            (&[" * "], Some(Etags::Any)),
+            (&["\"a\""], list(&[(false, "a")])),
+            (&["W/\"a\""], list(&[(true, "a")])),
+            (
+                &["\"a\", \"b,c\" ,W/\"d\""],
+                list(&[(false, "a"), (false, "b,c"), (true, "d")]),
+            ),
+            (&["\"a\",,\"b\","], list(&[(false, "a"), (false, "b")])),
+            (&["\"a\"", "\"b\""], list(&[(false, "a"), (false, "b")])),
+            (&["\"\""], list(&[(false, "")])),
+        ];
+        for (values, expected) in table {
+            assert_eq!(
+                parse(IF_MATCH, values).expect("well-formed").if_match,
+                expected,
+                "{values:?}"
+            );
+            assert_eq!(
+                parse(IF_NONE_MATCH, values)
+                    .expect("well-formed")
+                    .if_none_match,
+                expected,
+                "{values:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_malformed_entity_tags() {
+        let table: [&[&str]; 10] = [
+            &["a"],
+            &["\"a"],
+            &["\"a\"b"],
+            &["w/\"a\""],
+            &["\"a b\""],
+            &["\"a\" \"b\""],
+            &["*, \"a\""],
+            &["*", "\"a\""],
+            &[""],
+            &[","],
+        ];
+        for values in table {
+            let problem = parse(IF_MATCH, values)
+                .map(|_| ())
+                .expect_err(&format!("{values:?}"));
+            assert_eq!(problem.status().as_u16(), 400);
+        }
+    }
+
+    #[test]
+    fn reads_dates_and_ignores_what_is_none() {
+        let good = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let precondition = parse(IF_MODIFIED_SINCE, &[good]).expect("well-formed");
+        assert_eq!(precondition.if_modified_since, Some(784_111_777));
+        for bad in ["yesterday", "", "-1"] {
+            assert_eq!(
+                parse(IF_UNMODIFIED_SINCE, &[bad])
+                    .expect("ignored")
+                    .if_unmodified_since,
+                None
+            );
+        }
+        assert_eq!(
+            parse(IF_MODIFIED_SINCE, &[good, good])
+                .expect("ignored")
+                .if_modified_since,
+            None
+        );
+    }
+
+    #[test]
+    fn an_entity_tag_makes_the_date_meaningless() {
+        let mut headers = HeaderMap::new();
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"a\""));
+        headers.insert(
+            IF_MODIFIED_SINCE,
+            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
+        );
+        assert_eq!(of(&headers).expect("well-formed").if_modified_since, None);
+    }
+}

@@ -1,0 +1,174 @@
+//! Query parameters, none of which is ever ignored: a name that a resource does not know is an
+//! error that lists those it knows, and so is a value that makes no sense.
+
+use std::borrow::Cow;
+
+use http::Uri;
+use percent_encoding::percent_decode_str;
+
+use crate::problem::{Problem, Result};
+
+/// The parameters of one request.
+#[derive(Debug)]
+pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Query<'a> {
+    /// The parameters of a request to a resource that knows these names.
+    pub(crate) fn of(uri: &'a Uri, known: &[&str]) -> Result<Self> {
+        let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        for part in uri
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|part| !part.is_empty())
+        {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = decode(name)?;
+            let value = decode(value)?;
+            if !known.contains(&&*name) {
+                return Err(unknown(&name, known));
+            }
+            if parameters.iter().any(|(other, _)| *other == name) {
+                return Err(Problem::bad_request(format!(
+                    "the query parameter '{name}' is given twice"
+                )));
+            }
+            parameters.push((name, value));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// Refuses every parameter, for a resource or a method that takes none.
+    pub(crate) fn none(uri: &Uri) -> Result<()> {
+        Query::of(uri, &[]).map(drop)
+    }
+
+    /// All of them, in the order in which they were given.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// A parameter as it was given.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| &**value)
+    }
+
+    /// A flag: false if it is absent, true if it has no value.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        match self.text(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("" | "true" | "1") => Ok(true),
+            Some(other) => Err(Problem::bad_request(format!(
+                "the query parameter '{name}' is '{other}'; give true or false"
+            ))),
+        }
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn number(
+        &self,
+        name: &str,
+        bounds: std::ops::RangeInclusive<usize>,
+    ) -> Result<Option<usize>> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let (least, most) = bounds.into_inner();
+            Problem::bad_request(format!(
+                "the query parameter '{name}' is '{text}'; give a number from {least} to {most}"
+            ))
+        })
+    }
+
+    /// Refuses parameters that are known to the resource and have no meaning for what was found
+    /// there.
+    pub(crate) fn refuse(&self, names: &[&str], why: &str) -> Result<()> {
+        match self.0.iter().find(|(name, _)| names.contains(&&**name)) {
+            Some((name, _)) => Err(Problem::bad_request(format!(
+                "the query parameter '{name}' {why}"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As browsers and forms write it: `+` is a space.
+fn decode(text: &str) -> Result<Cow<'_, str>> {
+    let not_utf8 = |_| Problem::bad_request("the query is not valid UTF-8 after percent-decoding");
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        let decoded = percent_decode_str(&spaced)
+            .decode_utf8()
+            .map_err(not_utf8)?;
+        return Ok(Cow::Owned(decoded.into_owned()));
+    }
+    percent_decode_str(text).decode_utf8().map_err(not_utf8)
+}
+
+fn unknown(name: &str, known: &[&str]) -> Problem {
+    Problem::bad_request(match known {
+        [] => format!("the query parameter '{name}' is not known; this request takes none"),
+        _ => format!(
+            "the query parameter '{name}' is not known; known are: {}",
+            known.join(", ")
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(query: &str) -> Uri {
+        format!("/v1/files/a?{query}").parse().expect("a uri")
+    }
+
+    #[test]
+    fn reads_what_is_known() {
+        let uri = uri("download&limit=5&after=%2Fa+b%2Bc&recursive=false");
+        let query = Query::of(&uri, &["download", "limit", "after", "recursive"]).expect("known");
+        assert!(query.flag("download").expect("a flag"));
+        assert!(!query.flag("recursive").expect("a flag"));
+        assert_eq!(query.number("limit", 1..=10).expect("a number"), Some(5));
+        assert_eq!(query.text("after"), Some("/a b+c"));
+        assert_eq!(query.text("x"), None);
+    }
+
+    #[test]
+    fn refuses_what_is_not() {
+        let refused = |query: &str| {
+            let uri = uri(query);
+            let query = Query::of(&uri, &["limit", "all"]);
+            let checked =
+                query.and_then(|query| query.number("limit", 1..=10).and(query.flag("all")));
+            checked.expect_err("refused").error().message().to_owned()
+        };
+        assert_eq!(
+            refused("depth=1"),
+            "the query parameter 'depth' is not known; known are: limit, all"
+        );
+        assert_eq!(
+            refused("limit=1&limit=2"),
+            "the query parameter 'limit' is given twice"
+        );
+        assert_eq!(
+            refused("limit=0"),
+            "the query parameter 'limit' is '0'; give a number from 1 to 10"
+        );
+        assert_eq!(
+            refused("all=maybe"),
+            "the query parameter 'all' is 'maybe'; give true or false"
+        );
+        assert_eq!(
+            refused("all=%ff"),
+            "the query is not valid UTF-8 after percent-decoding"
+        );
+        assert!(Query::none(&uri("")).is_ok());
+        assert!(Query::none(&uri("x")).is_err());
+    }
+}

@@ -1,0 +1,51 @@
+//! `POST`: create a file that is not there yet, or, with a slash at the end, a directory, or a copy
+//! of either.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::Uri;
+use http::header::HeaderMap;
+use http_body::Body as _;
+
+use super::copy::Original;
+use super::upload;
+use crate::content::streams;
+use crate::edge::caller::Caller;
+use crate::fields::precondition;
+use crate::fields::target::RequestTarget;
+use crate::problem::{Problem, Result};
+use crate::state::App;
+
+/// `POST /v1/files/{path}`
+pub(super) async fn post(
+    Caller(who): Caller,
+    target: RequestTarget,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    if let Some(original) = Original::of(&uri)? {
+        return original
+            .copy(&app, &who, &target, &headers, body, false)
+            .await;
+    }
+    if !target.trailing_slash && !target.path.is_root() {
+        return upload::store(&app, &who, &target.path, &headers, body, true).await;
+    }
+    if !body.is_end_stream() {
+        streams::discard(body);
+        let message = "a path with a slash at the end makes a directory, which takes no body; to \
+                       make a file, leave the slash out";
+        return Err(Problem::bad_request(message));
+    }
+    let precondition = precondition::of(&headers)?;
+    Ok(upload::created(
+        &app.engine
+            .make_directory(&who, &target.path, precondition)
+            .await?,
+    ))
+}

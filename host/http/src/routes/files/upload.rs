@@ -1,0 +1,180 @@
+//! What creating and replacing a file have in common: everything that can be refused is refused
+//! before the first byte of the body is read, which is also what makes the server say `100
+//! Continue`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use callfs_model::identity::Identity;
+use callfs_model::path::FilePath;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+};
+use http::{HeaderName, StatusCode};
+
+use crate::content::{entry, streams};
+use crate::fields::target::{FILES, url};
+use crate::fields::{digest, precondition};
+use crate::problem::{Problem, Result};
+use crate::state::{App, PutOptions, StoredFile};
+
+/// Far more than a media type with its parameters takes. It goes out with every answer, once for
+/// each part of several.
+const MAX_CONTENT_TYPE: usize = 255;
+
+/// Stores a body under a path.
+pub(super) async fn store(
+    app: &Arc<App>,
+    who: &Identity,
+    path: &FilePath,
+    headers: &HeaderMap,
+    body: Body,
+    create_only: bool,
+) -> Result<Response> {
+    let size = streams::announced_size(&body);
+    let checked = async {
+        let options = options(headers, create_only)?;
+        app.engine.check_put(who, path, size, &options).await?;
+        Ok(options)
+    };
+    match checked.await {
+        Ok(options) => {
+            let stored = app
+                .engine
+                .put(who, path, streams::into_source(body), options)
+                .await?;
+            let mut response = created(&stored);
+            digest::add(response.headers_mut(), &stored.info, headers);
+            Ok(response)
+        }
+        Err(problem) => {
+            streams::discard(body);
+            Err(problem)
+        }
+    }
+}
+
+/// 201 with the location of what is new, or 200.
+pub(super) fn created(stored: &StoredFile) -> Response {
+    let mut response = entry::response(Body::empty());
+    entry::add_validators(response.headers_mut(), &stored.info);
+    if stored.created {
+        *response.status_mut() = StatusCode::CREATED;
+        if let Ok(location) = HeaderValue::try_from(url(FILES, &stored.info.path)) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+    }
+    response
+}
+
+fn options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
+    // RFC 9110 section 14.5: a part must not be stored as if it were the whole.
+    refuse(headers, CONTENT_RANGE, "a file is stored whole")?;
+    // The bytes are kept as they come and given back without that header, so they would turn into
+    // something else.
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        refuse(headers, CONTENT_ENCODING, "bytes are stored as they are")?;
+    }
+    Ok(PutOptions {
+        create_only,
+        precondition: precondition::of(headers)?,
+        content_type: content_type(headers)?,
+        digests: digest::announced(headers)?,
+    })
+}
+
+fn refuse(headers: &HeaderMap, name: HeaderName, why: &str) -> Result<()> {
+    if headers.contains_key(&name) {
+        return Err(Problem::bad_request(format!(
+            "{why}; send the request without '{name}'"
+        )));
+    }
+    Ok(())
+}
+
+/// As given; none if it is to be guessed from the name.
+fn content_type(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(given) = headers.get(CONTENT_TYPE) else {
+        return Ok(None);
+    };
+    if given.len() > MAX_CONTENT_TYPE {
+        let message = format!(
+            "the header 'content-type' is longer than the {MAX_CONTENT_TYPE} bytes that are kept"
+        );
+        return Err(Problem::bad_request(message));
+    }
+    let refused =
+        || Problem::bad_request("the header 'content-type' is not a media type such as text/plain");
+    let text = given.to_str().map_err(|_| refused())?.trim();
+    let (kind, subtype) = text
+        .split(';')
+        .next()
+        .and_then(|essence| essence.split_once('/'))
+        .ok_or_else(refused)?;
+    if !is_token(kind) || !is_token(subtype.trim_end()) {
+        return Err(refused());
+    }
+    // What curl says of every --data-binary; nobody means it of a file.
+    Ok((!text.eq_ignore_ascii_case("application/x-www-form-urlencoded")).then(|| text.to_owned()))
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_a_media_type_or_guesses_later() {
+        let parse = |text: &'static str| {
+            content_type(&HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static(text),
+            )]))
+        };
+        for good in [
+            "text/plain",
+            "text/plain; charset=utf-8",
+            "application/vnd.x+json",
+        ] {
+            assert_eq!(parse(good).expect(good).as_deref(), Some(good));
+        }
+        assert_eq!(
+            parse("application/x-www-form-urlencoded").expect("known"),
+            None
+        );
+        assert_eq!(content_type(&HeaderMap::new()).expect("absent"), None);
+        for bad in ["", "text", "/", "text/", "a b/c", "text/pl ain"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        let long = |length: usize| {
+            HeaderValue::try_from(format!("text/{}", "x".repeat(length - 5))).expect("a value")
+        };
+        let parse = |value| content_type(&HeaderMap::from_iter([(CONTENT_TYPE, value)]));
+        assert!(
+            parse(long(MAX_CONTENT_TYPE)).is_ok() && parse(long(MAX_CONTENT_TYPE + 1)).is_err()
+        );
+    }
+
+    #[test]
+    fn never_stores_a_part_or_an_encoding_as_the_whole() {
+        let refused = |name: HeaderName, value: &'static str| {
+            options(
+                &HeaderMap::from_iter([(name, HeaderValue::from_static(value))]),
+                false,
+            )
+            .is_err()
+        };
+        assert!(refused(CONTENT_RANGE, "bytes 0-1/3"));
+        assert!(refused(CONTENT_ENCODING, "gzip"));
+        assert!(!refused(CONTENT_ENCODING, "identity"));
+    }
+}

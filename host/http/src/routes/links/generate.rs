@@ -1,0 +1,260 @@
+//! `POST /v1/links/generate`: a new link to a file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use callfs_model::path::{FilePath, check_name};
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION};
+use http::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{LINKS, time};
+use crate::content::streams;
+use crate::edge::caller::Caller;
+use crate::fields::json;
+use crate::fields::query::Query;
+use crate::problem::{Problem, Result};
+use crate::routes::download::DOWNLOAD;
+use crate::state::{App, MAX_USES, Terms};
+
+/// Far more than a path and a name take.
+const MAX_DOCUMENT: usize = 64 << 10;
+const KNOWN: [&str; 4] = ["path", "expiry_seconds", "max_downloads", "filename"];
+
+/// What the body may say. A field that is `null` is one that is absent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewLink {
+    /// The file to share.
+    #[schema(pattern = "^/")]
+    path: String,
+    /// For how long; the configuration has a default and a maximum.
+    #[schema(minimum = 1)]
+    expiry_seconds: Option<u64>,
+    /// How often the file can be had with it; once unless given.
+    #[schema(minimum = 1, maximum = 10_000)]
+    max_downloads: Option<u32>,
+    /// The name to save it under, if it is not to be the file's own.
+    #[schema(min_length = 1, max_length = 255)]
+    filename: Option<String>,
+}
+
+/// A link with its token, which is told this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IssuedLink<'a> {
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    id: &'a str,
+    /// Where the file can be had.
+    url: String,
+    /// What is secret of the URL.
+    token: &'a str,
+    /// The file that it shares.
+    #[schema(value_type = String, pattern = "^/")]
+    path: &'a FilePath,
+    #[schema(required)]
+    filename: Option<&'a str>,
+    #[schema(format = DateTime, required)]
+    expires: Option<String>,
+    max_downloads: u32,
+}
+
+/// `POST /v1/links/generate`
+pub(crate) async fn generate(
+    Caller(who): Caller,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    Query::none(&uri)?;
+    json::check_media_type(&headers, "this")?;
+    let settings = app.links.settings();
+    let document = parse(&streams::collect(body, MAX_DOCUMENT).await?)?;
+    let terms = document.terms(&who.subject, settings.expiry, settings.max_expiry)?;
+    app.engine.permit_share(&who, &terms.path).await?;
+    let (link, token) = app.links.issue(terms).await?;
+    let id = hex::encode(link.id);
+    let issued = IssuedLink {
+        id: &id,
+        url: format!("{}{DOWNLOAD}{}", app.external_url, token.reveal()),
+        token: token.reveal(),
+        path: &link.path,
+        filename: link.filename.as_deref(),
+        expires: time(link.expires),
+        max_downloads: link.max_uses,
+    };
+    let mut response = (StatusCode::CREATED, Json(issued)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(location) = HeaderValue::try_from(format!("{LINKS}/{id}")) {
+        headers.insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+fn parse(bytes: &[u8]) -> Result<NewLink> {
+    let refused = |error: serde_json::Error| {
+        Problem::bad_request(format!("the body is not what makes a link: {error}"))
+    };
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(bytes).map_err(refused)?;
+    match fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        Some(unknown) => Err(Problem::bad_request(format!(
+            "the field '{unknown}' is not known{}",
+            nearest(unknown)
+        ))),
+        None => serde_json::from_value(fields.into()).map_err(refused),
+    }
+}
+
+/// The name that was meant, or all there are.
+fn nearest(name: &str) -> String {
+    let near = KNOWN.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
+    match near.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((likeness, nearest)) if likeness >= 0.5 => format!("; did you mean '{nearest}'?"),
+        _ => format!("; known fields: {}", KNOWN.join(", ")),
+    }
+}
+
+impl NewLink {
+    fn terms(self, maker: &str, expiry: Duration, max_expiry: Duration) -> Result<Terms> {
+        let path = FilePath::parse(&self.path)
+            .map_err(|error| Problem::bad_request(format!("'path': {error}")))?;
+        let expiry = self.expiry_seconds.map_or(expiry, Duration::from_secs);
+        let longest = max_expiry.as_secs();
+        if expiry < Duration::from_secs(1) || expiry > max_expiry {
+            let message = format!(
+                "'expiry_seconds' is {}; give a number from 1 to {longest}",
+                expiry.as_secs()
+            );
+            return Err(Problem::bad_request(message));
+        }
+        let max_uses = self.max_downloads.unwrap_or(1);
+        if !(1..=MAX_USES).contains(&max_uses) {
+            let message =
+                format!("'max_downloads' is {max_uses}; give a number from 1 to {MAX_USES}");
+            return Err(Problem::bad_request(message));
+        }
+        let filename = self.filename.map(name).transpose()?;
+        Ok(Terms {
+            path,
+            maker: maker.to_owned(),
+            filename,
+            expiry,
+            max_uses,
+        })
+    }
+}
+
+fn name(name: String) -> Result<String> {
+    if name.contains('/') {
+        return Err(Problem::bad_request(
+            "'filename' is not a single name: it has a slash",
+        ));
+    }
+    match check_name(&name) {
+        Ok(()) => Ok(name),
+        Err(error) => Err(Problem::bad_request(format!("'filename': {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(json: &str) -> Result<Terms> {
+        parse(json.as_bytes())?.terms("alice", Duration::from_secs(60), Duration::from_secs(3600))
+    }
+
+    #[test]
+    fn reads_what_is_asked_for() {
+        let got = terms(r#"{"path": "/a b/%20"}"#).expect("good");
+        let expected = Terms {
+            path: FilePath::parse("/a b/%20").expect("a good path"),
+            maker: "alice".into(),
+            filename: None,
+            expiry: Duration::from_secs(60),
+            max_uses: 1,
+        };
+        assert_eq!(got, expected);
+        let json = r#"{
+            "path": "/a", "expiry_seconds": 3600, "max_downloads": 10000, "filename": "größe.txt"
+        }"#;
+        let got = terms(json).expect("good");
+        assert_eq!(
+            (got.expiry.as_secs(), got.max_uses, got.filename.as_deref()),
+            (3600, 10000, Some("größe.txt"))
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        let refused = |json: &str| {
+            terms(json)
+                .map(|_| ())
+                .expect_err(json)
+                .error()
+                .message()
+                .to_owned()
+        };
+        let table = [
+            ("", "the body is not what makes a link"),
+            ("[]", "the body is not what makes a link"),
+            ("{}", "missing field `path`"),
+            (r#"{"path": "a"}"#, "'path': a path must start with '/'"),
+            (
+                r#"{"path": "/a/../b"}"#,
+                "'path': the path has a '..' segment",
+            ),
+            (
+                r#"{"path": "/a", "max_download": 2}"#,
+                "'max_download' is not known; did you mean 'max_downloads'?",
+            ),
+            (
+                r#"{"path": "/a", "colour": 2}"#,
+                "known fields: path, expiry_seconds, max_downloads, filename",
+            ),
+            (
+                r#"{"path": "/a", "max_downloads": 0}"#,
+                "'max_downloads' is 0; give a number from 1 to 10000",
+            ),
+            (
+                r#"{"path": "/a", "max_downloads": 10001}"#,
+                "give a number from 1 to 10000",
+            ),
+            (
+                r#"{"path": "/a", "max_downloads": -1}"#,
+                "the body is not what makes a link",
+            ),
+            (
+                r#"{"path": "/a", "expiry_seconds": 0}"#,
+                "'expiry_seconds' is 0; give a number from 1 to 3600",
+            ),
+            (
+                r#"{"path": "/a", "expiry_seconds": 3601}"#,
+                "give a number from 1 to 3600",
+            ),
+            (
+                r#"{"path": "/a", "expiry_seconds": "1h"}"#,
+                "the body is not what makes a link",
+            ),
+            (
+                r#"{"path": "/a", "filename": "a/b"}"#,
+                "'filename' is not a single name",
+            ),
+            (r#"{"path": "/a", "filename": ""}"#, "'filename': "),
+            (
+                r#"{"path": "/a", "filename": "a\u0007"}"#,
+                "'filename': the path has the control character U+0007",
+            ),
+        ];
+        for (json, message) in table {
+            assert!(refused(json).contains(message), "{json}: {}", refused(json));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What a client sees of the server itself, over real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{get, put};
+use bytes::Bytes;
+use callfs_model::error::{Error, ErrorKind};
+use callfs_model::source::Source;
+use futures_util::{StreamExt, stream};
+use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::content::streams::{Download, collect, discard};
+use crate::edge::request_id::RequestId;
+use callfs_telemetry::Metrics;
+
+/// How long a server may take to end that has nothing to wait for.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Promises eight bytes, gives four, and fails or stalls.
+fn broken(stalls: bool) -> Body {
+    let failure = Error::new(ErrorKind::BackendUnavailable, "gone");
+    let pieces = stream::iter([Ok(Bytes::from_static(b"four"))]);
+    let rest = if stalls {
+        stream::pending().boxed()
+    } else {
+        stream::iter([Err(failure)]).boxed()
+    };
+    let source = Source::from_stream(pieces.chain(rest).boxed(), Some(8));
+    Body::new(Download::new(
+        source,
+        Duration::from_millis(100),
+        RequestId::of(&http::HeaderMap::new()),
+    ))
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/hello", get(async || "hello"))
+        .route(
+            "/echo",
+            put(async |body: Body| {
+                collect(body, 1 << 20)
+                    .await
+                    .unwrap_or_else(|e| e.to_string().into())
+            }),
+        )
+        .route("/refuse", put(async || StatusCode::FORBIDDEN))
+        .route(
+            "/refuse-small",
+            put(async |body: Body| {
+                discard(body);
+                StatusCode::FORBIDDEN
+            }),
+        )
+        .route("/fails", get(async || broken(false)))
+        .route("/stalls", get(async || broken(true)))
+}
+
+/// `/slow`, which says that it has begun and is done once it is told so.
+fn slow() -> (Router, Arc<Semaphore>, Arc<Semaphore>) {
+    let begun = Arc::new(Semaphore::new(0));
+    let done = Arc::new(Semaphore::new(0));
+    let says = begun.clone();
+    let told = done.clone();
+    let handler = async move || {
+        says.add_permits(1);
+        told.acquire().await.map_or("never", |_| "done")
+    };
+    (router().route("/slow", get(handler)), begun, done)
+}
+
+async fn start(idle: u64, drain: u64) -> (SocketAddr, Shutdown, JoinHandle<()>) {
+    start_with(router(), idle, drain).await
+}
+
+async fn start_with(
+    router: Router,
+    idle: u64,
+    drain: u64,
+) -> (SocketAddr, Shutdown, JoinHandle<()>) {
+    let listener = Listener::tcp("127.0.0.1:0".parse().expect("an address"))
+        .await
+        .expect("bound");
+    let address = listener.local_addr().expect("TCP");
+    let limits = ConnectionLimits {
+        idle_timeout: Duration::from_millis(idle),
+        drain_timeout: Duration::from_millis(drain),
+    };
+    let shutdown = Shutdown::new();
+    let edge = Edge::new(router, Metrics::new().expect("no name twice"), false);
+    let serving = serve(vec![listener], edge, shutdown.clone(), limits);
+    (address, shutdown, tokio::spawn(serving))
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("connected")
+}
+
+/// Sends bytes and gives whatever comes back until the connection ends, and whether it ended in a
+/// reset.
+async fn exchange(address: SocketAddr, request: &[u8]) -> (String, bool) {
+    let mut stream = connect(address).await;
+    stream.write_all(request).await.expect("sent");
+    rest(&mut stream).await
+}
+
+async fn rest(stream: &mut TcpStream) -> (String, bool) {
+    let mut answer = Vec::new();
+    let reset = stream.read_to_end(&mut answer).await.is_err();
+    (String::from_utf8_lossy(&answer).into_owned(), reset)
+}
+
+async fn until(stream: &mut TcpStream, end: &str) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(end.as_bytes()) {
+        answer.push(stream.read_u8().await.expect("more"));
+    }
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test]
+async fn a_connection_serves_several_requests() {
+    let (address, ..) = start(1000, 1000).await;
+    let mut stream = connect(address).await;
+    for _ in 0..2 {
+        stream
+            .write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        assert!(
+            until(&mut stream, "hello")
+                .await
+                .starts_with("HTTP/1.1 200 OK\r\n")
+        );
+    }
+}
+
+#[tokio::test]
+async fn says_continue_only_to_a_body_that_is_wanted() {
+    let (address, ..) = start(1000, 1000).await;
+    let head = "HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n";
+    let mut stream = connect(address).await;
+    stream
+        .write_all(format!("PUT /echo {head}").as_bytes())
+        .await
+        .expect("sent");
+    assert_eq!(
+        until(&mut stream, "\r\n\r\n").await,
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
+    stream.write_all(b"body").await.expect("sent");
+    assert!(
+        until(&mut stream, "body")
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
+
+    for path in ["/refuse", "/refuse-small"] {
+        let (answer, _) = exchange(address, format!("PUT {path} {head}").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_too_much_reads_the_answer() {
+    let (address, ..) = start(1000, 1000).await;
+    let mut stream = connect(address).await;
+    let size = 32 << 20;
+    stream
+        .write_all(
+            format!("PUT /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n").as_bytes(),
+        )
+        .await
+        .expect("sent");
+    stream
+        .write_all(&vec![0; size])
+        .await
+        .expect("taken and thrown away");
+    let (answer, reset) = rest(&mut stream).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    assert!(!reset);
+}
+
+#[tokio::test]
+async fn a_small_body_that_nobody_wants_costs_no_connection() {
+    let (address, ..) = start(1000, 1000).await;
+    let mut stream = connect(address).await;
+    for _ in 0..2 {
+        let request = b"PUT /refuse-small HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody";
+        stream.write_all(request).await.expect("sent");
+        let answer = until(&mut stream, "\r\n\r\n").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 403") && !answer.contains("connection: close"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_part_never_looks_like_the_whole() {
+    let (address, ..) = start(1000, 1000).await;
+    for path in ["/fails", "/stalls"] {
+        let (answer, _) = exchange(
+            address,
+            format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes(),
+        )
+        .await;
+        // What had not left when the source failed never does, be it the head; what did, promised
+        // more than came.
+        assert!(
+            answer.is_empty()
+                || answer.contains("content-length: 8\r\n") && answer.ends_with("\r\n\r\nfour"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_given_up() {
+    let (address, ..) = start(100, 1000).await;
+    let request = b"PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nfour";
+    let (answer, _) = exchange(address, request).await;
+    assert!(answer.contains("nothing of the body arrived"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_under_way_finishes_and_nothing_new_begins() {
+    let (router, begun, done) = slow();
+    // The drain timeout comes long after the deadline: it does not end the server here.
+    let (address, shutdown, served) = start_with(router, 1000, 600_000).await;
+    let mut idle = connect(address).await;
+    idle.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    until(&mut idle, "hello").await;
+    let silent = connect(address).await;
+    let mut busy = connect(address).await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\nGET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    drop(begun.acquire().await.expect("open"));
+    shutdown.begin();
+    // Whoever is idle is let go while others are still busy.
+    assert_eq!(rest(&mut idle).await.0, "");
+    done.add_permits(1);
+    let (answer, _) = rest(&mut busy).await;
+    assert!(answer.ends_with("done"), "{answer}");
+    tokio::time::timeout(DEADLINE, served)
+        .await
+        .expect("in time")
+        .expect("no panic");
+    assert!(TcpStream::connect(address).await.is_err());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn what_does_not_finish_is_cut() {
+    let (router, begun, _never) = slow();
+    let (address, shutdown, served) = start_with(router, 60_000, 50).await;
+    let mut stream = connect(address).await;
+    stream
+        .write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    drop(begun.acquire().await.expect("open"));
+    shutdown.begin();
+    tokio::time::timeout(DEADLINE, served)
+        .await
+        .expect("in time")
+        .expect("no panic");
+    assert_eq!(rest(&mut stream).await.0, "");
+}

@@ -1,0 +1,152 @@
+//! A bounded memory of what a store answered. Exact for what goes through it: once
+//! [`apply`](Metadata::apply) returned, or a reader saw what it did, nobody is told anything older.
+//!
+//! Of a store that others change, too, it remembers what is there and not what is missing, for as
+//! long as its [`Notifications`] is recent: what others changed is told for at most
+//! [`STALE_AT_MOST`](super::STALE_AT_MOST) as it was. Whoever holds the lock of a path and
+//! [forgets](Cached::forget) it first is told how it is. No hit waits or takes a lock. It knows
+//! nothing of the store behind it.
+
+mod stamps;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use callfs_model::error::{Error, Result};
+use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
+use callfs_model::path::FilePath;
+
+use self::stamps::CacheStamp;
+pub(super) use self::stamps::Stamps;
+use super::{Notifications, Touched};
+
+/// A store with a memory.
+pub struct Cached<M: ?Sized> {
+    entries: moka::sync::Cache<FilePath, CachedRecord>,
+    stamps: Arc<Stamps>,
+    /// What others change; none if nobody else does.
+    notifications: Option<Arc<Notifications>>,
+    store: Arc<M>,
+}
+
+/// What the store answered, and when; void as soon as its stamp is no longer the one of its path.
+#[derive(Clone)]
+struct CachedRecord {
+    stamp: CacheStamp,
+    record: Option<Arc<Record>>,
+}
+
+impl<M: Metadata + ?Sized> Cached<M> {
+    /// Remembers at most this many paths of a store that nobody else changes.
+    pub fn new(store: Arc<M>, entries: u64) -> Self {
+        Self {
+            entries: moka::sync::Cache::new(entries),
+            stamps: Arc::new(Stamps::new()),
+            notifications: None,
+            store,
+        }
+    }
+
+    /// The same of a store that others change, and that tells this notifications.
+    pub fn shared(store: Arc<M>, entries: u64, notifications: Arc<Notifications>) -> Self {
+        Self {
+            entries: moka::sync::Cache::new(entries),
+            stamps: notifications.stamps().clone(),
+            notifications: Some(notifications),
+            store,
+        }
+    }
+
+    /// Forgets what is remembered of paths, as the store is to be asked next.
+    pub fn forget(&self, paths: &[FilePath]) {
+        self.stamps.void(&Touched {
+            paths: paths.to_vec(),
+            ..Touched::default()
+        });
+    }
+
+    /// What is remembered of a path: none if nothing is, so that the store has to be asked.
+    pub fn peek(&self, path: &FilePath) -> Option<Option<Arc<Record>>> {
+        if self
+            .notifications
+            .as_ref()
+            .is_some_and(|notifications| !notifications.is_recent())
+        {
+            return None;
+        }
+        let entry = self.entries.get(path)?;
+        self.stamps.is_current(entry.stamp).then_some(entry.record)
+    }
+}
+
+#[async_trait]
+impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
+    async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
+        if let Some(known) = self.peek(path) {
+            return Ok(known);
+        }
+        // Before the store is asked: if the path changes meanwhile, the stamp is void and so is the
+        // entry.
+        let stamp = self.stamps.of(path);
+        let record = self.store.get(path).await?;
+        // What is missing may appear elsewhere at any moment, together with its object.
+        let lasts = record.is_some() || self.notifications.is_none();
+        if let Some(stamp) = stamp.filter(|_| lasts) {
+            self.entries.insert(
+                path.clone(),
+                CachedRecord {
+                    stamp,
+                    record: record.clone(),
+                },
+            );
+        }
+        Ok(record)
+    }
+
+    async fn children(
+        &self,
+        directory: &FilePath,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        self.store.children(directory, after, limit).await
+    }
+
+    async fn records(
+        &self,
+        within: &FilePath,
+        after: Option<&FilePath>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        self.store.records(within, after, limit).await
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        let underway = Stamps::change(&self.stamps, &changes);
+        let store = self.store.clone();
+        // A task of its own: a change that its caller abandons may still be carried out, and what
+        // it touches must stay void until then. The outcome does not matter to that: a
+        // failure may be one to tell only.
+        let task = tokio::spawn(async move {
+            let outcome = store.apply(changes).await;
+            drop(underway);
+            outcome
+        });
+        task.await.map_err(Error::internal)?
+    }
+
+    async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
+        self.store.intents().await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.store.ready().await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+use callfs_model::metadata::{Change, Content, Intent, Link, Record, Use};
+
+use super::*;
+use crate::SqliteStore;
+use crate::suite::{Folder, path, record};
+
+fn link(number: u8) -> Link {
+    let taken = Use {
+        holder: u128::MAX - 1,
+        taken: true,
+        until: 9,
+        version: "v\"1".into(),
+        handed: vec![0..5, 7..u64::MAX],
+    };
+    Link {
+        id: [number; 16],
+        token_sha256: [number; 32],
+        path: path("/ä/日 \"1\".txt"),
+        maker: "alice".into(),
+        filename: (number == 1).then(|| "größe.txt".into()),
+        created: 1_000,
+        expires: i64::MAX,
+        max_uses: 3,
+        spent: 1,
+        uses: vec![taken],
+        revision: 0,
+    }
+}
+
+async fn filled(folder: &Folder) -> SqliteStore {
+    let store = folder.sqlite().await;
+    let content = Content {
+        etag: Some("\\\"e".into()),
+        content_type: Some("text/plain; charset=\"utf-8\"".into()),
+        sha256: Some([0xab; 32]),
+        modified: Some(-1),
+    };
+    let mut changes: Vec<Change> = (0..300)
+        .map(|n| Change::Put(record(&format!("/many/{n:03}"), "bob")))
+        .collect();
+    for name in [
+        "/",
+        "/a",
+        "/a!",
+        "/a/b",
+        "/ä/日 \"1\".txt",
+        "/back\\slash",
+        "/emoji 🎉",
+        "/%2F",
+    ] {
+        changes.push(Change::Put(Record {
+            content: Some(content.clone()),
+            ..record(name, "größe \"q\"")
+        }));
+    }
+    changes.push(Change::Put(Record {
+        content: Some(Content::default()),
+        mode: 0o7777,
+        ..record("/unknown", "x")
+    }));
+    let rename = Intent::Rename {
+        from: path("/a"),
+        to: path("/z"),
+    };
+    changes.push(Change::Begin([9; 16], rename));
+    changes.push(Change::Begin(
+        [1; 16],
+        Intent::Tombstone {
+            path: path("/d"),
+            inside: true,
+        },
+    ));
+    changes.push(Change::Begin(
+        [5; 16],
+        Intent::Reconcile { path: path("/r") },
+    ));
+    store.apply(changes).await.expect("recorded");
+    for number in [2, 1] {
+        store.create(link(number)).await.expect("created");
+    }
+    store
+}
+
+async fn dumped(store: &SqliteStore) -> Vec<u8> {
+    let mut dump = Vec::new();
+    export(store, store, &mut dump, 1, &mut |_| {})
+        .await
+        .expect("exported");
+    dump
+}
+
+async fn put_in(store: &SqliteStore, dump: &[u8], replace: bool) -> Result<Counts> {
+    import(store, store, &mut &*dump, replace, &mut |_| {}).await
+}
+
+fn refusal(dump: &[u8]) -> String {
+    verify(&mut &*dump)
+        .expect_err("refused")
+        .message()
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_store_holds_the_same_afterwards() {
+    let here = Folder::new();
+    let there = Folder::new();
+    let store = filled(&here).await;
+    let dump = dumped(&store).await;
+    assert_eq!(
+        verify(&mut &*dump).expect("whole"),
+        Counts {
+            records: 309,
+            intents: 3,
+            links: 2
+        }
+    );
+    let text = String::from_utf8(dump.clone()).expect("text");
+    assert!(
+        text.starts_with("{\"callfs_metadata\":1,\"exported\":1}\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&"ab".repeat(32))
+            && text.ends_with("{\"end\":{\"records\":309,\"intents\":3,\"links\":2}}\n")
+    );
+
+    let other = there.sqlite().await;
+    put_in(&other, &dump, false).await.expect("imported");
+    let all = async |store: &SqliteStore| {
+        let mut records = store.records(&path("/"), None, 1000).await.expect("read");
+        records.iter_mut().for_each(|record| record.revision = 0);
+        let intents = store.intents().await.expect("read");
+        (
+            records,
+            intents,
+            store.list(None, None, 1000).await.expect("read"),
+        )
+    };
+    assert_eq!(all(&other).await, all(&store).await);
+    assert_eq!(other.by_token(&[1; 32]).await.expect("read"), Some(link(1)));
+    assert_eq!(dumped(&other).await, dump, "and so does its dump");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_empty_store_is_filled_unless_it_is_to_be_replaced() {
+    let here = Folder::new();
+    let there = Folder::new();
+    let dump = dumped(&filled(&here).await).await;
+    let other = there.sqlite().await;
+    for change in [
+        Change::Put(record("/only", "eve")),
+        Change::Begin([7; 16], Intent::Reconcile { path: path("/") }),
+    ] {
+        other.apply(vec![change]).await.expect("recorded");
+        let error = put_in(&other, &dump, false).await.expect_err("not empty");
+        assert!(error.message().contains("--replace"), "{error}");
+        other
+            .apply(vec![Change::Remove(path("/only"))])
+            .await
+            .expect("forgotten");
+    }
+    other
+        .create(Link {
+            id: [8; 16],
+            token_sha256: [8; 32],
+            ..link(8)
+        })
+        .await
+        .expect("created");
+    put_in(&other, &dump, true).await.expect("replaced");
+    assert_eq!(dumped(&other).await, dump);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_that_was_cut_off_or_damaged_is_refused() {
+    let here = Folder::new();
+    let dump = dumped(&filled(&here).await).await;
+    let lines: Vec<&[u8]> = dump.split_inclusive(|byte| *byte == b'\n').collect();
+    let without = |left_out: usize| {
+        let kept = lines
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != left_out)
+            .map(|(_, line)| *line);
+        kept.collect::<Vec<_>>().concat()
+    };
+    assert_eq!(refusal(b""), "the dump is empty");
+    assert!(refusal(&without(0)).starts_with("line 1 is not the first line"));
+    assert!(refusal(&without(lines.len() - 1)).contains("cut off"));
+    assert!(refusal(&without(5)).contains("counts 314 lines before it, and there are 313"));
+    assert!(refusal(&dump[..dump.len() / 2]).contains("of the dump makes no sense"));
+    assert!(refusal(&[&dump[..], b"{}\n"].concat()).contains("comes after its end"));
+    let newer = String::from_utf8(dump.clone())
+        .expect("text")
+        .replacen(":1,", ":2,", 1);
+    assert!(refusal(newer.as_bytes()).contains("version 2, and this callfs reads version 1"));
+    for (is, becomes) in [
+        ("abab", "xyxy"),
+        ("\"path\":\"/a\"", "\"path\":\"a\""),
+        ("\"mode\":", "\"more\":1,\"mode\":"),
+    ] {
+        let broken = String::from_utf8(dump.clone())
+            .expect("text")
+            .replacen(is, becomes, 1);
+        assert!(refusal(broken.as_bytes()).starts_with("line "), "{becomes}");
+    }
+    let broken =
+        String::from_utf8(dump.clone())
+            .expect("text")
+            .replacen("{\"record\"", "{\"rec\"", 1);
+    assert!(
+        refusal(broken.as_bytes()).starts_with("line 2 of the dump makes no sense"),
+        "the line is named"
+    );
+}

@@ -1,0 +1,194 @@
+//! The metadata store in Redis, for several machines at once.
+//!
+//! Each change is one script, which Redis runs while nobody else is served: all of it or nothing,
+//! and all that read see either. (A tree of 20,000 moves in about 0.2 s, during which everybody
+//! waits.) The script also tells the notifications of it to every process that has the metadata
+//! store open. All keys of a metadata store are in one hash slot, so that a tree moves within it;
+//! several indexes, with other prefixes, may be in other slots. The URL names a primary: of a
+//! cluster, the node that owns the slot of the prefix. What Redis acknowledged it keeps as long as
+//! its own settings say: it takes `appendonly yes` and `appendfsync always` to lose nothing with
+//! the machine, and a replica that takes over may lack the last changes. It knows nothing of who
+//! asks, and caches nothing.
+
+mod changes;
+mod connection;
+mod durability;
+mod failure;
+mod keys;
+mod links;
+mod notifications;
+mod row;
+mod scan;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::redis::{FromRedisValue, ScriptInvocation};
+use async_trait::async_trait;
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
+use callfs_model::path::FilePath;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::TaskTracker;
+
+use self::connection::{Connection, RedisRequest};
+use self::keys::RedisKeys;
+use super::Notifications;
+use super::queue::closed;
+
+/// How the keys and their values are laid out. A metadata store of another layout is not touched.
+const FORMAT: &str = "1";
+
+/// A store in one Redis server.
+pub struct RedisStore {
+    connection: Arc<Connection>,
+    keys: RedisKeys,
+    /// Changes that are under way, also those whose callers left. Closed with the store.
+    underway: TaskTracker,
+    notifications: Mutex<Option<DropGuard>>,
+}
+
+impl RedisStore {
+    /// Opens the metadata store of a prefix in the server of `redis://user:password@host:6379/0`,
+    /// `rediss://` for TLS, or `redis+unix:///path?db=0`, and tells this notifications what
+    /// anybody changes in it.
+    pub async fn open(url: &str, prefix: &str, notifications: Arc<Notifications>) -> Result<Self> {
+        let keys = RedisKeys::new(prefix)?;
+        let connection = Arc::new(Connection::new(keys::client(url)?));
+        claim(&connection, &keys).await?;
+        durability::look(&connection).await;
+        let notifications =
+            notifications::listen(connection.clone(), keys.channel(), notifications);
+        Ok(Self {
+            connection,
+            keys,
+            underway: TaskTracker::new(),
+            notifications: Mutex::new(Some(notifications)),
+        })
+    }
+
+    fn refuse_if_closed(&self) -> Result<()> {
+        if self.underway.is_closed() {
+            Err(closed())
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn read<T: FromRedisValue>(&self, script: ScriptInvocation<'_>) -> Result<T> {
+        self.refuse_if_closed()?;
+        self.connection.read(RedisRequest::Script(script)).await
+    }
+
+    async fn ask<T: FromRedisValue>(
+        &self,
+        command: &str,
+        key: &str,
+        field: Option<&str>,
+    ) -> Result<T> {
+        self.refuse_if_closed()?;
+        let mut ask = ::redis::cmd(command);
+        ask.arg(self.keys.of(key)).arg(field);
+        self.connection.read(RedisRequest::Command(ask)).await
+    }
+
+    /// In a task of its own, so that it is sent, and waited for, also when the caller leaves.
+    async fn run<T: FromRedisValue + Send + 'static>(
+        &self,
+        script: ScriptInvocation<'static>,
+    ) -> Result<T> {
+        // Before the question, so that whoever closes waits for it.
+        let token = self.underway.token();
+        self.refuse_if_closed()?;
+        let connection = self.connection.clone();
+        let task = tokio::spawn(async move {
+            let _token = token;
+            connection.change(RedisRequest::Script(script)).await
+        });
+        task.await.map_err(Error::internal)?
+    }
+}
+
+/// Makes the metadata store of these keys one of this layout, unless it is one of another.
+async fn claim(connection: &Connection, keys: &RedisKeys) -> Result<()> {
+    let mut set = ::redis::cmd("SET");
+    set.arg(keys.of("format")).arg(FORMAT).arg("NX");
+    connection
+        .read::<Option<String>>(RedisRequest::Command(set))
+        .await?;
+    let mut get = ::redis::cmd("GET");
+    get.arg(keys.of("format"));
+    let format: Option<String> = connection.read(RedisRequest::Command(get)).await?;
+    if format.as_deref() == Some(FORMAT) {
+        return Ok(());
+    }
+    let message = format!(
+        "the metadata store (Redis) has format {:?} at this prefix, and this callfs has format \
+         {FORMAT}; use the callfs that made it, or another prefix",
+        format.unwrap_or_default()
+    );
+    Err(Error::new(ErrorKind::Internal, message))
+}
+
+#[async_trait]
+impl Metadata for RedisStore {
+    async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
+        let value: Option<Vec<u8>> = self.ask("HGET", "records", Some(path.as_str())).await?;
+        value
+            .map(|value| row::record(path.clone(), &value).map(Arc::new))
+            .transpose()
+    }
+
+    async fn children(
+        &self,
+        directory: &FilePath,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        let page: Vec<Vec<u8>> = self
+            .read(scan::children(&self.keys, directory, after, limit))
+            .await?;
+        row::records(&page)
+    }
+
+    async fn records(
+        &self,
+        within: &FilePath,
+        after: Option<&FilePath>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        let page: Vec<Vec<u8>> = self
+            .read(scan::records(&self.keys, within, after, limit))
+            .await?;
+        row::records(&page)
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        changes.iter().try_for_each(Change::check)?;
+        let answer: Vec<String> = self.run(changes::script(&self.keys, &changes)?).await?;
+        changes::outcome(&changes, &answer)
+    }
+
+    async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
+        row::intents(self.ask("HGETALL", "intents", None).await?)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.ask::<Option<String>>("GET", "format", None).await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        drop(
+            self.notifications
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        self.underway.close();
+        self.underway.wait().await;
+        self.connection.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The metadata store in one SQLite file: the store of a single machine.
+//!
+//! Reads go to a few read-only connections and see the last commit; changes go to the one writer,
+//! which commits what is waiting together and answers when it is on disk. Paths are bytes, so names
+//! are exact in case and ordered as everywhere else. It knows nothing of who asks, and caches
+//! nothing.
+
+mod changes;
+mod failure;
+mod links;
+mod place;
+mod readers;
+mod scan;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use callfs_model::error::Result;
+use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
+use callfs_model::path::FilePath;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+pub(super) use self::failure::failed;
+pub(super) use self::readers::Readers;
+use self::writer::SqliteWriter;
+pub(super) use self::writer::carry_out;
+use super::queue::{CommitQueue, QueuedStep, closed};
+
+/// Reads that run at once.
+const READERS: u32 = 8;
+/// How long a connection waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a read waits for a connection.
+const READER_WAIT: Duration = Duration::from_secs(10);
+
+/// A store in one file.
+pub struct SqliteStore {
+    readers: Readers,
+    queue: CommitQueue,
+}
+
+/// A file of the metadata store that was opened, with what reads it and what writes it.
+pub(super) struct SqliteFile {
+    pub(super) readers: Readers,
+    pub(super) connection: SqliteConnection,
+    /// How a connection such as this one is made.
+    pub(super) writing: SqliteConnectOptions,
+}
+
+/// Opens a file of the metadata store, which is there and may be empty. An older schema is brought
+/// up to date, a newer one is refused.
+pub(super) async fn open(file: &Path, synchronous: SqliteSynchronous) -> Result<SqliteFile> {
+    let cannot = |cause| failure::opening(file, cause);
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(BUSY)
+        .disable_statement_logging();
+    let writing = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous);
+    let mut connection = writing.connect().await.map_err(cannot)?;
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    migrations
+        .run(&mut connection)
+        .await
+        .map_err(|cause| failure::migrating(file, cause))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(READER_WAIT)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.read_only(true))
+        .await
+        .map_err(cannot)?;
+    Ok(SqliteFile {
+        readers: Readers::new(readers),
+        connection,
+        writing,
+    })
+}
+
+impl SqliteStore {
+    /// Opens `sqlite:path/to.db`. A file that is missing is made, with its directories, for this
+    /// user only; an older schema is brought up to date, a newer one is refused.
+    pub async fn open(url: &str) -> Result<Self> {
+        let file = place::prepare(url)?;
+        let SqliteFile {
+            readers,
+            connection,
+            writing,
+        } = open(&file, SqliteSynchronous::Full).await?;
+        Ok(Self {
+            readers,
+            queue: CommitQueue::new(SqliteWriter::new(connection, writing)),
+        })
+    }
+}
+
+#[async_trait]
+impl Metadata for SqliteStore {
+    async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
+        self.readers.get(path).await
+    }
+
+    async fn children(
+        &self,
+        directory: &FilePath,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        self.readers.children(directory, after, limit).await
+    }
+
+    async fn records(
+        &self,
+        within: &FilePath,
+        after: Option<&FilePath>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        self.readers.records(within, after, limit).await
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        changes.iter().try_for_each(Change::check)?;
+        self.queue.commit(QueuedStep::Records(changes)).await
+    }
+
+    async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
+        self.readers.intents().await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        if self.queue.is_closed() {
+            return Err(closed());
+        }
+        self.readers.answer().await
+    }
+
+    async fn close(&self) {
+        // Readers first: the writer leaves last, so that it can fold the log into the file.
+        self.readers.close().await;
+        self.queue.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

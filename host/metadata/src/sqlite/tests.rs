@@ -1,0 +1,275 @@
+use sqlx::Connection;
+
+use super::*;
+use crate::suite::{Folder, Place, link_suite, metadata_suite, path, record};
+
+impl Place for Folder {
+    type Store = SqliteStore;
+
+    async fn new() -> Option<Self> {
+        Some(Folder::new())
+    }
+
+    async fn open(&self) -> SqliteStore {
+        self.sqlite().await
+    }
+}
+
+metadata_suite!(Folder);
+link_suite!(Folder);
+
+async fn connect(folder: &Folder) -> sqlx::SqliteConnection {
+    sqlx::SqliteConnection::connect(&folder.url())
+        .await
+        .expect("opened")
+}
+
+#[tokio::test]
+async fn refuses_a_newer_schema_and_a_file_of_another_kind() {
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    let mut connection = connect(&folder).await;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
+                 execution_time) VALUES (9000, 'from the future', TRUE, x'00', 0)";
+    sqlx::query(newer)
+        .execute(&mut connection)
+        .await
+        .expect("written");
+    let error = SqliteStore::open(&folder.url())
+        .await
+        .err()
+        .expect("refused");
+    assert!(
+        error.message().contains("schema 9000, which is newer"),
+        "{error}"
+    );
+
+    let folder = Folder::new();
+    std::fs::write(folder.file(), "dear diary, ".repeat(1000)).expect("written");
+    let error = SqliteStore::open(&folder.url())
+        .await
+        .err()
+        .expect("refused");
+    assert!(
+        error.message().contains("is not an SQLite database"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
+    let folder = Folder::new();
+    let options = SqliteConnectOptions::new()
+        .filename(folder.file())
+        .create_if_missing(true);
+    let mut connection = options.connect().await.expect("made");
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    migrations
+        .run_to(1, &mut connection)
+        .await
+        .expect("the schema of the first release");
+    let put = "INSERT INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
+               content_type, sha256, revision) VALUES (CAST('/a' AS BLOB), 1, 'alice', 'staff', \
+               420, TRUE, 'v1', 'text/x-a', NULL, 1)";
+    sqlx::query(put)
+        .execute(&mut connection)
+        .await
+        .expect("written");
+    connection.close().await.expect("closed");
+    let found = folder
+        .sqlite()
+        .await
+        .get(&path("/a"))
+        .await
+        .expect("read")
+        .expect("there");
+    let content = found.content.as_ref().expect("of a file");
+    assert_eq!(
+        (content.etag.as_deref(), content.content_type.as_deref()),
+        (Some("v1"), Some("text/x-a"))
+    );
+    assert_eq!((found.owner.as_str(), content.modified), ("alice", None));
+}
+
+#[tokio::test]
+async fn an_index_without_links_gets_them() {
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    let mut connection = connect(&folder).await;
+    for statement in [
+        "DROP TABLE links",
+        "DROP TABLE fences",
+        "DELETE FROM _sqlx_migrations WHERE version >= 3",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .expect("as it was before");
+    }
+    connection.close().await.expect("closed");
+    let store = folder.sqlite().await;
+    assert_eq!(
+        callfs_model::metadata::LinkStore::list(&store, None, None, 1)
+            .await
+            .expect("listed"),
+        []
+    );
+}
+
+#[tokio::test]
+async fn keeps_its_log_private_and_folds_it_when_it_closes() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let store = folder.sqlite().await;
+    store
+        .apply(vec![Change::Put(record("/a", "alice"))])
+        .await
+        .expect("changed");
+    let log = folder.file().with_extension("db-wal");
+    assert_eq!(
+        log.metadata().expect("there").permissions().mode() & 0o777,
+        0o600
+    );
+    store.close().await;
+    store.close().await;
+    assert!(!log.exists());
+    let closed = |error: callfs_model::error::Error| {
+        error.kind() == callfs_model::error::ErrorKind::NotReady
+    };
+    assert!(store.get(&path("/a")).await.is_err_and(closed));
+    assert!(
+        store
+            .apply(vec![Change::Remove(path("/a"))])
+            .await
+            .is_err_and(closed)
+    );
+    assert!(store.ready().await.is_err_and(closed));
+}
+
+#[tokio::test]
+async fn a_change_that_its_caller_left_is_carried_out() {
+    use futures_util::FutureExt;
+    let folder = Folder::new();
+    let store = folder.sqlite().await;
+    let mut change = store.apply(vec![Change::Put(record("/a", "alice"))]);
+    assert!((&mut change).now_or_never().is_none());
+    drop(change);
+    store.close().await;
+    assert!(
+        folder
+            .sqlite()
+            .await
+            .get(&path("/a"))
+            .await
+            .expect("read")
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn every_scan_is_one_range() {
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    let mut connection = connect(&folder).await;
+    let scans = [
+        (
+            scan::CHILDREN,
+            "SEARCH records USING INDEX records_by_depth (depth=? AND path>? AND path<?)",
+        ),
+        (
+            changes::REMOVE_BELOW,
+            "SEARCH records USING PRIMARY KEY (path>? AND path<?)",
+        ),
+        (
+            changes::RENAME_BELOW,
+            "SEARCH records USING PRIMARY KEY (path>? AND path<?)",
+        ),
+    ];
+    let steps = plan(&mut connection, scan::RECORDS).await;
+    assert!(
+        steps
+            .iter()
+            .all(|step| !step.starts_with("SCAN") && !step.contains("TEMP B-TREE")),
+        "{steps:?}"
+    );
+    for (statement, expected) in scans {
+        assert_eq!(
+            plan(&mut connection, statement).await,
+            [expected],
+            "{statement}"
+        );
+    }
+}
+
+/// How SQLite would carry out a statement.
+async fn plan(connection: &mut sqlx::SqliteConnection, statement: &str) -> Vec<String> {
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
+        .fetch_all(connection)
+        .await
+        .expect("explained");
+    steps.into_iter().map(|step| step.3).collect()
+}
+
+#[tokio::test]
+async fn a_full_store_says_so_and_works_again_when_it_is_not() {
+    let folder = Folder::new();
+    let mut store = folder.sqlite().await;
+    store.close().await;
+    let file = folder.file();
+    // A limit of the connection, so the writer is given one of its own.
+    let tight = SqliteConnectOptions::new()
+        .filename(&file)
+        .pragma("max_page_count", "20");
+    store.queue = CommitQueue::new(SqliteWriter::new(
+        tight.connect().await.expect("opened"),
+        tight,
+    ));
+    let big = |name: &str| Change::Put(record(name, &"x".repeat(200_000)));
+    let small = |name: &str| Change::Put(record(name, "alice"));
+    let full = |error: &callfs_model::error::Error| {
+        error.kind() == callfs_model::error::ErrorKind::InsufficientStorage
+    };
+    // Together in one group, most likely; the small ones fit.
+    let (first, second, third) = tokio::join!(
+        store.apply(vec![small("/a")]),
+        store.apply(vec![small("/b"), big("/big")]),
+        store.apply(vec![small("/c")]),
+    );
+    assert!(second.as_ref().is_err_and(full), "{second:?}");
+    first.and(third).expect("room for these");
+    let reopened = folder.sqlite().await;
+    for (name, there) in [("/a", true), ("/b", false), ("/big", false), ("/c", true)] {
+        assert_eq!(
+            reopened.get(&path(name)).await.expect("read").is_some(),
+            there,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_it_answered_is_in_its_files() {
+    let folder = Folder::new();
+    let store = folder.sqlite().await;
+    for n in 0..20 {
+        store
+            .apply(vec![Change::Put(record(&format!("/{n}"), "alice"))])
+            .await
+            .expect("changed");
+        // What a process that ends here leaves behind.
+        let crashed = Folder::new();
+        std::fs::copy(folder.file(), crashed.file()).expect("copied");
+        let log = |folder: &Folder| folder.file().with_extension("db-wal");
+        std::fs::copy(log(&folder), log(&crashed)).expect("copied");
+        assert!(
+            crashed
+                .sqlite()
+                .await
+                .get(&path(&format!("/{n}")))
+                .await
+                .expect("read")
+                .is_some()
+        );
+    }
+}

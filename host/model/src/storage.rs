@@ -1,0 +1,205 @@
+//! What CallFS expects of a storage backend, and which backend owns a path.
+//!
+//! The trait is the contract of `wit/storage.wit` in Rust. It promises that a write is atomic and
+//! that attributes are those of the object as opened; it knows nothing of users, permissions,
+//! metadata or components.
+
+mod mounts;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+pub use mounts::{Mount, Mounts};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::Source;
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// Bytes.
+    File,
+    /// Names.
+    Directory,
+    /// Neither: listed, never opened.
+    Special,
+}
+
+/// What a backend knows about an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributes {
+    /// What it is.
+    pub kind: EntryKind,
+    /// In bytes; 0 for directories.
+    pub size: u64,
+    /// The opaque part of a strong entity tag, without quotes.
+    pub etag: Option<String>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub modified: Option<i64>,
+    /// POSIX permission bits.
+    pub mode: Option<u32>,
+    /// Media type, where the backend keeps it.
+    pub content_type: Option<String>,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// The last segment of the path.
+    pub name: String,
+    /// Those of what the name leads to.
+    pub attributes: Attributes,
+    /// The name is a symbolic link: a recursive walk lists it and does not enter it.
+    pub link: bool,
+}
+
+/// A part of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListingPage {
+    /// In byte order of their names, each once.
+    pub entries: Vec<DirectoryEntry>,
+    /// Whether more follow after the last of these.
+    pub more: bool,
+}
+
+/// A half-open range of bytes: from `start` up to but not including `end`, or to the end of the
+/// object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// First byte.
+    pub start: u64,
+    /// The byte after the last.
+    pub end: Option<u64>,
+}
+
+/// What must be true of the stored object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    Always,
+    /// Nothing is stored under the path yet.
+    Absent,
+    /// Its etag is one of these.
+    EtagIn(Vec<String>),
+}
+
+/// What to write besides the bytes.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// Only set for backends with [`Abilities::conditional_write`].
+    pub condition: Condition,
+    /// Media type.
+    pub content_type: Option<String>,
+    /// POSIX permission bits, where the backend has them.
+    pub mode: Option<u32>,
+}
+
+/// How a write ends.
+pub enum WriteOutcome {
+    /// It is stored, whole.
+    Done(Attributes),
+    /// CallFS carries it out itself.
+    Carried(Box<dyn Transfer>),
+}
+
+/// A write that is carried out in two steps: staged, invisible, for as long as the body takes; then
+/// published at once. Dropped at any point before it is published, it leaves nothing behind.
+pub trait Transfer: Send {
+    /// Moves all bytes to where they can be published from.
+    fn stage(self: Box<Self>) -> BoxFuture<'static, Result<Box<dyn Staged>>>;
+}
+
+/// A write whose bytes are all there, durable and invisible.
+pub trait Staged: Send {
+    /// Publishes in one step, if the condition holds.
+    fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>>;
+}
+
+/// What a backend can do beyond reading.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// `write` and `remove`.
+    pub write: bool,
+    /// `make` and `remove_directory`.
+    pub directories: bool,
+    /// `rename`.
+    pub rename: bool,
+    /// `copy`.
+    pub copy: bool,
+    /// Conditions are honoured by the storage itself.
+    pub conditional_write: bool,
+    /// Every write is [`WriteOutcome::Carried`]: nothing is stored before it is published, and no
+    /// directory need exist before.
+    pub carried_write: bool,
+    /// A directory exists as long as something is in it.
+    pub implicit_directories: bool,
+}
+
+/// A storage backend. Paths are relative to its mount: names joined by `/`, empty for the mount's
+/// own root.
+#[async_trait]
+pub trait Storage: Send + Sync {
+    /// Name of the component, for messages and metrics.
+    fn name(&self) -> &str;
+
+    /// What it can do beyond reading.
+    fn abilities(&self) -> Abilities;
+
+    /// What a path names.
+    async fn stat(&self, path: &str) -> Result<Attributes>;
+
+    /// Opens an object: its attributes as opened, and its bytes or a range of them.
+    async fn read(
+        &self,
+        path: &str,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<(Attributes, Source)>;
+
+    /// A page of a directory: at most `limit` entries, those after the name `after`.
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage>;
+
+    /// Stores an object, replacing one of the same path. The parent exists.
+    async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<WriteOutcome> {
+        let _ = (path, body, options);
+        Err(cannot(self.name(), "write"))
+    }
+
+    /// Removes an object.
+    async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        let _ = (path, condition);
+        Err(cannot(self.name(), "remove files"))
+    }
+
+    /// Makes a directory whose parent exists.
+    async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        let _ = (path, mode);
+        Err(cannot(self.name(), "make directories"))
+    }
+
+    /// Removes an empty directory.
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        let _ = path;
+        Err(cannot(self.name(), "remove directories"))
+    }
+
+    /// Moves an object, or a directory with everything below it; the condition is about `to`.
+    async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        let _ = (from, to, condition);
+        Err(cannot(self.name(), "rename"))
+    }
+
+    /// Copies an object; the condition is about `to`.
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
+        let _ = (from, to, condition);
+        Err(cannot(self.name(), "copy"))
+    }
+}
+
+/// A backend lacks an ability.
+pub fn cannot(name: &str, what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("the storage '{name}' cannot {what}"),
+    )
+}

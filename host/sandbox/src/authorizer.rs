@@ -1,0 +1,114 @@
+//! A component as the authorizer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use callfs_model::error::Result;
+use callfs_model::identity::{AccessNode, Action, Authorizer, Decision, Identity, Question};
+use callfs_telemetry::PluginMetrics;
+
+use super::bindings::exports::callfs::plugin::authorizer as wit;
+use super::convert;
+use super::inspection::{Inspection, PluginKind};
+use super::plugin::{LoadError, Plugin, PluginSettings};
+use super::runtime::Runtime;
+
+/// A component as the authorizer.
+pub struct AuthorizerPlugin {
+    plugin: Plugin,
+    inspection: Inspection,
+}
+
+impl AuthorizerPlugin {
+    /// Loads a component that exports `authorizer`.
+    pub async fn load(
+        runtime: &Runtime,
+        component: &[u8],
+        settings: PluginSettings,
+        metrics: Arc<PluginMetrics>,
+    ) -> Result<Self, LoadError> {
+        let loaded = Plugin::load(
+            runtime,
+            component,
+            PluginKind::Authorizer,
+            settings,
+            metrics,
+        );
+        let (plugin, inspection) = loaded.await?;
+        Ok(Self { plugin, inspection })
+    }
+
+    /// What the component is.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+}
+
+#[async_trait]
+impl Authorizer for AuthorizerPlugin {
+    fn name(&self) -> &str {
+        self.plugin.name()
+    }
+
+    async fn authorize(
+        &self,
+        identity: &Identity,
+        questions: &[Question],
+    ) -> Result<Vec<Decision>> {
+        let identity = convert::identity_out(identity);
+        let questions: Vec<_> = questions.iter().map(question_out).collect();
+        let call = self.plugin.call_sync("authorize", async |store, exports| {
+            exports
+                .authorizer()?
+                .call_authorize(store, &identity, &questions)
+                .await
+        });
+        Ok(call.await?.into_iter().map(decision_in).collect())
+    }
+}
+
+fn question_out(question: &Question) -> wit::Question {
+    wit::Question {
+        action: action_out(question.action),
+        path: question.path.clone(),
+        target: question.target.as_ref().map(node_out),
+        ancestors: question.ancestors.iter().map(node_out).collect(),
+    }
+}
+
+fn node_out(node: &AccessNode) -> wit::Node {
+    let AccessNode {
+        kind,
+        owner,
+        group,
+        mode,
+    } = node.clone();
+    wit::Node {
+        kind: convert::kind_out(kind),
+        owner,
+        group,
+        mode,
+    }
+}
+
+fn action_out(action: Action) -> wit::Action {
+    match action {
+        Action::Read => wit::Action::Read,
+        Action::Write => wit::Action::Write,
+        Action::Create => wit::Action::Create,
+        Action::Delete => wit::Action::Delete,
+        Action::List => wit::Action::List,
+        Action::Traverse => wit::Action::Traverse,
+        Action::Move => wit::Action::Move,
+        Action::Share => wit::Action::Share,
+        Action::Administer => wit::Action::Administer,
+        Action::Other(action) => wit::Action::Other(action.into()),
+    }
+}
+
+fn decision_in(decision: wit::Decision) -> Decision {
+    match decision {
+        wit::Decision::Allow => Decision::Allow,
+        wit::Decision::Deny(reason) => Decision::Deny(convert::cut(reason)),
+    }
+}

@@ -1,0 +1,322 @@
+//! A component as a storage backend.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::source::Source;
+use callfs_model::storage::{
+    Abilities, Attributes, ByteRange, Condition, ListingPage, Storage, Transfer, WriteOptions,
+    WriteOutcome, cannot,
+};
+use callfs_telemetry::PluginMetrics;
+use wasmtime::component::{Accessor, Resource};
+
+use super::bindings::callfs::plugin::io as io_wit;
+use super::bindings::exports::callfs::plugin::{storage as wit, storage_write as write_wit};
+use super::convert;
+use super::inspection::{Inspection, PluginKind};
+use super::instance::InstanceState;
+use super::io::HostSource;
+use super::plugin::{LoadError, Plugin, PluginSettings};
+use super::runtime::Runtime;
+
+/// A component as a storage backend.
+pub struct StoragePlugin {
+    plugin: Plugin,
+    abilities: Abilities,
+    inspection: Inspection,
+}
+
+impl StoragePlugin {
+    /// Loads a component that exports `storage`.
+    pub async fn load(
+        runtime: &Runtime,
+        component: &[u8],
+        settings: PluginSettings,
+        metrics: Arc<PluginMetrics>,
+    ) -> Result<Self, LoadError> {
+        let (plugin, inspection) =
+            Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
+        Ok(Self {
+            abilities: abilities(&inspection),
+            plugin,
+            inspection,
+        })
+    }
+
+    /// What the component is.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+}
+
+impl StoragePlugin {
+    /// An ability that the component does not export is refused here, in words, and not by a trap.
+    fn require(&self, able: bool, what: &str) -> Result<()> {
+        if able {
+            Ok(())
+        } else {
+            Err(cannot(self.plugin.name(), what))
+        }
+    }
+
+    /// A source is as long as the attributes and the range promise, or reading it ends in an error.
+    fn hold_to_its_word(
+        &self,
+        source: Source,
+        attributes: &Attributes,
+        range: Option<ByteRange>,
+    ) -> Result<Source> {
+        let range = range.unwrap_or(ByteRange {
+            start: 0,
+            end: None,
+        });
+        let end = range.end.unwrap_or(attributes.size).min(attributes.size);
+        let promised = end.saturating_sub(range.start);
+        match source.size() {
+            Some(size) if size != promised => {
+                let name = self.plugin.name();
+                let message =
+                    format!("the plugin '{name}' promised {promised} bytes and opened {size}");
+                Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(&**name))
+            }
+            Some(_) => Ok(source),
+            None => Ok(source.expecting(promised)),
+        }
+    }
+}
+
+/// What its type and its description say that it can do.
+fn abilities(inspection: &Inspection) -> Abilities {
+    let exports = |interface: &str| {
+        inspection
+            .abilities
+            .iter()
+            .any(|ability| ability == interface)
+    };
+    let says = |feature: &str| inspection.features.iter().any(|said| said == feature);
+    Abilities {
+        write: exports("storage-write"),
+        directories: exports("storage-directories"),
+        rename: exports("storage-rename"),
+        copy: exports("storage-copy"),
+        conditional_write: says("conditional-write"),
+        carried_write: says("carried-write"),
+        implicit_directories: says("implicit-directories"),
+    }
+}
+
+/// A write as the component answered it, out of its instance.
+enum Answered {
+    Done(Attributes),
+    Carried(Box<dyn Transfer>),
+}
+
+fn take_written(
+    accessor: &Accessor<InstanceState>,
+    written: io_wit::Written,
+) -> wasmtime::Result<Answered> {
+    Ok(match written {
+        io_wit::Written::Done(attributes) => Answered::Done(convert::attributes_in(attributes)),
+        io_wit::Written::Carried(resource) => Answered::Carried(
+            accessor
+                .with(|mut access| access.get().table.delete(resource))?
+                .transfer,
+        ),
+    })
+}
+
+fn give_source(
+    accessor: &Accessor<InstanceState>,
+    source: Source,
+) -> wasmtime::Result<Resource<HostSource>> {
+    Ok(accessor.with(|mut access| access.get().table.push(HostSource::new(source)))?)
+}
+
+impl From<Answered> for WriteOutcome {
+    fn from(answered: Answered) -> Self {
+        match answered {
+            Answered::Done(attributes) => Self::Done(attributes),
+            Answered::Carried(transfer) => Self::Carried(transfer),
+        }
+    }
+}
+
+#[async_trait]
+impl Storage for StoragePlugin {
+    fn name(&self) -> &str {
+        self.plugin.name()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    async fn stat(&self, path: &str) -> Result<Attributes> {
+        let path = path.to_owned();
+        let call = self.plugin.call("stat", async |accessor, exports| {
+            exports.storage()?.call_stat(accessor, path).await
+        });
+        Ok(convert::attributes_in(call.await?))
+    }
+
+    async fn read(
+        &self,
+        path: &str,
+        range: Option<ByteRange>,
+        condition: Condition,
+    ) -> Result<(Attributes, Source)> {
+        let path = path.to_owned();
+        let options = wit::ReadOptions {
+            range: range.map(convert::range_out),
+            condition: convert::condition_out(condition),
+            extra: Vec::new(),
+        };
+        let call = self.plugin.call("read", async |accessor, exports| {
+            let (attributes, resource) = match exports
+                .storage()?
+                .call_read(accessor, path, options)
+                .await?
+            {
+                Ok(opened) => opened,
+                Err(error) => return Ok(Err(error)),
+            };
+            let source = accessor
+                .with(|mut access| access.get().table.delete(resource))?
+                .into_source()?;
+            Ok(Ok((attributes, source)))
+        });
+        let (attributes, source) = call.await?;
+        let attributes = convert::attributes_in(attributes);
+        let source = self.hold_to_its_word(source, &attributes, range)?;
+        Ok((attributes, source))
+    }
+
+    async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage> {
+        let path = path.to_owned();
+        let after = after.map(str::to_owned);
+        let last = after.clone();
+        let call = self.plugin.call("list", async |accessor, exports| {
+            exports
+                .storage()?
+                .call_list(accessor, path, after, limit)
+                .await
+        });
+        let page = call.await?;
+        let names = last
+            .as_deref()
+            .into_iter()
+            .chain(page.entries.iter().map(|entry| entry.name.as_str()));
+        if !names.is_sorted_by(|one, next| one < next) {
+            let name = self.plugin.name();
+            let message = format!("the plugin '{name}' listed names that are out of order");
+            return Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(&**name));
+        }
+        Ok(ListingPage {
+            entries: page.entries.into_iter().map(convert::entry_in).collect(),
+            more: page.more,
+        })
+    }
+
+    async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<WriteOutcome> {
+        self.require(self.abilities.write, "write")?;
+        let _turn = if self.abilities.carried_write {
+            None
+        } else {
+            Some(self.plugin.admit_writer().await?)
+        };
+        let path = path.to_owned();
+        let WriteOptions {
+            condition,
+            content_type,
+            mode,
+        } = options;
+        let options = write_wit::WriteOptions {
+            condition: convert::condition_out(condition),
+            content_type,
+            mode,
+            extra: Vec::new(),
+        };
+        let call = self.plugin.call("write", async |accessor, exports| {
+            let body = give_source(accessor, body)?;
+            match exports
+                .write()?
+                .call_write(accessor, path, body, options)
+                .await?
+            {
+                Ok(written) => Ok(Ok(take_written(accessor, written)?)),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        Ok(call.await?.into())
+    }
+
+    async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
+        self.require(self.abilities.write, "remove files")?;
+        let path = path.to_owned();
+        let condition = convert::condition_out(condition);
+        let call = self.plugin.call("remove", async |accessor, exports| {
+            exports
+                .write()?
+                .call_remove(accessor, path, condition)
+                .await
+        });
+        call.await
+    }
+
+    async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
+        self.require(self.abilities.directories, "make directories")?;
+        let path = path.to_owned();
+        let call = self.plugin.call("make", async |accessor, exports| {
+            exports.directories()?.call_make(accessor, path, mode).await
+        });
+        Ok(convert::attributes_in(call.await?))
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<()> {
+        self.require(self.abilities.directories, "remove directories")?;
+        let path = path.to_owned();
+        let call = self
+            .plugin
+            .call("remove_directory", async |accessor, exports| {
+                exports
+                    .directories()?
+                    .call_remove_directory(accessor, path)
+                    .await
+            });
+        call.await
+    }
+
+    async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
+        self.require(self.abilities.rename, "rename")?;
+        let from = from.to_owned();
+        let to = to.to_owned();
+        let condition = convert::condition_out(condition);
+        let call = self.plugin.call("rename", async |accessor, exports| {
+            exports
+                .rename()?
+                .call_rename(accessor, from, to, condition)
+                .await
+        });
+        call.await
+    }
+
+    async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
+        self.require(self.abilities.copy, "copy")?;
+        let from = from.to_owned();
+        let to = to.to_owned();
+        let condition = convert::condition_out(condition);
+        let call = self.plugin.call("copy", async |accessor, exports| {
+            match exports
+                .copy()?
+                .call_copy(accessor, from, to, condition)
+                .await?
+            {
+                Ok(written) => Ok(Ok(take_written(accessor, written)?)),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        Ok(call.await?.into())
+    }
+}

@@ -1,51 +1,70 @@
-# The commands of this repository. Everything is built in one profile, so that the sandbox is compiled once.
+# The commands of this repository. `make test` runs every check; `make check` and `make unit` are
+# its quick parts.
 #
 #   make serve                     a gateway on 127.0.0.1:8443 that serves ./callfs-data/files
 #   make serve ARGS="DIR"         the same of another folder, or with any other arguments
-#   make test                      every check there is
 
 CARGO ?= cargo
+CARGO_DENY ?= cargo-deny
 RUSTUP ?= rustup
 TARGET := wasm32-wasip2
 ARGS ?=
-BINARY = $$($(CARGO) metadata --no-deps --locked --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/callfs
+METADATA = $(CARGO) metadata --no-deps --locked --format-version 1
+TARGET_DIR = $$($(METADATA) | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+BINARY = $(TARGET_DIR)/release/callfs
+# What is shipped, and so what is measured.
+DIST = $(TARGET_DIR)/dist/callfs
+# Every crate below host/ as `-p NAME`.
+HOST_CRATES = $$(sed -n '/^\[package\]/,/^name/s/^name *= *"\(.*\)"/-p \1/p' host/*/Cargo.toml)
 
-.PHONY: help serve test lint schemathesis bench target components
+.PHONY: help serve test check unit deny schemathesis bench toolchain
 
 help: ## Print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-serve: target ## Build and start the gateway; ARGS="..." are its arguments
+serve: toolchain ## Build and start the gateway; ARGS="..." are its arguments
 	$(CARGO) run --release --locked -- serve $(ARGS)
 
-test: lint ## Formatting, lints, and every test
+test: check deny ## Every check: formatting, lints, dependencies, and all tests
 	$(CARGO) test --release --workspace --locked
 	tests/schemathesis/run "$(BINARY)"
 
-schemathesis: target ## Hold the gateway to its OpenAPI document; needs python3 with venv, or uv
-	$(CARGO) build --release --locked
-	tests/schemathesis/run "$(BINARY)"
-
-lint: target components ## Formatting and lints alone
+check: toolchain ## Formatting and lints: seconds when nothing much has changed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
 
-bench: target ## Compare with nginx, with S3 asked directly, and stores with each other, as ratios; needs nginx, wrk and curl
-	$(CARGO) build --release --locked -p callfs -p callfs-test-s3
-	tests/bench/run "$(BINARY)" --s3-server "$(BINARY)-test-s3"
-	$(CARGO) bench --locked -p callfs --bench metadata
+unit: toolchain ## The unit tests of the host crates, without the tests of the binary
+	$(CARGO) test --release --locked --lib --bins $(HOST_CRATES)
 
-# Components are compiled for a target of their own, which rustup adds in seconds. Without rustup, whoever installed the
-# toolchain installs the target.
-target:
-	@if command -v $(RUSTUP) >/dev/null; then \
-		$(RUSTUP) target list --installed | grep -qx $(TARGET) || $(RUSTUP) target add $(TARGET); \
+deny: toolchain ## Licenses and sources of dependencies; needs cargo-deny
+	@if command -v $(CARGO_DENY) >/dev/null; then \
+		$(CARGO_DENY) --locked check bans licenses sources; \
+	else \
+		echo "deny: skipped: cargo-deny is not installed; cargo install --locked cargo-deny" >&2; \
+		test "$${CALLFS_TEST_FORBID_SKIP:-}" != 1; \
 	fi
 
-# Minimal toolchains come without these.
-components:
+schemathesis: toolchain ## Check a gateway against its OpenAPI document; needs python3
+	$(CARGO) build --release --locked
+	tests/schemathesis/run "$(BINARY)"
+
+bench: toolchain ## Compare with nginx, S3 and other stores; needs nginx, wrk and curl
+	$(CARGO) build --profile dist --locked -p callfs -p callfs-test-s3
+	tests/bench/run "$(DIST)" --s3-server "$(DIST)-test-s3"
+	$(CARGO) bench --profile dist --locked -p callfs-metadata --bench metadata
+
+# Adds the target of the components and the tools of `make check` to the toolchain that is in use.
+# Left to itself, rustup first updates that toolchain as a whole, and fails without a network.
+# Without rustup, the target has to be installed together with the toolchain.
+toolchain: export RUSTUP_AUTO_INSTALL = 0
+toolchain:
 	@if command -v $(RUSTUP) >/dev/null; then \
+		if ! rustc --version >/dev/null 2>&1; then $(RUSTUP) toolchain install; fi && \
+		if ! $(RUSTUP) target list --installed | grep -qx $(TARGET); then \
+			$(RUSTUP) target add $(TARGET) || exit 1; \
+		fi && \
 		for component in rustfmt clippy; do \
-			$(RUSTUP) component list --installed | grep -q "^$$component" || $(RUSTUP) component add $$component; \
+			$(RUSTUP) component list --installed | grep -q "^$$component" || \
+				$(RUSTUP) component add $$component || exit 1; \
 		done; \
 	fi

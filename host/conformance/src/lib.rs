@@ -25,6 +25,7 @@ use callfs_model::shutdown::Shutdown;
 use callfs_model::storage::Storage;
 pub use check::Described;
 pub use finding::Finding;
+use futures_util::future::BoxFuture;
 pub use report::{Carried, CheckReport, Checked, Latency, Verdict};
 
 /// What is tried out.
@@ -96,13 +97,15 @@ impl Candidate {
     }
 
     /// Tries out everything that it claims; fails if it cannot even be begun.
-    pub async fn run(&self, plan: &Plan) -> Result<CheckReport> {
-        match self {
-            Self::Storage(storage) => storage::run(storage.clone(), plan).await,
-            Self::Authenticator(authenticator) => {
-                Ok(authenticator::run(authenticator.clone(), plan).await)
+    pub fn run<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<CheckReport>> {
+        Box::pin(async move {
+            match self {
+                Self::Storage(storage) => storage::run(storage.clone(), plan).await,
+                Self::Authenticator(authenticator) => {
+                    Ok(authenticator::run(authenticator.clone(), plan).await)
+                }
+                Self::Authorizer(authorizer) => Ok(authorizer::run(authorizer.clone(), plan).await),
             }
-            Self::Authorizer(authorizer) => Ok(authorizer::run(authorizer.clone(), plan).await),
-        }
+        })
     }
 }

@@ -16,6 +16,7 @@ mod pass;
 use callfs_model::error::Result;
 use callfs_model::metadata::{Intent, IntentId};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 
 pub use self::finding::{FsckFinding, FsckProblem, Summary, Tally, Witness};
 use self::pass::FsckPass;
@@ -37,11 +38,17 @@ pub struct FsckOptions {
 impl Engine {
     /// Compares, and tells the witness everything that it finds. Fails if the metadata store does
     /// not answer.
-    pub async fn fsck(&self, options: &FsckOptions, witness: &mut dyn Witness) -> Result<Summary> {
-        let mut pass = FsckPass::new(self, options, witness);
-        self.unfinished(options, &mut pass).await?;
-        pass.run().await?;
-        Ok(pass.summary)
+    pub fn fsck<'a>(
+        &'a self,
+        options: &'a FsckOptions,
+        witness: &'a mut dyn Witness,
+    ) -> BoxFuture<'a, Result<Summary>> {
+        Box::pin(async move {
+            let mut pass = FsckPass::new(self, options, witness);
+            self.unfinished(options, &mut pass).await?;
+            pass.run().await?;
+            Ok(pass.summary)
+        })
     }
 
     /// What was begun and never ended. What it hides is hidden from now on, as it is while the

@@ -10,21 +10,23 @@ use crate::failure::if_any;
 
 impl Engine {
     /// Every part by its name, and what is wrong with it.
-    pub async fn ready(&self) -> Vec<(String, Result<()>)> {
-        let mut parts: Vec<(String, BoxFuture<'_, Result<()>>)> = vec![
-            ("metadata".into(), self.metadata.ready()),
-            ("locks".into(), self.locks.ready()),
-            ("authorizer".into(), Box::pin(self.authorizer_ready())),
-        ];
-        for mount in self.mounts.iter() {
-            // A root that does not exist yet is still an answer.
-            let answered = async { if_any(mount.storage().stat("").await).map(drop) };
-            parts.push((format!("mount {}", mount.path), Box::pin(answered)));
-        }
-        let checked = parts
-            .into_iter()
-            .map(async |(name, ready)| (name, ready.await));
-        join_all(checked).await
+    pub fn ready<'a>(&'a self) -> BoxFuture<'a, Vec<(String, Result<()>)>> {
+        Box::pin(async move {
+            let mut parts: Vec<(String, BoxFuture<'_, Result<()>>)> = vec![
+                ("metadata".into(), self.metadata.ready()),
+                ("locks".into(), self.locks.ready()),
+                ("authorizer".into(), Box::pin(self.authorizer_ready())),
+            ];
+            for mount in self.mounts.iter() {
+                // A root that does not exist yet is still an answer.
+                let answered = async { if_any(mount.storage().stat("").await).map(drop) };
+                parts.push((format!("mount {}", mount.path), Box::pin(answered)));
+            }
+            let checked = parts
+                .into_iter()
+                .map(async |(name, ready)| (name, ready.await));
+            join_all(checked).await
+        })
     }
 
     /// Any decision will do, as long as there is one.

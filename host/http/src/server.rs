@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use callfs_model::shutdown::Shutdown;
+use futures_util::future::BoxFuture;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -44,38 +45,40 @@ pub struct ConnectionLimits {
 }
 
 /// Serves until `shutdown` begins and the last connection is done, or the drain timeout is over.
-pub async fn serve(
+pub fn serve(
     listeners: Vec<Listener>,
     edge: Edge,
     shutdown: Shutdown,
     limits: ConnectionLimits,
-) {
-    let abort = CancellationToken::new();
-    let connections = TaskTracker::new();
-    let server = Arc::new(HttpServer {
-        builder: builder(),
-        edge,
-        limits,
-        shutdown,
-        abort: abort.clone(),
-    });
-    let accepting = listeners
-        .into_iter()
-        .map(|listener| accept(listener, server.clone(), connections.clone()));
-    futures_util::future::join_all(accepting).await;
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let abort = CancellationToken::new();
+        let connections = TaskTracker::new();
+        let server = Arc::new(HttpServer {
+            builder: builder(),
+            edge,
+            limits,
+            shutdown,
+            abort: abort.clone(),
+        });
+        let accepting = listeners
+            .into_iter()
+            .map(|listener| accept(listener, server.clone(), connections.clone()));
+        futures_util::future::join_all(accepting).await;
 
-    connections.close();
-    if tokio::time::timeout(limits.drain_timeout, connections.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = connections.len(),
-            "the time to finish is over; what is still open is cut"
-        );
-        abort.cancel();
-        connections.wait().await;
-    }
+        connections.close();
+        if tokio::time::timeout(limits.drain_timeout, connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                connections = connections.len(),
+                "the time to finish is over; what is still open is cut"
+            );
+            abort.cancel();
+            connections.wait().await;
+        }
+    })
 }
 
 /// What all connections share.

@@ -26,6 +26,7 @@ pub use callfs_model::metadata::{Link, LinkId};
 use callfs_model::path::FilePath;
 use callfs_model::shutdown::Shutdown;
 pub use clock::{Clock, System};
+use futures_util::future::BoxFuture;
 pub use redemption::Redemption;
 pub use secret::Secret;
 use sha2::{Digest, Sha256};
@@ -192,22 +193,24 @@ impl Links {
     }
 
     /// Forgets links that are over, again and again until the shutdown.
-    pub async fn sweep_until(self: Arc<Self>, shutdown: Shutdown) {
-        let mut due = tokio::time::interval(SWEEP);
-        let begun = shutdown.begun();
-        tokio::pin!(begun);
-        loop {
-            tokio::select! {
-                _ = due.tick() => {}
-                () = &mut begun => return,
+    pub fn sweep_until(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let mut due = tokio::time::interval(SWEEP);
+            let begun = shutdown.begun();
+            tokio::pin!(begun);
+            loop {
+                tokio::select! {
+                    _ = due.tick() => {}
+                    () = &mut begun => return,
+                }
+                if let Err(error) = self.sweep().await {
+                    tracing::warn!(
+                        cause = error.causes(),
+                        "links that are over could not be removed: {error}"
+                    );
+                }
             }
-            if let Err(error) = self.sweep().await {
-                tracing::warn!(
-                    cause = error.causes(),
-                    "links that are over could not be removed: {error}"
-                );
-            }
-        }
+        })
     }
 
     /// Forgets links that are over.

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::locks::{Fences, Guard, Locks};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -45,30 +46,33 @@ impl RedisLocks {
     /// Opens `redis://host/0`; whoever names the same server and prefix shares the locks. A lock
     /// outlives a process that died for as long as a lease, which is fenced first. While the
     /// server does not answer, this fails.
-    pub async fn open(
-        url: &str,
-        prefix: &str,
+    pub fn open<'a>(
+        url: &'a str,
+        prefix: &'a str,
         lease: Duration,
         fences: Arc<dyn Fences>,
-    ) -> Result<Self> {
-        let server = Arc::new(LockServer::new(url, prefix)?);
-        let keeper = Keeper::new(server.clone(), lease, fences);
-        let leases = keeper.leases();
-        let first = keeper.begin().await?;
-        let stop = CancellationToken::new();
-        let stopped = CancellationToken::new();
-        let (requests, _queue) = queue::start(server.clone(), leases.clone());
-        let _keeper = tokio::spawn(keeper.run(first, stop.clone(), stopped.clone().drop_guard()))
-            .abort_handle();
-        Ok(Self {
-            requests,
-            server,
-            leases,
-            _stop: stop.clone().drop_guard(),
-            stop,
-            stopped,
-            #[cfg(test)]
-            tasks: [_queue, _keeper],
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let server = Arc::new(LockServer::new(url, prefix)?);
+            let keeper = Keeper::new(server.clone(), lease, fences);
+            let leases = keeper.leases();
+            let first = keeper.begin().await?;
+            let stop = CancellationToken::new();
+            let stopped = CancellationToken::new();
+            let (requests, _queue) = queue::start(server.clone(), leases.clone());
+            let _keeper =
+                tokio::spawn(keeper.run(first, stop.clone(), stopped.clone().drop_guard()))
+                    .abort_handle();
+            Ok(Self {
+                requests,
+                server,
+                leases,
+                _stop: stop.clone().drop_guard(),
+                stop,
+                stopped,
+                #[cfg(test)]
+                tasks: [_queue, _keeper],
+            })
         })
     }
 }

@@ -16,6 +16,7 @@ use std::io::Write;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{LinkStore, Metadata};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use self::line::{DumpLine, Header};
@@ -45,57 +46,59 @@ impl Counts {
 }
 
 /// Writes everything, and tells as it goes how much that was.
-pub async fn export(
-    metadata: &dyn Metadata,
-    links: &dyn LinkStore,
-    out: &mut (dyn Write + Send),
+pub fn export<'a>(
+    metadata: &'a dyn Metadata,
+    links: &'a dyn LinkStore,
+    out: &'a mut (dyn Write + Send),
     now: i64,
-    progress: &mut (dyn FnMut(Counts) + Send),
-) -> Result<Counts> {
-    let mut counts = Counts::default();
-    write(
-        out,
-        &Header {
-            callfs_metadata: VERSION,
-            exported: now,
-        },
-    )?;
-    let root = FilePath::root();
-    let mut after = None::<FilePath>;
-    loop {
-        let records = metadata.records(&root, after.as_ref(), PAGE).await?;
-        let Some(last) = records.last() else { break };
-        after = Some(last.path.clone());
-        for record in records {
-            write(out, &DumpLine::Record(record.into()))?;
-            counts.records += 1;
-        }
-        progress(counts);
-    }
-    for (id, intent) in metadata.intents().await? {
+    progress: &'a mut (dyn FnMut(Counts) + Send),
+) -> BoxFuture<'a, Result<Counts>> {
+    Box::pin(async move {
+        let mut counts = Counts::default();
         write(
             out,
-            &DumpLine::Intent(line::IntentLine {
-                id: line::Hex(id),
-                intent: intent.into(),
-            }),
+            &Header {
+                callfs_metadata: VERSION,
+                exported: now,
+            },
         )?;
-        counts.intents += 1;
-    }
-    let mut after = None;
-    loop {
-        let page = links.list(None, after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        for link in page {
-            write(out, &DumpLine::Link(link.into()))?;
-            counts.links += 1;
+        let root = FilePath::root();
+        let mut after = None::<FilePath>;
+        loop {
+            let records = metadata.records(&root, after.as_ref(), PAGE).await?;
+            let Some(last) = records.last() else { break };
+            after = Some(last.path.clone());
+            for record in records {
+                write(out, &DumpLine::Record(record.into()))?;
+                counts.records += 1;
+            }
+            progress(counts);
         }
-        progress(counts);
-    }
-    write(out, &DumpLine::End(counts))?;
-    out.flush().map_err(cannot_write)?;
-    Ok(counts)
+        for (id, intent) in metadata.intents().await? {
+            write(
+                out,
+                &DumpLine::Intent(line::IntentLine {
+                    id: line::Hex(id),
+                    intent: intent.into(),
+                }),
+            )?;
+            counts.intents += 1;
+        }
+        let mut after = None;
+        loop {
+            let page = links.list(None, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for link in page {
+                write(out, &DumpLine::Link(link.into()))?;
+                counts.links += 1;
+            }
+            progress(counts);
+        }
+        write(out, &DumpLine::End(counts))?;
+        out.flush().map_err(cannot_write)?;
+        Ok(counts)
+    })
 }
 
 fn write(out: &mut (dyn Write + Send), line: &impl Serialize) -> Result<()> {

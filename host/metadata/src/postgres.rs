@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -49,45 +50,49 @@ impl PostgresStore {
     /// Opens `postgres://user@host/database`, with so many connections that read. A schema that is
     /// missing is made, an older one is brought up to date, and a newer one is refused. Tells
     /// the notifications what is committed.
-    pub async fn open(
-        url: &str,
+    pub fn open<'a>(
+        url: &'a str,
         connections: u32,
         notifications: Arc<Notifications>,
-    ) -> Result<Self> {
-        let options = server::options(url)?;
-        let failures = Arc::new(PostgresFailures::of(&options));
-        server::migrate(&options, &failures).await?;
-        let pool = |connections| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(PATIENCE)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .connect_lazy_with(options.clone())
-        };
-        let stop = CancellationToken::new();
-        // One that listens, and one through which it is told how recent its notifications are.
-        tokio::spawn(notifications::follow(pool(2), notifications, stop.clone()));
-        Ok(Self {
-            readers: pool(connections),
-            queue: CommitQueue::new(PostgresWriter::new(
-                server::writing(&options),
-                failures.clone(),
-                pool(1),
-            )),
-            failures,
-            held: Arc::new(AtomicBool::new(true)),
-            _stop: stop.clone().drop_guard(),
-            stop,
+    ) -> LocalBoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let options = server::options(url)?;
+            let failures = Arc::new(PostgresFailures::of(&options));
+            server::migrate(&options, &failures).await?;
+            let pool = |connections| {
+                PgPoolOptions::new()
+                    .max_connections(connections)
+                    .acquire_timeout(PATIENCE)
+                    .idle_timeout(None)
+                    .max_lifetime(None)
+                    .connect_lazy_with(options.clone())
+            };
+            let stop = CancellationToken::new();
+            // One that listens, and one through which it is told how recent its notifications are.
+            tokio::spawn(notifications::follow(pool(2), notifications, stop.clone()));
+            Ok(Self {
+                readers: pool(connections),
+                queue: CommitQueue::new(PostgresWriter::new(
+                    server::writing(&options),
+                    failures.clone(),
+                    pool(1),
+                )),
+                failures,
+                held: Arc::new(AtomicBool::new(true)),
+                _stop: stop.clone().drop_guard(),
+                stop,
+            })
         })
     }
 
     /// Claims the metadata store for this gateway alone, or together with others that do not claim
     /// it for themselves alone, for as long as the claim lives; refused if others stand against
     /// it.
-    pub async fn claim(&self, alone: bool) -> Result<Claim> {
-        let options = self.readers.connect_options();
-        Claim::new(options, self.failures.clone(), alone, self.held.clone()).await
+    pub fn claim<'a>(&'a self, alone: bool) -> BoxFuture<'a, Result<Claim>> {
+        Box::pin(async move {
+            let options = self.readers.connect_options();
+            Claim::new(options, self.failures.clone(), alone, self.held.clone()).await
+        })
     }
 
     /// A read within bounds; what it failed for is told.

@@ -38,6 +38,7 @@ use callfs_model::metadata::{
     Change, Intent, IntentId, Link, LinkChange, LinkId, LinkStore, Metadata, Record,
 };
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 use openraft::{Raft as Core, RaftMetrics};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -78,8 +79,11 @@ pub struct RaftStore {
 impl RaftStore {
     /// Starts a node from what is in its folder. It is there at once; whether the cluster answers
     /// is seen when it is asked.
-    pub async fn open(settings: RaftSettings, notifications: Arc<Notifications>) -> Result<Self> {
-        Self::start(settings, Pace::default(), notifications).await
+    pub fn open(
+        settings: RaftSettings,
+        notifications: Arc<Notifications>,
+    ) -> BoxFuture<'static, Result<Self>> {
+        Box::pin(async move { Self::start(settings, Pace::default(), notifications).await })
     }
 
     async fn start(
@@ -135,24 +139,28 @@ impl RaftStore {
     }
 
     /// Adds a node that runs and is part of no cluster, and waits until it is up to date.
-    pub async fn join(&self, name: &str, address: &str) -> Result<()> {
-        self.node
-            .join(Join {
-                name: name.into(),
-                address: address.into(),
-                passed_on: false,
-            })
-            .await
+    pub fn join<'a>(&'a self, name: &'a str, address: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.node
+                .join(Join {
+                    name: name.into(),
+                    address: address.into(),
+                    passed_on: false,
+                })
+                .await
+        })
     }
 
     /// Takes a node out of the cluster, whether it runs or not.
-    pub async fn leave(&self, name: &str) -> Result<()> {
-        self.node
-            .leave(Leave {
-                name: name.into(),
-                passed_on: false,
-            })
-            .await
+    pub fn leave<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.node
+                .leave(Leave {
+                    name: name.into(),
+                    passed_on: false,
+                })
+                .await
+        })
     }
 
     /// What this node knows of the cluster.

@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
@@ -51,18 +52,24 @@ impl RedisStore {
     /// Opens the metadata store of a prefix in the server of `redis://user:password@host:6379/0`,
     /// `rediss://` for TLS, or `redis+unix:///path?db=0`, and tells this notifications what
     /// anybody changes in it.
-    pub async fn open(url: &str, prefix: &str, notifications: Arc<Notifications>) -> Result<Self> {
-        let keys = RedisKeys::new(prefix)?;
-        let connection = Arc::new(Connection::new(keys::client(url)?));
-        claim(&connection, &keys).await?;
-        durability::look(&connection).await;
-        let notifications =
-            notifications::listen(connection.clone(), keys.channel(), notifications);
-        Ok(Self {
-            connection,
-            keys,
-            underway: TaskTracker::new(),
-            notifications: Mutex::new(Some(notifications)),
+    pub fn open<'a>(
+        url: &'a str,
+        prefix: &'a str,
+        notifications: Arc<Notifications>,
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let keys = RedisKeys::new(prefix)?;
+            let connection = Arc::new(Connection::new(keys::client(url)?));
+            claim(&connection, &keys).await?;
+            durability::look(&connection).await;
+            let notifications =
+                notifications::listen(connection.clone(), keys.channel(), notifications);
+            Ok(Self {
+                connection,
+                keys,
+                underway: TaskTracker::new(),
+                notifications: Mutex::new(Some(notifications)),
+            })
         })
     }
 

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use futures_util::future::LocalBoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
@@ -88,16 +89,18 @@ pub(super) async fn open(file: &Path, synchronous: SqliteSynchronous) -> Result<
 impl SqliteStore {
     /// Opens `sqlite:path/to.db`. A file that is missing is made, with its directories, for this
     /// user only; an older schema is brought up to date, a newer one is refused.
-    pub async fn open(url: &str) -> Result<Self> {
-        let file = place::prepare(url)?;
-        let SqliteFile {
-            readers,
-            connection,
-            writing,
-        } = open(&file, SqliteSynchronous::Full).await?;
-        Ok(Self {
-            readers,
-            queue: CommitQueue::new(SqliteWriter::new(connection, writing)),
+    pub fn open<'a>(url: &'a str) -> LocalBoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let file = place::prepare(url)?;
+            let SqliteFile {
+                readers,
+                connection,
+                writing,
+            } = open(&file, SqliteSynchronous::Full).await?;
+            Ok(Self {
+                readers,
+                queue: CommitQueue::new(SqliteWriter::new(connection, writing)),
+            })
         })
     }
 }

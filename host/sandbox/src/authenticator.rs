@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::identity::{Authenticator, Credential, Recognised};
 use callfs_telemetry::PluginMetrics;
+use futures_util::future::BoxFuture;
 
 use super::bindings::exports::callfs::plugin::authenticator as wit;
 use super::convert;
@@ -22,31 +23,33 @@ pub struct AuthenticatorPlugin {
 
 impl AuthenticatorPlugin {
     /// Loads a component that exports `authenticator`.
-    pub async fn load(
-        runtime: &Runtime,
-        component: &[u8],
+    pub fn load<'a>(
+        runtime: &'a Runtime,
+        component: &'a [u8],
         settings: PluginSettings,
         metrics: Arc<PluginMetrics>,
-    ) -> Result<Self, LoadError> {
-        let loaded = Plugin::load(
-            runtime,
-            component,
-            PluginKind::Authenticator,
-            settings,
-            metrics,
-        );
-        let (plugin, inspection) = loaded.await?;
-        let headers = plugin.call_sync("headers", async |store, exports| {
-            exports.authenticator()?.call_headers(store).await
-        });
-        let headers = headers.await.map_err(|error| LoadError {
-            plugin: plugin.name().to_string(),
-            message: error.message().into(),
-        })?;
-        Ok(Self {
-            plugin,
-            headers,
-            inspection,
+    ) -> BoxFuture<'a, Result<Self, LoadError>> {
+        Box::pin(async move {
+            let loaded = Plugin::load(
+                runtime,
+                component,
+                PluginKind::Authenticator,
+                settings,
+                metrics,
+            );
+            let (plugin, inspection) = loaded.await?;
+            let headers = plugin.call_sync("headers", async |store, exports| {
+                exports.authenticator()?.call_headers(store).await
+            });
+            let headers = headers.await.map_err(|error| LoadError {
+                plugin: plugin.name().to_string(),
+                message: error.message().into(),
+            })?;
+            Ok(Self {
+                plugin,
+                headers,
+                inspection,
+            })
         })
     }
 

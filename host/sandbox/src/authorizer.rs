@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::identity::{AccessNode, Action, Authorizer, Decision, Identity, Question};
 use callfs_telemetry::PluginMetrics;
+use futures_util::future::BoxFuture;
 
 use super::bindings::exports::callfs::plugin::authorizer as wit;
 use super::convert;
@@ -21,21 +22,23 @@ pub struct AuthorizerPlugin {
 
 impl AuthorizerPlugin {
     /// Loads a component that exports `authorizer`.
-    pub async fn load(
-        runtime: &Runtime,
-        component: &[u8],
+    pub fn load<'a>(
+        runtime: &'a Runtime,
+        component: &'a [u8],
         settings: PluginSettings,
         metrics: Arc<PluginMetrics>,
-    ) -> Result<Self, LoadError> {
-        let loaded = Plugin::load(
-            runtime,
-            component,
-            PluginKind::Authorizer,
-            settings,
-            metrics,
-        );
-        let (plugin, inspection) = loaded.await?;
-        Ok(Self { plugin, inspection })
+    ) -> BoxFuture<'a, Result<Self, LoadError>> {
+        Box::pin(async move {
+            let loaded = Plugin::load(
+                runtime,
+                component,
+                PluginKind::Authorizer,
+                settings,
+                metrics,
+            );
+            let (plugin, inspection) = loaded.await?;
+            Ok(Self { plugin, inspection })
+        })
     }
 
     /// What the component is.

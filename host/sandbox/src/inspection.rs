@@ -1,5 +1,6 @@
 //! What a component is, from its type: before it runs, and for `callfs plugin inspect`.
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
@@ -87,12 +88,12 @@ pub struct Inspection {
 }
 
 /// What a component is and says of itself, without granting it anything.
-pub async fn inspect(
-    runtime: &Runtime,
-    name: &str,
-    component: &[u8],
-) -> Result<Inspection, LoadError> {
-    Plugin::inspect(runtime, name, component).await
+pub fn inspect<'a>(
+    runtime: &'a Runtime,
+    name: &'a str,
+    component: &'a [u8],
+) -> BoxFuture<'a, Result<Inspection, LoadError>> {
+    Box::pin(async move { Plugin::inspect(runtime, name, component).await })
 }
 
 /// Everything that a component imports, with versions. Nothing of it runs; it takes a while, and no

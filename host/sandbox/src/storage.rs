@@ -10,6 +10,7 @@ use callfs_model::storage::{
     WriteOutcome, cannot,
 };
 use callfs_telemetry::PluginMetrics;
+use futures_util::future::BoxFuture;
 use wasmtime::component::{Accessor, Resource};
 
 use super::bindings::callfs::plugin::io as io_wit;
@@ -30,18 +31,20 @@ pub struct StoragePlugin {
 
 impl StoragePlugin {
     /// Loads a component that exports `storage`.
-    pub async fn load(
-        runtime: &Runtime,
-        component: &[u8],
+    pub fn load<'a>(
+        runtime: &'a Runtime,
+        component: &'a [u8],
         settings: PluginSettings,
         metrics: Arc<PluginMetrics>,
-    ) -> Result<Self, LoadError> {
-        let (plugin, inspection) =
-            Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
-        Ok(Self {
-            abilities: abilities(&inspection),
-            plugin,
-            inspection,
+    ) -> BoxFuture<'a, Result<Self, LoadError>> {
+        Box::pin(async move {
+            let (plugin, inspection) =
+                Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
+            Ok(Self {
+                abilities: abilities(&inspection),
+                plugin,
+                inspection,
+            })
         })
     }
 

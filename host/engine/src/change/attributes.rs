@@ -10,6 +10,7 @@ use callfs_model::identity::{Action, Identity};
 use callfs_model::metadata::{Change, Content};
 use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
+use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
 use crate::failure::{refuse, special};
@@ -31,72 +32,74 @@ pub struct AttributeChange {
 
 impl Engine {
     /// Changes owner, group, mode or time of what a path names.
-    pub async fn change_attributes(
-        self: &Arc<Self>,
-        who: &Identity,
-        path: &FilePath,
+    pub fn change_attributes<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        path: &'a FilePath,
         change: AttributeChange,
-        precondition: &Precondition,
-    ) -> Result<Info> {
-        change.validate()?;
-        let engine = self.clone();
-        let who = who.clone();
-        let path = path.clone();
-        let precondition = precondition.clone();
-        // Whoever may not do it must not wait for the lock either.
-        engine
-            .permit(&who, &engine.find(&path).await?, Action::Administer)
-            .await?;
-        to_its_end(async move {
-            let lock = engine
-                .lock(std::slice::from_ref(&path), &engine.patience())
-                .await?;
-            let place = engine.find(&path).await?;
-            let target = engine.permit(&who, &place, Action::Administer).await?;
-            let mut record = target.to_record(&path);
-            if change
-                .owner
-                .as_ref()
-                .is_some_and(|owner| *owner != record.owner)
-                && !who.admin
-            {
-                let what = "can be given to another owner by an administrator only";
-                return Err(refuse(ErrorKind::PermissionDenied, &path, what));
-            }
-            if let Some(group) = change
-                .group
-                .as_ref()
-                .filter(|group| **group != record.group)
-                && !who.admin
-                && !who.groups.contains(group)
-            {
-                let what = format!("cannot be given to the group '{group}': you are not in it");
-                return Err(refuse(ErrorKind::PermissionDenied, &path, &what));
-            }
-            engine.check(&place, &precondition)?;
-            let AttributeChange {
-                mode,
-                owner,
-                group,
-                modified,
-            } = change;
-            if modified.is_some() {
-                record.content = Some(Content {
-                    modified,
-                    ..dated(&path, target)?
-                });
-            }
-            record.mode = mode.unwrap_or(record.mode);
-            record.owner = owner.unwrap_or(record.owner);
-            record.group = group.unwrap_or(record.group);
+        precondition: &'a Precondition,
+    ) -> BoxFuture<'a, Result<Info>> {
+        Box::pin(async move {
+            change.validate()?;
+            let engine = self.clone();
+            let who = who.clone();
+            let path = path.clone();
+            let precondition = precondition.clone();
+            // Whoever may not do it must not wait for the lock either.
             engine
-                .commit(&lock, vec![Change::Put(record.clone())])
+                .permit(&who, &engine.find(&path).await?, Action::Administer)
                 .await?;
-            Ok(engine
-                .target(&path, target.attributes.clone(), Some(record.into()))
-                .info(&path))
+            to_its_end(async move {
+                let lock = engine
+                    .lock(std::slice::from_ref(&path), &engine.patience())
+                    .await?;
+                let place = engine.find(&path).await?;
+                let target = engine.permit(&who, &place, Action::Administer).await?;
+                let mut record = target.to_record(&path);
+                if change
+                    .owner
+                    .as_ref()
+                    .is_some_and(|owner| *owner != record.owner)
+                    && !who.admin
+                {
+                    let what = "can be given to another owner by an administrator only";
+                    return Err(refuse(ErrorKind::PermissionDenied, &path, what));
+                }
+                if let Some(group) = change
+                    .group
+                    .as_ref()
+                    .filter(|group| **group != record.group)
+                    && !who.admin
+                    && !who.groups.contains(group)
+                {
+                    let what = format!("cannot be given to the group '{group}': you are not in it");
+                    return Err(refuse(ErrorKind::PermissionDenied, &path, &what));
+                }
+                engine.check(&place, &precondition)?;
+                let AttributeChange {
+                    mode,
+                    owner,
+                    group,
+                    modified,
+                } = change;
+                if modified.is_some() {
+                    record.content = Some(Content {
+                        modified,
+                        ..dated(&path, target)?
+                    });
+                }
+                record.mode = mode.unwrap_or(record.mode);
+                record.owner = owner.unwrap_or(record.owner);
+                record.group = group.unwrap_or(record.group);
+                engine
+                    .commit(&lock, vec![Change::Put(record.clone())])
+                    .await?;
+                Ok(engine
+                    .target(&path, target.attributes.clone(), Some(record.into()))
+                    .info(&path))
+            })
+            .await
         })
-        .await
     }
 }
 

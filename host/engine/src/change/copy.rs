@@ -11,6 +11,7 @@ use callfs_model::identity::{Action, Identity};
 use callfs_model::metadata::Change;
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Condition, EntryKind, Storage, WriteOutcome};
+use futures_util::future::BoxFuture;
 
 use crate::change::body::metered;
 use crate::change::build::{Build, enterable};
@@ -33,26 +34,28 @@ pub struct CopyOptions {
 impl Engine {
     /// Copies what a path names. Dropped before it is done, it either leaves nothing or completes
     /// by itself.
-    pub async fn copy(
-        self: &Arc<Self>,
-        who: &Identity,
-        from: &FilePath,
-        to: &FilePath,
+    pub fn copy<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        from: &'a FilePath,
+        to: &'a FilePath,
         options: CopyOptions,
-    ) -> Result<StoredFile> {
-        if to.is_within(from) {
-            let message = if to == from {
-                format!("'{from}' cannot be copied onto itself; name another path")
-            } else {
-                format!("'{from}' cannot be copied into itself, to '{to}'")
-            };
-            return Err(Error::new(ErrorKind::BadRequest, message));
-        }
-        let place = self.find(from).await?;
-        match place.target.as_ref().map(|target| target.attributes.kind) {
-            Some(EntryKind::Directory) => self.copy_directory(who, &place, to, options).await,
-            _ => self.copy_file(who, &place, to, options).await,
-        }
+    ) -> BoxFuture<'a, Result<StoredFile>> {
+        Box::pin(async move {
+            if to.is_within(from) {
+                let message = if to == from {
+                    format!("'{from}' cannot be copied onto itself; name another path")
+                } else {
+                    format!("'{from}' cannot be copied into itself, to '{to}'")
+                };
+                return Err(Error::new(ErrorKind::BadRequest, message));
+            }
+            let place = self.find(from).await?;
+            match place.target.as_ref().map(|target| target.attributes.kind) {
+                Some(EntryKind::Directory) => self.copy_directory(who, &place, to, options).await,
+                _ => self.copy_file(who, &place, to, options).await,
+            }
+        })
     }
 
     async fn copy_file(

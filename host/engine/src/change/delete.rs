@@ -10,6 +10,7 @@ use callfs_model::locks::Guard;
 use callfs_model::metadata::Change;
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Condition, EntryKind};
+use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
 use crate::failure::{about, mounted};
@@ -27,35 +28,39 @@ pub struct DeleteOptions {
 
 impl Engine {
     /// Removes a file or a directory.
-    pub async fn delete(
-        self: &Arc<Self>,
-        who: &Identity,
-        path: &FilePath,
+    pub fn delete<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        path: &'a FilePath,
         options: DeleteOptions,
-    ) -> Result<()> {
-        let DeleteOptions {
-            recursive,
-            precondition,
-        } = options;
-        self.permit_delete(who, &self.find(path).await?, &precondition)
-            .await?;
-        let engine = self.clone();
-        let who = who.clone();
-        let path = path.clone();
-        to_its_end(async move {
-            let lock = engine
-                .lock(std::slice::from_ref(&path), &engine.patience())
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let DeleteOptions {
+                recursive,
+                precondition,
+            } = options;
+            self.permit_delete(who, &self.find(path).await?, &precondition)
                 .await?;
-            let place = engine.find(&path).await?;
-            match engine.permit_delete(&who, &place, &precondition).await? {
-                EntryKind::Directory if recursive => engine.remove_tree(&lock, &who, &place).await,
-                EntryKind::Directory => engine.remove_empty(&lock, &path).await,
-                EntryKind::File | EntryKind::Special => {
-                    engine.remove_file(&lock, &place, &precondition).await
+            let engine = self.clone();
+            let who = who.clone();
+            let path = path.clone();
+            to_its_end(async move {
+                let lock = engine
+                    .lock(std::slice::from_ref(&path), &engine.patience())
+                    .await?;
+                let place = engine.find(&path).await?;
+                match engine.permit_delete(&who, &place, &precondition).await? {
+                    EntryKind::Directory if recursive => {
+                        engine.remove_tree(&lock, &who, &place).await
+                    }
+                    EntryKind::Directory => engine.remove_empty(&lock, &path).await,
+                    EntryKind::File | EntryKind::Special => {
+                        engine.remove_file(&lock, &place, &precondition).await
+                    }
                 }
-            }
+            })
+            .await
         })
-        .await
     }
 
     async fn permit_delete(

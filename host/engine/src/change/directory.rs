@@ -10,6 +10,7 @@ use callfs_model::locks::Guard;
 use callfs_model::metadata::Change;
 use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
+use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
 use crate::failure::{about, refuse};
@@ -22,32 +23,34 @@ const PAGE: u32 = 1000;
 impl Engine {
     /// Makes a directory and its missing parents; one that exists already is fine, unless the
     /// precondition says otherwise.
-    pub async fn make_directory(
-        self: &Arc<Self>,
-        who: &Identity,
-        path: &FilePath,
+    pub fn make_directory<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        path: &'a FilePath,
         precondition: Precondition,
-    ) -> Result<StoredFile> {
-        if let Some(stored) = self
-            .directory_at(who, &self.find(path).await?, &precondition)
-            .await?
-        {
-            return Ok(stored);
-        }
-        let engine = self.clone();
-        let who = who.clone();
-        let path = path.clone();
-        to_its_end(async move {
-            let mut made = Vec::new();
-            let stored = engine
-                .make_locked(&who, &path, &precondition, &mut made)
-                .await;
-            if stored.is_err() {
-                engine.unmake(&made).await;
+    ) -> BoxFuture<'a, Result<StoredFile>> {
+        Box::pin(async move {
+            if let Some(stored) = self
+                .directory_at(who, &self.find(path).await?, &precondition)
+                .await?
+            {
+                return Ok(stored);
             }
-            stored
+            let engine = self.clone();
+            let who = who.clone();
+            let path = path.clone();
+            to_its_end(async move {
+                let mut made = Vec::new();
+                let stored = engine
+                    .make_locked(&who, &path, &precondition, &mut made)
+                    .await;
+                if stored.is_err() {
+                    engine.unmake(&made).await;
+                }
+                stored
+            })
+            .await
         })
-        .await
     }
 
     /// The directory that is there, if one is; whether the caller may make it, if nothing is.

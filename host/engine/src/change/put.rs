@@ -13,6 +13,7 @@ use callfs_model::identity::{Action, Identity};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::EntryKind;
+use futures_util::future::BoxFuture;
 pub(crate) use write::{Put, Twin, UploadBytes, stage};
 
 use crate::change::body::{metered, too_large};
@@ -45,29 +46,31 @@ pub struct StoredFile {
 
 impl Engine {
     /// Everything for which [`put`](Self::put) can be refused before the body is read.
-    pub async fn check_put(
-        &self,
-        who: &Identity,
-        path: &FilePath,
+    pub fn check_put<'a>(
+        &'a self,
+        who: &'a Identity,
+        path: &'a FilePath,
         size: Option<u64>,
-        options: &PutOptions,
-    ) -> Result<()> {
-        self.admit(who, path, size, options).await.map(drop)
+        options: &'a PutOptions,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.admit(who, path, size, options).await.map(drop) })
     }
 
     /// Writes a file. Dropped before it is done, it either leaves nothing or completes by itself.
-    pub async fn put(
-        self: &Arc<Self>,
-        who: &Identity,
-        path: &FilePath,
+    pub fn put<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        path: &'a FilePath,
         body: Source,
         options: PutOptions,
-    ) -> Result<StoredFile> {
-        let place = self.admit(who, path, body.size(), &options).await?;
-        let new_mode = self.new_record(who, path, EntryKind::File).mode;
-        let (body, meter) = metered(body, self.max_upload, options.digests.clone())?;
-        let put = Put::new(self, who, path, options, new_mode)?;
-        put.receive(&place, body, meter).await
+    ) -> BoxFuture<'a, Result<StoredFile>> {
+        Box::pin(async move {
+            let place = self.admit(who, path, body.size(), &options).await?;
+            let new_mode = self.new_record(who, path, EntryKind::File).mode;
+            let (body, meter) = metered(body, self.max_upload, options.digests.clone())?;
+            let put = Put::new(self, who, path, options, new_mode)?;
+            put.receive(&place, body, meter).await
+        })
     }
 
     /// The place that is about to be written, if it may be, with a body of that size.

@@ -12,6 +12,7 @@ use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Intent, Record};
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Condition, EntryKind};
+use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
 use crate::failure::{about, mounted, raced, refuse};
@@ -33,46 +34,48 @@ pub struct RenameOptions {
 
 impl Engine {
     /// Moves what a path names; answers where it is now.
-    pub async fn rename(
-        self: &Arc<Self>,
-        who: &Identity,
-        path: &FilePath,
+    pub fn rename<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        path: &'a FilePath,
         options: RenameOptions,
-    ) -> Result<FilePath> {
-        let destination = options.destination.clone();
-        if destination != *path && destination.is_within(path) {
-            let message = format!("'{path}' cannot be moved into itself, to '{destination}'");
-            return Err(Error::new(ErrorKind::BadRequest, message));
-        }
-        let from = self.find(path).await?;
-        let to = self.find(&destination).await?;
-        self.permit_move(who, &from, &options.precondition).await?;
-        if destination == *path {
-            return Ok(destination);
-        }
-        self.permit_arrival(who, &from, &to, &options).await?;
-        if path.is_within(&destination) {
-            // What it would replace held it a moment ago.
-            return Err(raced(&destination));
-        }
-        let engine = self.clone();
-        let who = who.clone();
-        let path = path.clone();
-        // A directory that only a mount makes exist has to be made in the storage, whatever was
-        // asked for.
-        let settle =
-            options.create_parents || (to.missing.is_empty() && !self.unmade(&to).is_empty());
-        to_its_end(async move {
-            let mut made = Vec::new();
-            let moved = engine
-                .rename_locked(&who, &path, &options, settle, &mut made)
-                .await;
-            if moved.is_err() {
-                engine.unmake(&made).await;
+    ) -> BoxFuture<'a, Result<FilePath>> {
+        Box::pin(async move {
+            let destination = options.destination.clone();
+            if destination != *path && destination.is_within(path) {
+                let message = format!("'{path}' cannot be moved into itself, to '{destination}'");
+                return Err(Error::new(ErrorKind::BadRequest, message));
             }
-            moved.map(|()| destination)
+            let from = self.find(path).await?;
+            let to = self.find(&destination).await?;
+            self.permit_move(who, &from, &options.precondition).await?;
+            if destination == *path {
+                return Ok(destination);
+            }
+            self.permit_arrival(who, &from, &to, &options).await?;
+            if path.is_within(&destination) {
+                // What it would replace held it a moment ago.
+                return Err(raced(&destination));
+            }
+            let engine = self.clone();
+            let who = who.clone();
+            let path = path.clone();
+            // A directory that only a mount makes exist has to be made in the storage, whatever was
+            // asked for.
+            let settle =
+                options.create_parents || (to.missing.is_empty() && !self.unmade(&to).is_empty());
+            to_its_end(async move {
+                let mut made = Vec::new();
+                let moved = engine
+                    .rename_locked(&who, &path, &options, settle, &mut made)
+                    .await;
+                if moved.is_err() {
+                    engine.unmake(&made).await;
+                }
+                moved.map(|()| destination)
+            })
+            .await
         })
-        .await
     }
 
     async fn permit_move(

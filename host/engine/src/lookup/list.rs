@@ -5,6 +5,7 @@ use std::sync::Arc;
 use callfs_model::error::Result;
 use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 
 use crate::{Engine, Filter, Info};
 
@@ -55,21 +56,23 @@ impl ListOptions {
 impl Engine {
     /// A page of what is in a directory. If a move is finished meanwhile, the page is made again,
     /// because it could show both of its names or neither.
-    pub async fn list(
-        self: &Arc<Self>,
-        who: &Identity,
-        path: &FilePath,
+    pub fn list<'a>(
+        self: &'a Arc<Self>,
+        who: &'a Identity,
+        path: &'a FilePath,
         options: ListOptions,
-    ) -> Result<Listing> {
-        let mut attempts = 0;
-        loop {
-            let view = self.tombstones.view();
-            let listing = self.list_once(who, path, &options).await;
-            attempts += 1;
-            if attempts == ATTEMPTS || self.tombstones.still(&view, path) {
-                return listing;
+    ) -> BoxFuture<'a, Result<Listing>> {
+        Box::pin(async move {
+            let mut attempts = 0;
+            loop {
+                let view = self.tombstones.view();
+                let listing = self.list_once(who, path, &options).await;
+                attempts += 1;
+                if attempts == ATTEMPTS || self.tombstones.still(&view, path) {
+                    return listing;
+                }
             }
-        }
+        })
     }
 
     async fn list_once(

@@ -10,6 +10,7 @@ use callfs_model::identity::{Action, Identity, Question};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, Storage};
+use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::path::{LookupTarget, gives_the_same_rights};
@@ -30,13 +31,19 @@ pub enum OpenedPath {
 
 impl Engine {
     /// Opens what a path names, whole.
-    pub async fn open(&self, who: &Identity, path: &FilePath) -> Result<OpenedPath> {
-        Ok(match self.open_object(who, path).await? {
-            (target, Some(source)) => OpenedPath::File {
-                info: target.info(path),
-                source,
-            },
-            (target, None) => OpenedPath::Directory(target.info(path)),
+    pub fn open<'a>(
+        &'a self,
+        who: &'a Identity,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<OpenedPath>> {
+        Box::pin(async move {
+            Ok(match self.open_object(who, path).await? {
+                (target, Some(source)) => OpenedPath::File {
+                    info: target.info(path),
+                    source,
+                },
+                (target, None) => OpenedPath::Directory(target.info(path)),
+            })
         })
     }
 
@@ -65,18 +72,22 @@ impl Engine {
     /// Opens a part of a file that was opened before and whose source cannot be sliced: from
     /// `range.start` up to but not including `range.end`, both within its size.
     /// [`ErrorKind::Locked`] if the file is not the same any more.
-    pub async fn open_part(
-        &self,
-        who: &Identity,
-        whole: &Info,
+    pub fn open_part<'a>(
+        &'a self,
+        who: &'a Identity,
+        whole: &'a Info,
         range: Range<u64>,
-    ) -> Result<Source> {
-        self.open_part_for(Some(who), whole, range).await
+    ) -> BoxFuture<'a, Result<Source>> {
+        Box::pin(async move { self.open_part_for(Some(who), whole, range).await })
     }
 
     /// The same of a file that [was opened](Self::open_shared) because it is shared.
-    pub async fn open_shared_part(&self, whole: &Info, range: Range<u64>) -> Result<Source> {
-        self.open_part_for(None, whole, range).await
+    pub fn open_shared_part<'a>(
+        &'a self,
+        whole: &'a Info,
+        range: Range<u64>,
+    ) -> BoxFuture<'a, Result<Source>> {
+        Box::pin(async move { self.open_part_for(None, whole, range).await })
     }
 
     async fn open_part_for(
@@ -107,10 +118,16 @@ impl Engine {
     }
 
     /// What a path names.
-    pub async fn stat(&self, who: &Identity, path: &FilePath) -> Result<Info> {
-        let place = self.find(path).await?;
-        let target = self.permit(who, &place, Action::Read).await?;
-        Ok(target.info(path))
+    pub fn stat<'a>(
+        &'a self,
+        who: &'a Identity,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<Info>> {
+        Box::pin(async move {
+            let place = self.find(path).await?;
+            let target = self.permit(who, &place, Action::Read).await?;
+            Ok(target.info(path))
+        })
     }
 
     /// Opens what was found at a path, and answers it with its bytes; a directory has none.

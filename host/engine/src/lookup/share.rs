@@ -8,6 +8,7 @@ use callfs_model::identity::{Action, Identity};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::{Condition, EntryKind};
+use futures_util::future::BoxFuture;
 
 use crate::failure::{refuse, special};
 use crate::lookup::path::LookupTarget;
@@ -15,34 +16,46 @@ use crate::{Engine, Info};
 
 impl Engine {
     /// Whether the caller may share what a path names, which has to be a file that they may read.
-    pub async fn permit_share(&self, who: &Identity, path: &FilePath) -> Result<Info> {
-        let place = self.find(path).await?;
-        let target = self.permit(who, &place, Action::Read).await?;
-        self.authorizer
-            .require(who, &[place.question(Action::Share, target)])
-            .await?;
-        file(path, target)
+    pub fn permit_share<'a>(
+        &'a self,
+        who: &'a Identity,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<Info>> {
+        Box::pin(async move {
+            let place = self.find(path).await?;
+            let target = self.permit(who, &place, Action::Read).await?;
+            self.authorizer
+                .require(who, &[place.question(Action::Share, target)])
+                .await?;
+            file(path, target)
+        })
     }
 
     /// Opens a shared file, whole.
-    pub async fn open_shared(&self, path: &FilePath) -> Result<(Info, Source)> {
-        if let Some((target, source)) = self.open_file(None, path, None, Condition::Always).await? {
-            return Ok((target.info(path), source));
-        }
-        let mut place = self.find(path).await?;
-        let Some(target) = place.target.take() else {
-            return Err(place.absence());
-        };
-        match self.open_target(path, target).await? {
-            (target, Some(source)) => Ok((target.info(path), source)),
-            (_, None) => Err(directory(path)),
-        }
+    pub fn open_shared<'a>(&'a self, path: &'a FilePath) -> BoxFuture<'a, Result<(Info, Source)>> {
+        Box::pin(async move {
+            if let Some((target, source)) =
+                self.open_file(None, path, None, Condition::Always).await?
+            {
+                return Ok((target.info(path), source));
+            }
+            let mut place = self.find(path).await?;
+            let Some(target) = place.target.take() else {
+                return Err(place.absence());
+            };
+            match self.open_target(path, target).await? {
+                (target, Some(source)) => Ok((target.info(path), source)),
+                (_, None) => Err(directory(path)),
+            }
+        })
     }
 
     /// What a shared file is.
-    pub async fn stat_shared(&self, path: &FilePath) -> Result<Info> {
-        let place = self.find(path).await?;
-        file(path, place.target.as_ref().ok_or_else(|| place.absence())?)
+    pub fn stat_shared<'a>(&'a self, path: &'a FilePath) -> BoxFuture<'a, Result<Info>> {
+        Box::pin(async move {
+            let place = self.find(path).await?;
+            file(path, place.target.as_ref().ok_or_else(|| place.absence())?)
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Intent, IntentId};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 use futures_util::future::join_all;
 
 use crate::Engine;
@@ -30,36 +31,38 @@ impl Engine {
     /// Heals everything that was begun and not ended, and that nobody works on; answers how much.
     /// What cannot be healed now, because its storage does not answer, is tried again by
     /// [`clear_abandoned`](Self::clear_abandoned).
-    pub async fn recover(&self) -> Result<usize> {
-        let mut interrupted = Vec::new();
-        let mut tombstones = Vec::new();
-        for (id, intent) in self.metadata.intents().await? {
-            match intent {
-                Intent::Tombstone { path, inside } => {
-                    // Hidden before anything else happens, and until it is gone.
-                    self.tombstones.put(Tombstone {
+    pub fn recover<'a>(&'a self) -> BoxFuture<'a, Result<usize>> {
+        Box::pin(async move {
+            let mut interrupted = Vec::new();
+            let mut tombstones = Vec::new();
+            for (id, intent) in self.metadata.intents().await? {
+                match intent {
+                    Intent::Tombstone { path, inside } => {
+                        // Hidden before anything else happens, and until it is gone.
+                        self.tombstones.put(Tombstone {
+                            id,
+                            path: path.clone(),
+                            inside,
+                            abandoned: true,
+                        });
+                        tombstones.push(path);
+                    }
+                    intent => interrupted.push(Interrupted {
                         id,
-                        path: path.clone(),
-                        inside,
-                        abandoned: true,
-                    });
-                    tombstones.push(path);
+                        intent,
+                        since: None,
+                    }),
                 }
-                intent => interrupted.push(Interrupted {
-                    id,
-                    intent,
-                    since: None,
-                }),
             }
-        }
-        let mut healed = self.heal_all(&interrupted).await;
-        for path in tombstones {
-            match self.clear_left(&path).await {
-                Ok(()) => healed += 1,
-                Err(error) => tracing::warn!(%path, %error, "{LEFT}"),
+            let mut healed = self.heal_all(&interrupted).await;
+            for path in tombstones {
+                match self.clear_left(&path).await {
+                    Ok(()) => healed += 1,
+                    Err(error) => tracing::warn!(%path, %error, "{LEFT}"),
+                }
             }
-        }
-        Ok(healed)
+            Ok(healed)
+        })
     }
 
     /// Heals what was interrupted, as far as it can be now.

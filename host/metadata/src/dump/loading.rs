@@ -5,6 +5,7 @@ use std::io::BufRead;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, LinkStore, Metadata};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 
 use super::line::{DumpLine, Header};
 use super::{Counts, PAGE, VERSION};
@@ -26,55 +27,57 @@ pub fn verify(input: &mut (dyn BufRead + Send)) -> Result<Counts> {
 /// Puts a dump, which was verified, into a store that is empty, or that is emptied first to be
 /// replaced. Fails if the store does not hold in the end what the dump does; what was put until
 /// then stays.
-pub async fn import(
-    metadata: &dyn Metadata,
-    links: &dyn LinkStore,
-    input: &mut (dyn BufRead + Send),
+pub fn import<'a>(
+    metadata: &'a dyn Metadata,
+    links: &'a dyn LinkStore,
+    input: &'a mut (dyn BufRead + Send),
     replace: bool,
-    progress: &mut (dyn FnMut(Counts) + Send),
-) -> Result<Counts> {
-    let mut lines = Lines::open(input)?;
-    if replace {
-        empty(metadata, links).await?;
-    }
-    if !is_empty(metadata, links).await? {
-        let message = "the metadata store is not empty; give --replace to forget everything that \
+    progress: &'a mut (dyn FnMut(Counts) + Send),
+) -> BoxFuture<'a, Result<Counts>> {
+    Box::pin(async move {
+        let mut lines = Lines::open(input)?;
+        if replace {
+            empty(metadata, links).await?;
+        }
+        if !is_empty(metadata, links).await? {
+            let message = "the metadata store is not empty; give --replace to forget everything that \
                        is in it first";
-        return Err(Error::new(ErrorKind::AlreadyExists, message));
-    }
-    let mut batch = Vec::new();
-    while let Some(line) = lines.next()? {
-        match line {
-            DumpLine::Record(record) => batch.push(Change::Put(record.into())),
-            DumpLine::Intent(line) => batch.push(Change::Begin(line.id.0, line.intent.into())),
-            DumpLine::Link(link) => links.create(link.into()).await?,
-            DumpLine::End(_) => {}
+            return Err(Error::new(ErrorKind::AlreadyExists, message));
         }
-        if batch.len() >= PAGE as usize {
-            metadata.apply(std::mem::take(&mut batch)).await?;
-            progress(lines.counts);
+        let mut batch = Vec::new();
+        while let Some(line) = lines.next()? {
+            match line {
+                DumpLine::Record(record) => batch.push(Change::Put(record.into())),
+                DumpLine::Intent(line) => batch.push(Change::Begin(line.id.0, line.intent.into())),
+                DumpLine::Link(link) => links.create(link.into()).await?,
+                DumpLine::End(_) => {}
+            }
+            if batch.len() >= PAGE as usize {
+                metadata.apply(std::mem::take(&mut batch)).await?;
+                progress(lines.counts);
+            }
         }
-    }
-    if !batch.is_empty() {
-        metadata.apply(batch).await?;
-    }
-    let dumped = lines.counts;
-    let stored = count(metadata, links).await?;
-    if dumped != stored {
-        let message = format!(
-            "the metadata store holds {} records, {} intents and {} links after the import, and \
+        if !batch.is_empty() {
+            metadata.apply(batch).await?;
+        }
+        let dumped = lines.counts;
+        let stored = count(metadata, links).await?;
+        if dumped != stored {
+            let message = format!(
+                "the metadata store holds {} records, {} intents and {} links after the import, and \
              the dump {}, {} and {}; was something else changing it, or a line there twice? \
              Import it again with --replace",
-            stored.records,
-            stored.intents,
-            stored.links,
-            dumped.records,
-            dumped.intents,
-            dumped.links
-        );
-        return Err(Error::new(ErrorKind::Internal, message));
-    }
-    Ok(stored)
+                stored.records,
+                stored.intents,
+                stored.links,
+                dumped.records,
+                dumped.intents,
+                dumped.links
+            );
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
+        Ok(stored)
+    })
 }
 
 impl<'a> Lines<'a> {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use callfs_model::error::{Error, ErrorKind, Result};
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -33,29 +34,33 @@ impl RaftMember {
 
     /// Adds a node that runs at an address and is part of no cluster, and waits until it is up to
     /// date.
-    pub async fn join(&self, name: &str, address: &str) -> Result<()> {
-        let join = Join {
-            name: name.into(),
-            address: address.into(),
-            passed_on: false,
-        };
-        let done: Done = self.ask(message::JOIN, &join, 3 * JOINING).await?;
-        done.map_err(Refusal::error)
+    pub fn join<'a>(&'a self, name: &'a str, address: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let join = Join {
+                name: name.into(),
+                address: address.into(),
+                passed_on: false,
+            };
+            let done: Done = self.ask(message::JOIN, &join, 3 * JOINING).await?;
+            done.map_err(Refusal::error)
+        })
     }
 
     /// Takes a node out, whether it runs or not.
-    pub async fn leave(&self, name: &str) -> Result<()> {
-        let leave = Leave {
-            name: name.into(),
-            passed_on: false,
-        };
-        let done: Done = self.ask(message::LEAVE, &leave, 3 * JOINING).await?;
-        done.map_err(Refusal::error)
+    pub fn leave<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let leave = Leave {
+                name: name.into(),
+                passed_on: false,
+            };
+            let done: Done = self.ask(message::LEAVE, &leave, 3 * JOINING).await?;
+            done.map_err(Refusal::error)
+        })
     }
 
     /// What it knows of the cluster.
-    pub async fn status(&self) -> Result<Status> {
-        self.ask(message::STATUS, &(), TELLING).await
+    pub fn status<'a>(&'a self) -> BoxFuture<'a, Result<Status>> {
+        Box::pin(async move { self.ask(message::STATUS, &(), TELLING).await })
     }
 
     async fn ask<T: DeserializeOwned>(

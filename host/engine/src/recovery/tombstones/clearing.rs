@@ -11,6 +11,7 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Intent, IntentId};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 
 use super::removal::remove;
 use super::{HeldTombstone, Tombstone, Tombstones};
@@ -87,47 +88,52 @@ impl Engine {
 
     /// Tries again and again to carry out what was abandoned and to heal what was interrupted,
     /// until the end.
-    pub async fn clear_abandoned(&self, end: impl Future<Output = ()>) {
-        let mut end = std::pin::pin!(end);
-        let mut pause = PAUSES.0;
-        loop {
-            let wait = async {
-                if !self.tombstones.left().is_empty() || !self.intents.left().is_empty() {
-                    return tokio::time::sleep(pause).await;
-                }
-                tokio::select! {
-                    () = self.tombstones.abandoned.notified() => {}
-                    () = self.intents.news.notified() => {}
-                }
-            };
-            tokio::select! {
-                () = &mut end => return,
-                () = wait => {}
-            }
-            // Not broken off: a commit that nobody waits for might come when the lock is somebody
-            // else's.
-            self.heal_left().await;
-            let left = self.tombstones.left();
-            let mut failed = !self.intents.left().is_empty();
-            for Tombstone { path, .. } in left {
-                let cleared = tokio::select! {
-                    () = &mut end => return,
-                    cleared = self.clear_left(&path) => cleared,
-                };
-                if let Err(error) = cleared {
-                    failed = true;
-                    if error.kind() == ErrorKind::Locked {
-                        continue;
+    pub fn clear_abandoned<'a>(
+        &'a self,
+        end: impl Future<Output = ()> + Send + 'a,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut end = std::pin::pin!(end);
+            let mut pause = PAUSES.0;
+            loop {
+                let wait = async {
+                    if !self.tombstones.left().is_empty() || !self.intents.left().is_empty() {
+                        return tokio::time::sleep(pause).await;
                     }
-                    tracing::warn!(%path, %error, "{LEFT}");
+                    tokio::select! {
+                        () = self.tombstones.abandoned.notified() => {}
+                        () = self.intents.news.notified() => {}
+                    }
+                };
+                tokio::select! {
+                    () = &mut end => return,
+                    () = wait => {}
                 }
+                // Not broken off: a commit that nobody waits for might come when the lock is somebody
+                // else's.
+                self.heal_left().await;
+                let left = self.tombstones.left();
+                let mut failed = !self.intents.left().is_empty();
+                for Tombstone { path, .. } in left {
+                    let cleared = tokio::select! {
+                        () = &mut end => return,
+                        cleared = self.clear_left(&path) => cleared,
+                    };
+                    if let Err(error) = cleared {
+                        failed = true;
+                        if error.kind() == ErrorKind::Locked {
+                            continue;
+                        }
+                        tracing::warn!(%path, %error, "{LEFT}");
+                    }
+                }
+                pause = if failed {
+                    (pause * 2).min(PAUSES.1)
+                } else {
+                    PAUSES.0
+                };
             }
-            pause = if failed {
-                (pause * 2).min(PAUSES.1)
-            } else {
-                PAUSES.0
-            };
-        }
+        })
     }
 
     /// What the metadata store says of a tombstone; none if it has ended.

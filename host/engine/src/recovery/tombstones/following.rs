@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use callfs_model::error::Result;
 use callfs_model::metadata::{Intent, IntentId};
 use callfs_model::path::FilePath;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{Tombstone, Tombstones};
@@ -181,36 +182,42 @@ impl Engine {
 
     /// Follows what others begin and end, of which the news count changes, until the end. What they
     /// began long ago and did not end is looked after, if nobody works on it any more.
-    pub async fn follow(&self, mut news: watch::Receiver<u64>, end: impl Future<Output = ()>) {
-        let mut end = std::pin::pin!(end);
-        let mut seen: HashMap<IntentId, Instant> = HashMap::new();
-        news.mark_changed();
-        loop {
-            let next = async {
-                let told = tokio::time::timeout(AGAIN, news.changed()).await;
-                if told.is_ok_and(|told| told.is_err()) {
-                    // Nobody will ever tell again.
-                    tokio::time::sleep(AGAIN).await;
-                }
-                let failed = match self.look_again().await {
-                    Ok(others) => {
-                        self.note_old(&mut seen, others);
-                        false
+    pub fn follow<'a>(
+        &'a self,
+        mut news: watch::Receiver<u64>,
+        end: impl Future<Output = ()> + Send + 'a,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let mut end = std::pin::pin!(end);
+            let mut seen: HashMap<IntentId, Instant> = HashMap::new();
+            news.mark_changed();
+            loop {
+                let next = async {
+                    let told = tokio::time::timeout(AGAIN, news.changed()).await;
+                    if told.is_ok_and(|told| told.is_err()) {
+                        // Nobody will ever tell again.
+                        tokio::time::sleep(AGAIN).await;
                     }
-                    Err(error) => {
-                        tracing::warn!(%error, "the metadata store does not say what other \
+                    let failed = match self.look_again().await {
+                        Ok(others) => {
+                            self.note_old(&mut seen, others);
+                            false
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "the metadata store does not say what other \
                             gateways are about: asking again");
-                        news.mark_changed();
-                        true
-                    }
+                            news.mark_changed();
+                            true
+                        }
+                    };
+                    tokio::time::sleep(if failed { PAUSE } else { BETWEEN }).await;
                 };
-                tokio::time::sleep(if failed { PAUSE } else { BETWEEN }).await;
-            };
-            tokio::select! {
-                () = &mut end => return,
-                () = next => {}
+                tokio::select! {
+                    () = &mut end => return,
+                    () = next => {}
+                }
             }
-        }
+        })
     }
 
     pub(crate) fn note_old(

@@ -129,7 +129,7 @@ mod tests {
         let update = "CALLFS_UPDATE_SNAPSHOTS=1 cargo test --release -p callfs-http --lib openapi";
         assert!(
             reviewed == json(),
-            "host/openapi.json is another; look at what changes and update it with: {update}"
+            "host/http/openapi.json is another; look at what changes and update it with: {update}"
         );
     }
 

@@ -40,8 +40,8 @@ pub fn import<'a>(
             empty(metadata, links).await?;
         }
         if !is_empty(metadata, links).await? {
-            let message = "the metadata store is not empty; give --replace to forget everything that \
-                       is in it first";
+            let message = "the metadata store is not empty; give --replace to forget everything \
+                       that is in it first";
             return Err(Error::new(ErrorKind::AlreadyExists, message));
         }
         let mut batch = Vec::new();
@@ -64,8 +64,8 @@ pub fn import<'a>(
         let stored = count(metadata, links).await?;
         if dumped != stored {
             let message = format!(
-                "the metadata store holds {} records, {} intents and {} links after the import, and \
-             the dump {}, {} and {}; was something else changing it, or a line there twice? \
+                "the metadata store holds {} records, {} intents and {} links after the import, \
+             and the dump {}, {} and {}; was something else changing it, or a line there twice? \
              Import it again with --replace",
                 stored.records,
                 stored.intents,

@@ -109,8 +109,7 @@ impl Engine {
                     () = &mut end => return,
                     () = wait => {}
                 }
-                // Not broken off: a commit that nobody waits for might come when the lock is somebody
-                // else's.
+                // Not broken off: its commit might come when another gateway has the lock.
                 self.heal_left().await;
                 let left = self.tombstones.left();
                 let mut failed = !self.intents.left().is_empty();

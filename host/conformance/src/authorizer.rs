@@ -147,7 +147,7 @@ fn questions() -> Vec<Question> {
             action,
             path: "/".into(),
             target: root,
-            ancestors: vec![],
+            ancestors: [].into(),
         });
     }
     all

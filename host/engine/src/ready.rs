@@ -49,7 +49,7 @@ impl Engine {
             action: Action::Read,
             path: "/".into(),
             target: Some(root),
-            ancestors: Vec::new(),
+            ancestors: [].into(),
         };
         self.authorizer.decide(&nobody, &[question]).await.map(drop)
     }

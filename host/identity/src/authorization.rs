@@ -10,6 +10,10 @@ use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{Authorizer, Decision, Identity, Question};
 use callfs_model::reloadable::Reloadable;
 
+/// The most files and directories that one call of the authorizer is told of: each question brings
+/// all directories on its way, so the number of questions bounds nothing.
+const MAX_NODES: usize = 16_384;
+
 /// The authorizer, as the rest of CallFS uses it.
 #[derive(Clone)]
 pub struct Authorization {
@@ -29,19 +33,23 @@ impl Authorization {
         self.authorizer.replace(authorizer);
     }
 
-    /// One decision for each question, in the same order.
+    /// One decision for each question, in the same order, all by the same generation.
     pub async fn decide(&self, who: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
         let authorizer = self.authorizer.current();
-        let decisions = authorizer.authorize(who, questions).await?;
-        if decisions.len() == questions.len() {
-            return Ok(decisions);
+        let mut decisions = Vec::with_capacity(questions.len());
+        for batch in batches(questions) {
+            let decided = authorizer.authorize(who, batch).await?;
+            let given = decided.len();
+            let wanted = batch.len();
+            if given != wanted {
+                let name = authorizer.name();
+                let message =
+                    format!("the authorizer '{name}' gave {given} decisions on {wanted} questions");
+                return Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(name));
+            }
+            decisions.extend(decided);
         }
-        let name = authorizer.name();
-        let given = decisions.len();
-        let wanted = questions.len();
-        let message =
-            format!("the authorizer '{name}' gave {given} decisions on {wanted} questions");
-        Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(name))
+        Ok(decisions)
     }
 
     /// Fails with [`ErrorKind::PermissionDenied`] and the reason unless everything is allowed.
@@ -67,6 +75,22 @@ impl Authorization {
     }
 }
 
+/// The questions, as many at a time as one call of the authorizer takes.
+fn batches(mut questions: &[Question]) -> impl Iterator<Item = &[Question]> {
+    std::iter::from_fn(move || {
+        let mut nodes = 0;
+        let fits = |question: &&Question| {
+            nodes += question.ancestors.len() + 1;
+            nodes <= MAX_NODES
+        };
+        let count = questions.iter().take_while(fits).count();
+        // A question that is too large alone is still asked.
+        let (batch, rest) = questions.split_at(count.max(1).min(questions.len()));
+        questions = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
 fn denial(question: &Question, decision: Decision) -> Option<Error> {
     match decision {
         Decision::Allow => None,
@@ -80,7 +104,8 @@ fn denial(question: &Question, decision: Decision) -> Option<Error> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use callfs_model::identity::Action;
+    use callfs_model::identity::{AccessNode, Action};
+    use callfs_model::storage::EntryKind;
 
     use super::*;
 
@@ -100,22 +125,85 @@ mod tests {
         }
     }
 
-    async fn require(decisions: Option<Vec<Decision>>) -> Result<()> {
-        let who = Identity {
+    fn alice() -> Identity {
+        Identity {
             subject: "alice".into(),
             groups: vec![],
             admin: false,
             attributes: vec![],
-        };
+        }
+    }
+
+    async fn require(decisions: Option<Vec<Decision>>) -> Result<()> {
         let question = |path: &str| Question {
             action: Action::Read,
             path: path.into(),
             target: None,
-            ancestors: vec![],
+            ancestors: [].into(),
         };
         Authorization::new(Arc::new(Fixed(decisions)))
-            .require(&who, &[question("/a"), question("/b")])
+            .require(&alice(), &[question("/a"), question("/b")])
             .await
+    }
+
+    /// Allows everything, and remembers how many questions and nodes each call had.
+    #[derive(Default)]
+    struct Counting(std::sync::Mutex<Vec<(usize, usize)>>);
+
+    #[async_trait]
+    impl Authorizer for Counting {
+        fn name(&self) -> &str {
+            "counting"
+        }
+
+        async fn authorize(&self, _: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
+            let nodes = questions.iter().map(|one| one.ancestors.len() + 1).sum();
+            self.0
+                .lock()
+                .expect("no panic")
+                .push((questions.len(), nodes));
+            Ok(vec![Decision::Allow; questions.len()])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_told_of_a_bounded_number_of_nodes() {
+        let node = AccessNode {
+            kind: EntryKind::Directory,
+            owner: "alice".into(),
+            group: "alice".into(),
+            mode: 0o755,
+        };
+        // Questions, the depth of each, and the calls that they take.
+        let table = [
+            (0, 0, 0),
+            (1, 0, 1),
+            (1, MAX_NODES * 2, 1),
+            (2, MAX_NODES * 2, 2),
+            (1000, 15, 1),
+            (1000, 2047, 125),
+        ];
+        for (count, depth, calls) in table {
+            let counting = Arc::new(Counting::default());
+            let question = Question {
+                action: Action::Delete,
+                path: "/a".into(),
+                target: None,
+                ancestors: vec![node.clone(); depth].into(),
+            };
+            let questions = vec![question; count];
+            let authorization = Authorization::new(counting.clone());
+            let decisions = authorization.decide(&alice(), &questions).await;
+            assert_eq!(decisions.expect("allowed").len(), count);
+            let asked = counting.0.lock().expect("no panic");
+            assert_eq!(asked.len(), calls, "{count} questions of depth {depth}");
+            assert!(
+                asked
+                    .iter()
+                    .all(|(questions, nodes)| *questions == 1 || *nodes <= MAX_NODES),
+                "{asked:?}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 //!
 //! It knows nothing of HTTP or storage.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::error::Result;
@@ -116,8 +118,9 @@ pub struct Question {
     pub path: String,
     /// None for [`Action::Create`].
     pub target: Option<AccessNode>,
-    /// The directories on the way, the root first and the parent last.
-    pub ancestors: Vec<AccessNode>,
+    /// The directories on the way, the root first and the parent last. Questions about one
+    /// directory share them.
+    pub ancestors: Arc<[AccessNode]>,
 }
 
 /// One answer.

@@ -157,7 +157,7 @@ impl<'a> Build<'a> {
         let Some(who) = self.maker else { return Ok(()) };
         let path = child.path.to_string();
         let target = Some(child.target.node.clone());
-        let ancestors = way.to_vec();
+        let ancestors = way.into();
         self.engine
             .authorizer
             .require(

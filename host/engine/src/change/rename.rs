@@ -118,8 +118,7 @@ impl Engine {
                 return Err(self.tell(who, to, error).await);
             }
             Some(target) => {
-                let mut questions = self.creation(who, to);
-                questions.push(to.question(Action::Delete, target));
+                let questions = [to.creation(), to.question(Action::Delete, target)];
                 self.authorizer.require(who, &questions).await?;
             }
         }

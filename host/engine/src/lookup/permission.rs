@@ -11,17 +11,27 @@ use crate::Engine;
 use crate::failure::refuse;
 use crate::lookup::path::{Lookup, LookupTarget};
 
+/// The most directories that one request makes on the way to something new.
+pub(crate) const MAX_NEW_PARENTS: usize = 256;
+/// How many ancestors the questions about new directories have together, roughly, before they are
+/// asked: each has all those of the one above it.
+const NODES_AT_ONCE: usize = 8192;
+
 impl Lookup {
     /// May the caller do that to what is there?
     pub(crate) fn question(&self, action: Action, target: &LookupTarget) -> Question {
         let path = self.path.to_string();
-        let ancestors = self.ancestors.clone();
         Question {
             action,
             path,
             target: Some(target.node.clone()),
-            ancestors,
+            ancestors: self.ancestors.as_slice().into(),
         }
+    }
+
+    /// May the caller put something new there? Its parent exists.
+    pub(crate) fn creation(&self) -> Question {
+        creation(&self.path, &self.ancestors)
     }
 
     /// May the caller go as far as there is a way?
@@ -41,7 +51,7 @@ impl Lookup {
             action: Action::Traverse,
             path,
             target: node,
-            ancestors,
+            ancestors: ancestors.into(),
         }
     }
 
@@ -92,41 +102,60 @@ impl Engine {
     }
 
     /// Whether the caller may make what is not there yet, with the directories that are missing on
-    /// the way.
+    /// the way. The topmost is asked about alone, so a caller who may not make it costs one
+    /// question, however long the path is.
     pub(crate) async fn permit_creation(&self, who: &Identity, place: &Lookup) -> Result<()> {
         if place.obstacle.is_some() {
             return Err(self.tell(who, place, place.absence()).await);
         }
-        self.authorizer
-            .require(who, &self.creation(who, place))
-            .await
+        let Some((top, rest)) = place.missing.split_first() else {
+            return self.authorizer.require(who, &[place.creation()]).await;
+        };
+        let mut way = place.ancestors.clone();
+        let first = creation(top, &way);
+        self.authorizer.require(who, &[first]).await?;
+        if place.missing.len() > MAX_NEW_PARENTS {
+            let count = place.missing.len();
+            let what = format!(
+                "needs {count} directories that do not exist, and at most {MAX_NEW_PARENTS} are \
+                 made for one request; make some of them first"
+            );
+            return Err(refuse(ErrorKind::BadRequest, &place.path, &what));
+        }
+        way.push(self.new_node(who, top));
+        let mut questions = Vec::new();
+        let mut nodes = 0;
+        for path in rest.iter().chain([&place.path]) {
+            questions.push(creation(path, &way));
+            nodes += way.len();
+            if nodes >= NODES_AT_ONCE {
+                self.authorizer.require(who, &questions).await?;
+                questions.clear();
+                nodes = 0;
+            }
+            way.push(self.new_node(who, path));
+        }
+        self.authorizer.require(who, &questions).await
     }
 
-    /// May the caller make the topmost thing that is missing, and the target where its parent is
-    /// (or will be)?
-    pub(crate) fn creation(&self, who: &Identity, place: &Lookup) -> Vec<Question> {
-        let create = |path: &FilePath, ancestors: &[AccessNode]| Question {
-            action: Action::Create,
-            path: path.to_string(),
-            target: None,
-            ancestors: ancestors.to_vec(),
-        };
-        let mut ancestors = place.ancestors.clone();
-        let mut questions = Vec::new();
-        for directory in &place.missing {
-            questions.push(create(directory, &ancestors));
-            let record = self.new_record(who, directory, EntryKind::Directory);
-            let owner = record.owner;
-            let group = record.group;
-            let mode = record.mode;
-            ancestors.push(AccessNode {
-                kind: EntryKind::Directory,
-                owner,
-                group,
-                mode,
-            });
+    /// A directory as it will be once the caller has made it.
+    fn new_node(&self, who: &Identity, path: &FilePath) -> AccessNode {
+        let record = self.new_record(who, path, EntryKind::Directory);
+        AccessNode {
+            kind: EntryKind::Directory,
+            owner: record.owner,
+            group: record.group,
+            mode: record.mode,
         }
-        questions.push(create(&place.path, &ancestors));
-        questions
+    }
+}
+
+/// May the caller make that, where these lead to it?
+fn creation(path: &FilePath, way: &[AccessNode]) -> Question {
+    Question {
+        action: Action::Create,
+        path: path.to_string(),
+        target: None,
+        ancestors: way.into(),
     }
 }

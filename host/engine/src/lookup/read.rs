@@ -201,7 +201,7 @@ impl Engine {
                 action: Action::Read,
                 path: path.to_string(),
                 target: node,
-                ancestors,
+                ancestors: ancestors.into(),
             };
             self.authorizer.require(who, &[question]).await?;
         }

@@ -132,7 +132,7 @@ impl Walk {
     async fn may_list(&self, pending: &Pending) -> Result<bool> {
         let path = pending.path.to_string();
         let target = Some(pending.node.clone());
-        let ancestors = self.way.clone();
+        let ancestors = self.way.as_slice().into();
         let question = Question {
             action: Action::List,
             path,

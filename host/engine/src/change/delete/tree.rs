@@ -7,6 +7,7 @@
 //! forgotten.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
@@ -148,6 +149,7 @@ impl Removal<'_> {
             .last()
             .into_iter()
             .flat_map(|level| &level.batch);
+        let way: Arc<[AccessNode]> = self.way.as_slice().into();
         let question = |action, child: &Child| {
             let path = child.path.to_string();
             let target = Some(child.target.node.clone());
@@ -155,7 +157,7 @@ impl Removal<'_> {
                 action,
                 path,
                 target,
-                ancestors: self.way.clone(),
+                ancestors: way.clone(),
             }
         };
         let questions: Vec<Question> = batch

@@ -315,6 +315,48 @@ async fn nothing_is_told_of_what_cannot_be_reached() {
 }
 
 #[tokio::test]
+async fn new_directories_are_asked_about_from_the_top_and_are_not_too_many() {
+    use crate::lookup::permission::MAX_NEW_PARENTS;
+    for world in worlds() {
+        world.mkdir(&alice(), "/own").await.expect("made");
+        let put = async |who: Identity, at: &str| {
+            let created = world
+                .engine
+                .put(&who, &path(at), "x".into(), PutOptions::default())
+                .await;
+            created
+                .map(drop)
+                .map_err(|error| (error.kind(), error.message().to_owned()))
+        };
+        let deep = |parents: usize| format!("/own{}/f", "/a".repeat(parents));
+        // A caller who may not make the topmost learns this and nothing else, however long the
+        // rest is.
+        for parents in [1, 2, MAX_NEW_PARENTS, MAX_NEW_PARENTS + 1, 2040] {
+            let (kind, message) = put(bob(), &deep(parents)).await.expect_err("closed");
+            assert_eq!(kind, ErrorKind::PermissionDenied, "{parents}");
+            assert_eq!(message, "permission denied on '/own/a': no", "{parents}");
+        }
+        for parents in [MAX_NEW_PARENTS + 1, 2040] {
+            let (kind, message) = put(alice(), &deep(parents)).await.expect_err("too many");
+            assert_eq!(kind, ErrorKind::BadRequest, "{message}");
+            assert!(message.contains(&format!("needs {parents} directories")));
+        }
+        assert!(
+            !world
+                .disk
+                .paths()
+                .iter()
+                .any(|path| path.starts_with("own/"))
+        );
+        put(alice(), &deep(MAX_NEW_PARENTS)).await.expect("stored");
+        put(alice(), &deep(2 * MAX_NEW_PARENTS))
+            .await
+            .expect("stored");
+        world.assert_quiet();
+    }
+}
+
+#[tokio::test]
 async fn a_read_only_storage_says_so() {
     let world = World::new(Default::default());
     let error = world.put(&alice(), "/a", "x").await.expect_err("read-only");

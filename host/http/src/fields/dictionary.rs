@@ -3,6 +3,8 @@
 //!
 //! As the RFC demands, a field is well-formed as a whole or not at all.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
@@ -17,6 +19,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// The longest dictionary that is read, in bytes: some hundred digests. A longer one counts as
+/// malformed.
+const MAX_LENGTH: usize = 16 << 10;
+
 /// What a name has as its value; parameters are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -29,7 +35,7 @@ pub(crate) enum Value {
 }
 
 /// The members of a field, in order; a name that is given twice counts the last time. None if the
-/// field is malformed.
+/// field is malformed, or longer than any that is meant.
 pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<(String, Value)>> {
     let lines: Result<Vec<&str>, _> = headers
         .get_all(name)
@@ -42,6 +48,9 @@ pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<(String, 
 fn parse(text: &str) -> Option<Vec<(String, Value)>> {
     let mut rest = Rest(text.trim_matches(' '));
     let mut members: Vec<(String, Value)> = Vec::new();
+    if text.len() > MAX_LENGTH {
+        return None;
+    }
     while !rest.0.is_empty() {
         let name = rest.key()?.to_owned();
         let value = if rest.take('=') {
@@ -50,7 +59,6 @@ fn parse(text: &str) -> Option<Vec<(String, Value)>> {
             Value::Other
         };
         rest.parameters()?;
-        members.retain(|(other, _)| *other != name);
         members.push((name, value));
         rest.skip(&[' ', '\t']);
         if rest.0.is_empty() {
@@ -65,7 +73,23 @@ fn parse(text: &str) -> Option<Vec<(String, Value)>> {
             return None;
         }
     }
-    Some(members)
+    Some(last_of_each(members))
+}
+
+/// The members without those that a later one of the same name replaces, in time that is linear in
+/// their number.
+fn last_of_each(mut members: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    let last: HashMap<String, usize> = members
+        .iter()
+        .enumerate()
+        .map(|(place, (name, _))| (name.clone(), place))
+        .collect();
+    let mut place = 0;
+    members.retain(|(name, _)| {
+        place += 1;
+        last.get(name) == Some(&(place - 1))
+    });
+    members
 }
 
 /// What is left to read.
@@ -229,6 +253,49 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(parse(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_counts_the_last_time_wherever_it_stood_before() {
+        let members = parse("a=1, b=2, a=3, c, b=4, a=5").expect("well-formed");
+        let expected = [
+            ("c", Value::Other),
+            ("b", Value::Integer(4)),
+            ("a", Value::Integer(5)),
+        ];
+        assert_eq!(
+            members,
+            expected.map(|(name, value)| (name.to_owned(), value))
+        );
+    }
+
+    #[test]
+    fn the_longest_field_takes_no_longer_than_its_length() {
+        let name = |number: usize| format!("{}{number:x}", ["a", "*", "z"][number % 3]);
+        let distinct: Vec<String> = (0..).map(name).take(3000).collect();
+        let table = [
+            distinct.join(","),
+            distinct.join("=1,"),
+            vec!["a"; 8000].join(","),
+            format!("a=({})", "a ".repeat(8000)),
+            format!("a{}", ";b".repeat(8000)),
+            format!("a=:{}:", "A".repeat(16_000)),
+            format!("a=\"{}\"", "\\\\".repeat(8000)),
+        ];
+        for text in table {
+            let text = &text[..text.len().min(MAX_LENGTH)];
+            let started = std::time::Instant::now();
+            for _ in 0..10 {
+                let _ = parse(text);
+            }
+            assert!(
+                started.elapsed() < std::time::Duration::from_millis(500),
+                "{:?} for {}...",
+                started.elapsed(),
+                &text[..20]
+            );
+        }
+        assert_eq!(parse(&format!("a{}", " ".repeat(MAX_LENGTH))), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use change::digest::Digest;
 pub use change::put::{PutOptions, StoredFile};
 pub use change::rename::RenameOptions;
 pub use fsck::{FsckFinding, FsckOptions, FsckProblem, Summary, Tally, Witness};
-pub use lookup::filter::Filter;
+pub use lookup::filter::{Filter, MatchingEffort};
 pub use lookup::glob::Glob;
 pub use lookup::list::{ListOptions, Listing};
 pub use lookup::read::OpenedPath;

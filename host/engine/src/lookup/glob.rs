@@ -16,7 +16,11 @@ const MAX_COMPILED: usize = 1 << 20;
 
 /// A pattern.
 #[derive(Debug, Clone)]
-pub struct Glob(Regex);
+pub struct Glob {
+    regex: Regex,
+    /// In bytes.
+    length: usize,
+}
 
 impl Glob {
     /// A pattern as a client writes it; the error says what is wrong with it.
@@ -43,14 +47,22 @@ impl Glob {
             .dot_matches_new_line(true)
             .size_limit(MAX_COMPILED)
             .build();
-        compiled.map(Self).map_err(|error| {
+        let length = pattern.len();
+        let glob = compiled.map(|regex| Self { regex, length });
+        glob.map_err(|error| {
             refused("is too large or nested too deeply; give a simpler one").because(error)
         })
     }
 
     /// Whether a path matches, which is written without a slash in front.
     pub fn matches(&self, path: &str) -> bool {
-        self.0.is_match(path)
+        self.regex.is_match(path)
+    }
+
+    /// The most steps that matching a path takes: each byte of the path may meet all of the
+    /// pattern.
+    pub(crate) fn steps(&self, path: &str) -> u64 {
+        self.length as u64 * path.len() as u64
     }
 }
 

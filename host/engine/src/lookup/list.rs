@@ -7,11 +7,15 @@ use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
 use futures_util::future::BoxFuture;
 
+use crate::lookup::filter::MatchingEffort;
 use crate::{Engine, Filter, Info};
 
 /// The most entries that are looked at for one page: where few are wanted, a page may hold none and
-/// still have a next.
+/// still have a next. A pattern that takes long to match ends it earlier.
 const MAX_SEEN: usize = 10_000;
+/// About how many bytes the entries of one page may have: a page is in memory until its reader has
+/// taken all of it. Ten thousand entries of ordinary length have half as many.
+const MAX_BYTES: usize = 4 << 20;
 /// How often a page is made while one move after the other is finished in it.
 const ATTEMPTS: usize = 16;
 
@@ -88,11 +92,16 @@ impl Engine {
         let mut last: Option<FilePath> = None;
         let limit: usize = options.limit.max(1);
         let mut seen = 0;
+        let mut bytes = 0;
+        let mut effort = MatchingEffort::default();
         while let Some(item) = walk.next().await? {
-            let wanted = options.filter.takes(path, &item);
+            let wanted = options.filter.takes(path, &item, &mut effort).await;
             // A full page goes on until something else is wanted, so that a last page is hardly
             // ever empty.
-            if (wanted && items.len() == limit) || seen >= MAX_SEEN.max(limit) {
+            // Only what a page can start with is left to the next one.
+            let is_full = wanted && !items.is_empty() && bytes + size_of_entry(&item) > MAX_BYTES;
+            let is_long = seen >= MAX_SEEN.max(limit) || (seen > 0 && effort.is_spent());
+            if (wanted && items.len() == limit) || is_full || is_long {
                 return Ok(Listing {
                     directory,
                     items,
@@ -102,6 +111,7 @@ impl Engine {
             seen += 1;
             last = Some(item.path.clone());
             if wanted {
+                bytes += size_of_entry(&item);
                 items.push(item);
             }
         }
@@ -111,6 +121,13 @@ impl Engine {
             next: None,
         })
     }
+}
+
+/// About how many bytes an entry takes, as it is held and as it is written.
+fn size_of_entry(entry: &Info) -> usize {
+    const FIELDS: usize = 128;
+    let etag = entry.etag.as_ref().map_or(0, String::len);
+    FIELDS + entry.path.as_str().len() + entry.owner.len() + entry.group.len() + etag
 }
 
 #[cfg(test)]

@@ -106,6 +106,8 @@ impl Walk {
     pub async fn next(&mut self) -> Result<Option<Info>> {
         loop {
             let deeper = self.levels.len() < self.max_depth;
+            // A page of names is in memory: nothing else here ever waits.
+            tokio::task::consume_budget().await;
             let Some(level) = self.levels.last_mut() else {
                 return Ok(None);
             };

@@ -135,3 +135,71 @@ async fn a_page_ends_where_nothing_is_wanted_for_long() {
     let found = pages(&world, deep(filter("z", None))).await;
     assert_eq!(found, [vec![], vec!["z".to_owned()]]);
 }
+
+#[tokio::test]
+async fn a_pattern_that_takes_long_ends_a_page_and_lets_others_run() {
+    let world = World::new(folder());
+    let name = |number: usize| format!("{}{number:03}", "a".repeat(240));
+    for number in 0..500 {
+        world.disk.plant(&name(number), "x");
+    }
+    for (pattern, pages_expected) in [
+        ("a".to_owned(), 1),
+        ("*a".to_owned(), 1),
+        (format!("{}b", "*a".repeat(500)), 3),
+        (format!("{}b", "{a,aa,*}".repeat(100)), 2),
+        (format!("{}b", "?*".repeat(500)), 3),
+    ] {
+        let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = turns.clone();
+        // On the one thread of this test: it runs only while the listing waits.
+        let other = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let found = pages(&world, deep(filter(&pattern, None))).await;
+        other.abort();
+        assert!(found.iter().all(Vec::is_empty), "{pattern}");
+        assert_eq!(found.len(), pages_expected, "{pattern}");
+        let steps = 500 * 243 * pattern.len();
+        let turns = turns.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(turns * 250_000 >= steps, "{turns} turns in {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn a_page_has_a_bounded_number_of_bytes() {
+    let world = World::new(folder());
+    let long = "n".repeat(200);
+    let deep = [long.as_str(); 18].join("/");
+    for number in 0..2000 {
+        world.disk.plant(&format!("{deep}/{number:06}"), "x");
+    }
+    let options = ListOptions {
+        recursive: true,
+        limit: 10_000,
+        ..ListOptions::default()
+    };
+    let found = pages(&world, options).await;
+    for page in &found {
+        let bytes: usize = page.iter().map(String::len).sum();
+        assert!(bytes <= MAX_BYTES && !page.is_empty(), "{bytes}");
+    }
+    assert!(found.len() > 1);
+    assert_eq!(found.concat().len(), 18 + 2000);
+    // Ten thousand ordinary entries are one page.
+    let world = World::new(folder());
+    for number in 0..10_000 {
+        world
+            .disk
+            .plant(&format!("ordinary directory/{number:030}"), "x");
+    }
+    let options = ListOptions {
+        recursive: true,
+        limit: 10_001,
+        ..ListOptions::default()
+    };
+    assert_eq!(pages(&world, options).await.len(), 1);
+}

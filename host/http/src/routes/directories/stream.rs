@@ -14,7 +14,7 @@ use futures_util::stream::{self, StreamExt, try_unfold};
 
 use crate::content::streams::Download;
 use crate::edge::request_id::RequestId;
-use crate::state::{App, Filter, Info, ListOptions, Walk};
+use crate::state::{App, Filter, Info, ListOptions, MatchingEffort, Walk};
 
 /// How many entries go out together, if they are there already: nothing waits for another.
 const TOGETHER: usize = 64;
@@ -37,6 +37,7 @@ struct ListingStream {
     first: Option<Info>,
     directory: FilePath,
     filter: Filter,
+    effort: MatchingEffort,
     left: Option<usize>,
 }
 
@@ -67,6 +68,7 @@ pub(super) async fn body(
         first,
         directory,
         filter: options.filter,
+        effort: MatchingEffort::default(),
         left: limit,
     };
     let pieces = try_unfold(entries, ListingStream::next);
@@ -97,7 +99,8 @@ impl ListingStream {
         };
         let Some(info) = next else { return Ok(None) };
         let mut piece = Vec::new();
-        if self.filter.takes(&self.directory, &info) {
+        let wanted = self.filter.takes(&self.directory, &info, &mut self.effort);
+        if wanted.await {
             self.left = self.left.map(|left| left - 1);
             (self.entry)(&info, &mut piece)?;
         }

@@ -20,6 +20,9 @@ use self::stamps::CacheStamp;
 pub(super) use self::stamps::Stamps;
 use super::{Notifications, Touched};
 
+/// The bytes of memory that a path may take on average, and the least that it counts for.
+const WEIGHT: u32 = 512;
+
 /// A store with a memory.
 pub struct Cached<M: ?Sized> {
     entries: moka::sync::Cache<FilePath, CachedRecord>,
@@ -37,10 +40,11 @@ struct CachedRecord {
 }
 
 impl<M: Metadata + ?Sized> Cached<M> {
-    /// Remembers at most this many paths of a store that nobody else changes.
+    /// Remembers at most this many paths of a store that nobody else changes, and fewer where they
+    /// are long: in all, [`WEIGHT`] bytes for each.
     pub fn new(store: Arc<M>, entries: u64) -> Self {
         Self {
-            entries: moka::sync::Cache::new(entries),
+            entries: memory(entries),
             stamps: Arc::new(Stamps::new()),
             notifications: None,
             store,
@@ -50,7 +54,7 @@ impl<M: Metadata + ?Sized> Cached<M> {
     /// The same of a store that others change, and that tells this notifications.
     pub fn shared(store: Arc<M>, entries: u64, notifications: Arc<Notifications>) -> Self {
         Self {
-            entries: moka::sync::Cache::new(entries),
+            entries: memory(entries),
             stamps: notifications.stamps().clone(),
             notifications: Some(notifications),
             store,
@@ -77,6 +81,33 @@ impl<M: Metadata + ?Sized> Cached<M> {
         let entry = self.entries.get(path)?;
         self.stamps.is_current(entry.stamp).then_some(entry.record)
     }
+}
+
+/// A memory for so many paths of ordinary length.
+fn memory(entries: u64) -> moka::sync::Cache<FilePath, CachedRecord> {
+    moka::sync::Cache::builder()
+        .max_capacity(entries.saturating_mul(WEIGHT.into()))
+        .weigher(|path, entry: &CachedRecord| weight(path, entry.record.as_deref()).max(WEIGHT))
+        .build()
+}
+
+/// About how many bytes are held for a path: its own, those of the record, and what the memory
+/// needs to find them again.
+fn weight(path: &FilePath, record: Option<&Record>) -> u32 {
+    const ENTRY: usize = 256;
+    let mut bytes = ENTRY + path.as_str().len();
+    if let Some(record) = record {
+        let content = record.content.as_ref();
+        let etag = content.and_then(|content| content.etag.as_ref());
+        let content_type = content.and_then(|content| content.content_type.as_ref());
+        bytes += size_of::<Record>()
+            + record.path.as_str().len()
+            + record.owner.len()
+            + record.group.len()
+            + etag.map_or(0, String::len)
+            + content_type.map_or(0, String::len);
+    }
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[async_trait]

@@ -15,6 +15,10 @@ use callfs_model::storage::{Attributes, EntryKind, Storage};
 use crate::failure::{if_any, refuse};
 use crate::{Engine, Info};
 
+/// How many directories are looked for from below, one after the other, before the rest of a way
+/// is bisected.
+const ONE_BY_ONE: usize = 4;
+
 /// A path, as it was found.
 pub(crate) struct Lookup {
     pub(crate) path: FilePath,
@@ -52,24 +56,17 @@ impl Engine {
         let mut missing = Vec::new();
         let mut obstacle = None;
         let mut bare = false;
-        while let (None, Some(last)) = (&seen, directories.last()) {
-            match self
-                .look(last, self.metadata.get(last).await?.as_deref())
-                .await?
-            {
-                Some(seen) if seen.attributes.kind == EntryKind::Directory => {
-                    bare = seen.bare;
-                    break;
-                }
-                Some(_) => {
+        if seen.is_none() {
+            let (count, deepest) = self.deepest(&directories).await?;
+            missing = directories.split_off(count);
+            match deepest {
+                Some(seen) if seen.attributes.kind != EntryKind::Directory => {
                     obstacle = directories.pop();
                     missing.clear();
-                    break;
                 }
-                None => missing.extend(directories.pop()),
+                deepest => bare = deepest.is_some_and(|seen| seen.bare),
             }
         }
-        missing.reverse();
         let mut ancestors = Vec::with_capacity(directories.len() + 1);
         for directory in &directories {
             let node = self.directory_node(directory).await?;
@@ -86,6 +83,34 @@ impl Engine {
             target,
             bare,
         })
+    }
+
+    /// How many of these exist, each of which is in the one before, and what the last of those is.
+    /// The parent of something new mostly exists, so the innermost are looked at first; then the
+    /// number of looks grows with the logarithm of the depth.
+    async fn deepest(&self, directories: &[FilePath]) -> Result<(usize, Option<Sighting>)> {
+        let mut existing = 0;
+        let mut missing = directories.len();
+        let mut deepest = None;
+        let mut looks = 0;
+        while existing < missing {
+            let next = if looks < ONE_BY_ONE {
+                missing - 1
+            } else {
+                existing + (missing - existing) / 2
+            };
+            looks += 1;
+            let path = &directories[next];
+            let record = self.metadata.get(path).await?;
+            match self.look(path, record.as_deref()).await? {
+                Some(seen) => {
+                    deepest = Some(seen);
+                    existing = next + 1;
+                }
+                None => missing = next,
+            }
+        }
+        Ok((existing, deepest))
     }
 
     /// The directories on the way to a path, the root first, trusting records where there are any;

@@ -228,3 +228,27 @@ async fn what_others_change_is_remembered_while_the_news_are_recent() {
     cached.forget(&[path("/a")]);
     assert!(cached.peek(&path("/a")).is_none());
 }
+
+#[test]
+fn long_records_push_out_more_than_short_ones() {
+    // The length of each path, and how many of those are remembered where a hundred would be.
+    for (length, at_most) in [(10, 100), (100, 100), (1000, 60), (4000, 18)] {
+        let entries = memory(100);
+        for number in 0..1000 {
+            let name = format!("{number:04}");
+            let path = path(&format!(
+                "/{}",
+                "d/".repeat((length - name.len()) / 2) + &name
+            ));
+            let stamps = Stamps::new();
+            let stamp = stamps.of(&path).expect("at rest");
+            let record = Some(Arc::new(record(path.as_str(), "alice")));
+            entries.insert(path, CachedRecord { stamp, record });
+        }
+        entries.run_pending_tasks();
+        let held = entries.entry_count();
+        assert!(held <= at_most, "{held} of {length} bytes");
+        assert!(entries.weighted_size() <= 100 * u64::from(WEIGHT));
+        assert!(held > 0, "of {length} bytes");
+    }
+}

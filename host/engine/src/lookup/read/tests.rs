@@ -340,3 +340,44 @@ async fn a_part_is_of_the_version_that_was_opened() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_missing_path_costs_few_looks_however_deep_it_is() {
+    // Names that exist, names that do not, and the looks at the storage that this may take.
+    let table = [
+        (0, 1, 2),
+        (1, 1, 2),
+        (0, 2, 3),
+        (0, 2000, 16),
+        (1000, 1000, 16),
+        (1999, 1, 3),
+        (1990, 10, 18),
+    ];
+    for (existing, missing, looks) in table {
+        let world = World::new(folder());
+        let there = "/d".repeat(existing);
+        if existing > 0 {
+            world.disk.plant_directory(&there[1..], 0o755);
+            let mut way = String::new();
+            for _ in 0..existing {
+                way += "/d";
+                let record = world
+                    .engine
+                    .new_record(&alice(), &path(&way), EntryKind::Directory);
+                let put = vec![Change::Put(record)];
+                world.metadata.apply(put).await.expect("recorded");
+            }
+        }
+        let at = format!("{there}{}", "/x".repeat(missing));
+        world.disk.asked();
+        let found = world.engine.find(&path(&at)).await.expect("looked for");
+        assert_eq!(found.ancestors.len(), existing + 1, "{existing} {missing}");
+        assert_eq!(found.missing.len(), missing - 1, "{existing} {missing}");
+        assert_eq!(
+            found.missing.first().map(|top| top.depth()),
+            (missing > 1).then_some(existing + 1)
+        );
+        let asked = world.disk.asked().len();
+        assert!(asked <= looks, "{existing} {missing}: {asked}");
+    }
+}

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::command::NodeId;
 use super::message::{self, LARGEST};
-use super::signature::{MessageSigner, MessageStamp, NONCE, SIGNATURE, TIME};
+use super::signature::{HEAD_SIGNATURE, MessageSigner, MessageStamp, NONCE, SIGNATURE, TIME};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -100,6 +100,7 @@ impl PeerClient {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(TIME, &stamp.time)
             .header(NONCE, &stamp.nonce)
+            .header(HEAD_SIGNATURE, self.signer.head(path, &stamp, body.len()))
             .header(SIGNATURE, self.signer.request(path, &stamp, &body))
             .body(Full::new(Bytes::from(body)))
             .map_err(|cause| not_sent(cause.to_string()))?;

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,10 +24,14 @@ use tokio_util::task::TaskTracker;
 use super::membership::done;
 use super::message::{self, LARGEST};
 use super::node::{Leader, PATIENCE, RaftNode};
-use super::signature::{MessageSigner, MessageStamp, SIGNATURE, Used};
+use super::signature::{HEAD_SIGNATURE, MessageSigner, MessageStamp, SIGNATURE, Used};
 
 /// How long a request may take to arrive, and how long an idle connection is kept.
 const ARRIVAL: Duration = Duration::from_secs(30);
+/// How many connections there are at the same time: nobody is known before the first request.
+const CONNECTIONS: usize = 1024;
+/// What is held of a connection before the head of a request has come, in bytes.
+const MAX_HEAD: usize = 32 << 10;
 /// How often it is logged that somebody was refused.
 const COMPLAINT: Duration = Duration::from_secs(10);
 /// How long the listener rests when it cannot accept.
@@ -57,6 +60,8 @@ pub(super) async fn serve(
     let connections = TaskTracker::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
+            // One too many is closed at once.
+            Ok(_) if connections.len() >= CONNECTIONS => {}
             Ok((stream, _)) => {
                 let server = server.clone();
                 let stop = stop.clone();
@@ -85,7 +90,8 @@ impl PeerServer {
         let mut builder = Builder::new();
         builder
             .timer(TokioTimer::new())
-            .header_read_timeout(ARRIVAL);
+            .header_read_timeout(ARRIVAL)
+            .max_buf_size(MAX_HEAD);
         if let Err(cause) = builder
             .serve_connection(TokioIo::new(stream), service)
             .await
@@ -96,24 +102,35 @@ impl PeerServer {
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let signature = head
-            .headers
-            .get(SIGNATURE)
-            .and_then(|value| value.to_str().ok());
-        let (Some(stamp), Some(signature)) = (MessageStamp::of(&head.headers), signature) else {
+        let text = |name: &str| head.headers.get(name)?.to_str().ok();
+        let (Some(stamp), Some(signature), Some(signed_head)) = (
+            MessageStamp::of(&head.headers),
+            text(SIGNATURE),
+            text(HEAD_SIGNATURE),
+        ) else {
             return self.stranger("it is not signed");
         };
         if head.method != Method::POST || !stamp.is_recent() {
             return self.stranger("it was not made within 30 seconds of this node's clock");
         }
-        let length = head
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > LARGEST) {
+        let length = body.size_hint().exact();
+        let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
+            return self.stranger("its length is not announced");
+        };
+        // Before anything is held for it.
+        if !self
+            .signer
+            .is_head(signed_head, head.uri.path(), &stamp, length)
+        {
+            return self.stranger("its signature is not one of this cluster");
+        }
+        if self.used.contains(&stamp.nonce) {
+            return self.stranger("it came before");
+        }
+        if length > LARGEST {
             return plain(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        let body = match timeout(ARRIVAL, Limited::new(body, LARGEST).collect()).await {
+        let body = match timeout(ARRIVAL, Limited::new(body, length).collect()).await {
             Ok(Ok(body)) => body.to_bytes(),
             _ => return plain(StatusCode::BAD_REQUEST),
         };

@@ -20,6 +20,9 @@ pub(super) const NONCE: &str = "callfs-raft-nonce";
 /// The signature of a request or of an answer.
 pub(super) const SIGNATURE: &str = "callfs-raft-signature";
 
+/// The signature of a request's head, with the length of its body: a body is read of members alone.
+pub(super) const HEAD_SIGNATURE: &str = "callfs-raft-head-signature";
+
 /// Sets these signatures apart from any other that somebody makes with the same secret.
 const PURPOSE: &[u8] = b"callfs raft 1\0";
 /// How far the clocks of two nodes may differ, with the way of a request.
@@ -77,6 +80,21 @@ impl MessageSigner {
         hex::encode(self.of_request(path, stamp, body).finalize().into_bytes())
     }
 
+    /// That of its head, with the length of its body.
+    pub(super) fn head(&self, path: &str, stamp: &MessageStamp, length: usize) -> String {
+        hex::encode(self.of_head(path, stamp, length).finalize().into_bytes())
+    }
+
+    pub(super) fn is_head(
+        &self,
+        signature: &str,
+        path: &str,
+        stamp: &MessageStamp,
+        length: usize,
+    ) -> bool {
+        is(self.of_head(path, stamp, length), signature)
+    }
+
     /// That of the answer to a request.
     pub(super) fn answer(&self, status: u16, nonce: &str, body: &[u8]) -> String {
         hex::encode(self.of_answer(status, nonce, body).finalize().into_bytes())
@@ -98,6 +116,14 @@ impl MessageSigner {
 
     fn of_request(&self, path: &str, stamp: &MessageStamp, body: &[u8]) -> Hmac<Sha256> {
         self.of(&["request", "POST", path, &stamp.time, &stamp.nonce], body)
+    }
+
+    fn of_head(&self, path: &str, stamp: &MessageStamp, length: usize) -> Hmac<Sha256> {
+        let length = length.to_string();
+        self.of(
+            &["head", "POST", path, &stamp.time, &stamp.nonce, &length],
+            b"",
+        )
     }
 
     fn of_answer(&self, status: u16, nonce: &str, body: &[u8]) -> Hmac<Sha256> {
@@ -138,6 +164,12 @@ struct Numbers {
 }
 
 impl Used {
+    /// Whether this number was used before.
+    pub(super) fn contains(&self, nonce: &str) -> bool {
+        let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.all.contains(nonce)
+    }
+
     /// Whether this number is used for the first time.
     pub(super) fn first(&self, nonce: &str) -> bool {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,6 +212,13 @@ mod tests {
             b"body"
         ));
         assert!(!ours.is_request("", "/a", &stamp, b"body"));
+        let head = ours.head("/a", &stamp, 4);
+        assert!(ours.is_head(&head, "/a", &stamp, 4));
+        assert!(!theirs.is_head(&head, "/a", &stamp, 4));
+        assert!(!ours.is_head(&head, "/b", &stamp, 4));
+        assert!(!ours.is_head(&head, "/a", &stamp, 5));
+        assert!(!ours.is_head(&signature, "/a", &stamp, 4));
+        assert!(!ours.is_request(&head, "/a", &stamp, b""));
         let answer = ours.answer(200, &stamp.nonce, b"body");
         assert!(ours.is_answer(&answer, 200, &stamp.nonce, b"body"));
         assert!(
@@ -192,7 +231,7 @@ mod tests {
     fn a_request_is_taken_once_and_soon() {
         let used = Used::default();
         assert!(used.first("a") && used.first("b"));
-        assert!(!used.first("a"));
+        assert!(!used.first("a") && used.contains("a") && !used.contains("c"));
         let at = |time: u64| MessageStamp {
             time: time.to_string(),
             nonce: String::new(),

@@ -484,6 +484,41 @@ async fn a_node_with_another_secret_is_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_is_refused_before_its_body_is_read() {
+    use super::signature::{HEAD_SIGNATURE, MessageSigner, MessageStamp, NONCE, SIGNATURE, TIME};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let cluster = Cluster::new(1, Pace::default()).await;
+    let address = cluster.nodes[0].store.address().to_owned();
+    let path = message::path(message::STATUS, 0);
+    let ours = MessageSigner::new(b"the secret of these tests");
+    let theirs = MessageSigner::new(b"another");
+    let length = 32 << 20;
+    // Who signs the head, and for which length.
+    for (signer, signed) in [(&theirs, length), (&ours, 4), (&ours, length + 1)] {
+        let stamp = MessageStamp::now().expect("random");
+        let mut stream = tokio::net::TcpStream::connect(&address)
+            .await
+            .expect("it listens");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{TIME}: \
+             {}\r\n{NONCE}: {}\r\n{SIGNATURE}: {}\r\n{HEAD_SIGNATURE}: {}\r\n\r\n",
+            stamp.time,
+            stamp.nonce,
+            signer.request(&path, &stamp, b"x"),
+            signer.head(&path, &stamp, signed)
+        );
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = [0; 12];
+        tokio::time::timeout(DEADLINE, stream.read_exact(&mut answer))
+            .await
+            .expect("no byte of the body is waited for")
+            .expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 401");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_is_of_one_node() {
     let place = Alone::new().await.expect("a folder");
     let store = place.open().await;

@@ -1,9 +1,12 @@
 //! The path in a request's target: taken raw, percent-decoded exactly once, and canonical from then
 //! on.
 //!
-//! A slash at its end is remembered, because it says that a directory is meant. What a mount or a
-//! permission makes of the path is not known here.
+//! A slash at its end is remembered, because it says that a directory is meant. Segments that are a
+//! single dot are dropped (RFC 3986 section 6.2.2.3): a client that resolves links writes `./a:b`,
+//! so that a name with a colon is no scheme. `..` is refused: it may have been meant for anything
+//! above. What a mount or a permission makes of the path is not known here.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use axum::extract::FromRequestParts;
@@ -55,8 +58,8 @@ impl RequestTarget {
         let text = percent_decode_str(raw)
             .decode_utf8()
             .map_err(|_| PathError::NotUtf8)?;
-        let text = if text.is_empty() { "/" } else { &*text };
-        let path = FilePath::parse(text)?;
+        let text = without_dots(if text.is_empty() { "/" } else { &*text });
+        let path = FilePath::parse(&text)?;
         Ok(Self {
             trailing_slash: text.len() > 1 && text.ends_with('/'),
             path,
@@ -74,6 +77,25 @@ impl<S: Sync> FromRequestParts<S> for RequestTarget {
             .or_else(|| path.strip_prefix(DIRECTORIES));
         Self::parse(raw.ok_or_else(Problem::no_such_route)?)
     }
+}
+
+/// Without the segments that are a single dot; one at the end leaves its slash, as RFC 3986 section
+/// 5.2.4 has it.
+fn without_dots(text: &str) -> Cow<'_, str> {
+    if !text.contains("/.") {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut segments = text.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        if segment != "." {
+            kept.push_str(segment);
+            if segments.peek().is_some() {
+                kept.push('/');
+            }
+        }
+    }
+    Cow::Owned(kept)
 }
 
 /// The URL of a path below a route's prefix, without scheme and host.
@@ -123,6 +145,16 @@ mod tests {
             ("/a%3Fb%23c", "/a?b#c", false),
             // A name cannot contain a slash, so an escaped one separates like any other.
             ("/a%2Fb", "/a/b", false),
+            ("/./a:b", "/a:b", false),
+            ("/a/./b", "/a/b", false),
+            ("/a/%2e/%2E/b", "/a/b", false),
+            ("/a%2F.%2Fb", "/a/b", false),
+            ("/a/.", "/a", true),
+            ("/a/./", "/a", true),
+            ("/.", "/", false),
+            ("/./", "/", false),
+            ("/././.", "/", false),
+            ("/.a/.../a.", "/.a/.../a.", false),
         ];
         for (raw, path, trailing_slash) in table {
             let target =
@@ -149,7 +181,12 @@ mod tests {
                 "/a/%2e%2E/b",
                 "the path has a '..' segment; give the path without it",
             ),
-            ("/.", "the path has a '.' segment; give the path without it"),
+            (
+                "/./../a",
+                "the path has a '..' segment; give the path without it",
+            ),
+            ("/.//a", "the path has an empty name ('//')"),
+            ("/a/.//", "the path has an empty name ('//')"),
             ("/%ff", "the path is not valid UTF-8 after percent-decoding"),
             ("//", "the path has an empty name ('//')"),
             ("/a//b", "the path has an empty name ('//')"),

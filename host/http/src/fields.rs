@@ -7,6 +7,7 @@ pub(crate) mod digest;
 pub(crate) mod disposition;
 pub(crate) mod if_range;
 pub(crate) mod json;
+pub(crate) mod lines;
 pub(crate) mod precondition;
 pub(crate) mod query;
 pub(crate) mod range;

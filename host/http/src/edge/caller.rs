@@ -46,11 +46,12 @@ impl FromRequestParts<Arc<App>> for Caller {
 /// it says so as well (Fetch Metadata, `Sec-Fetch-Site`). Pages that the operator named may do
 /// that, and where all are welcome, those that have a key: a browser remembers no bearer token.
 fn refuse_other_sites(parts: &Parts, cors: Option<&Cors>) -> Result<()> {
-    let site = parts
+    let from_elsewhere = parts
         .headers
-        .get("sec-fetch-site")
-        .map(HeaderValue::as_bytes);
-    if parts.method.is_safe() || !matches!(site, Some(b"cross-site" | b"same-site")) {
+        .get_all("sec-fetch-site")
+        .iter()
+        .any(|site| matches!(site.as_bytes(), b"cross-site" | b"same-site"));
+    if parts.method.is_safe() || !from_elsewhere {
         return Ok(());
     }
     let brings_a_key = || {

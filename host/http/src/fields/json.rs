@@ -2,11 +2,12 @@
 
 use http::header::{CONTENT_TYPE, HeaderMap};
 
+use crate::fields::lines;
 use crate::problem::{Problem, Result};
 
 /// JSON, or nothing said about it.
 pub(crate) fn check_media_type(headers: &HeaderMap, who: &str) -> Result<()> {
-    let Some(given) = headers.get(CONTENT_TYPE) else {
+    let Some(given) = lines::single(headers, &CONTENT_TYPE)? else {
         return Ok(());
     };
     let essence = given

@@ -12,8 +12,8 @@ use http::header::{CONTENT_DISPOSITION, HeaderMap};
 use super::copy::Original;
 use super::upload;
 use crate::edge::caller::Caller;
-use crate::fields::disposition;
 use crate::fields::target::RequestTarget;
+use crate::fields::{disposition, lines};
 use crate::problem::{Problem, Result};
 use crate::state::App;
 
@@ -36,7 +36,7 @@ pub(super) async fn put(
 }
 
 /// A path that names a directory takes the file's name from `Content-Disposition`.
-fn path(target: &RequestTarget, headers: &HeaderMap) -> Result<FilePath> {
+pub(super) fn path(target: &RequestTarget, headers: &HeaderMap) -> Result<FilePath> {
     if !target.trailing_slash && !target.path.is_root() {
         return Ok(target.path.clone());
     }
@@ -45,8 +45,7 @@ fn path(target: &RequestTarget, headers: &HeaderMap) -> Result<FilePath> {
                        'Content-Disposition: attachment; filename=...'";
         Problem::bad_request(message)
     };
-    let name = headers
-        .get(CONTENT_DISPOSITION)
+    let name = lines::single(headers, &CONTENT_DISPOSITION)?
         .and_then(disposition::filename)
         .ok_or_else(missing)?;
     if name.is_empty() || name.contains('/') {

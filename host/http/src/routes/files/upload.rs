@@ -15,7 +15,7 @@ use http::{HeaderName, StatusCode};
 
 use crate::content::{entry, streams};
 use crate::fields::target::{FILES, url};
-use crate::fields::{digest, precondition};
+use crate::fields::{digest, lines, precondition};
 use crate::problem::{Problem, Result};
 use crate::state::{App, PutOptions, StoredFile};
 
@@ -73,10 +73,9 @@ fn options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
     refuse(headers, CONTENT_RANGE, "a file is stored whole")?;
     // The bytes are kept as they come and given back without that header, so they would turn into
     // something else.
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
+    let is_coded = lines::members(headers, &CONTENT_ENCODING)
+        .any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+    if is_coded {
         refuse(headers, CONTENT_ENCODING, "bytes are stored as they are")?;
     }
     Ok(PutOptions {
@@ -98,7 +97,7 @@ fn refuse(headers: &HeaderMap, name: HeaderName, why: &str) -> Result<()> {
 
 /// As given; none if it is to be guessed from the name.
 fn content_type(headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(given) = headers.get(CONTENT_TYPE) else {
+    let Some(given) = lines::single(headers, &CONTENT_TYPE)? else {
         return Ok(None);
     };
     if given.len() > MAX_CONTENT_TYPE {
@@ -130,7 +129,64 @@ fn is_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::put;
     use super::*;
+    use crate::fields::json;
+    use crate::fields::target::RequestTarget;
+
+    /// Whether a request with these header lines is refused by what reads the field.
+    type Refuses = fn(&HeaderMap) -> bool;
+
+    fn as_upload(headers: &HeaderMap) -> bool {
+        options(headers, false).is_err()
+    }
+
+    fn as_json(headers: &HeaderMap) -> bool {
+        json::check_media_type(headers, "this").is_err()
+    }
+
+    fn as_name(headers: &HeaderMap) -> bool {
+        let target = RequestTarget {
+            path: FilePath::root(),
+            trailing_slash: false,
+        };
+        put::path(&target, headers).is_err()
+    }
+
+    /// Fields that can refuse a request: a line that passes alone, one that does not, and what
+    /// reads them. Dates are not among them: two are none (RFC 9110 section 13.1.4).
+    #[test]
+    fn every_line_of_what_can_refuse_is_read() {
+        let table: [(&str, &str, &str, Refuses); 9] = [
+            ("content-encoding", "identity", "gzip", as_upload),
+            ("content-encoding", "identity", "identity, gzip", as_upload),
+            ("content-type", "text/plain", "nonsense", as_upload),
+            ("content-type", "application/json", "text/plain", as_json),
+            ("content-digest", "md5=:AAAA:", "sha-256=1", as_upload),
+            ("repr-digest", "md5=:AAAA:", "sha-256=1", as_upload),
+            ("if-match", "\"a\"", "a", as_upload),
+            ("if-none-match", "\"a\"", "a", as_upload),
+            (
+                "content-disposition",
+                "attachment; filename=a",
+                "attachment; filename=../b",
+                as_name,
+            ),
+        ];
+        for (name, good, bad, refuses) in table {
+            let with = |lines: &[&'static str]| {
+                let mut headers = HeaderMap::new();
+                for line in lines {
+                    headers.append(name, HeaderValue::from_static(line));
+                }
+                refuses(&headers)
+            };
+            assert!(!with(&[good]), "{name}: {good}");
+            for lines in [[good, bad], [bad, good]] {
+                assert!(with(&lines), "{name}: {lines:?}");
+            }
+        }
+    }
 
     #[test]
     fn takes_a_media_type_or_guesses_later() {
@@ -175,6 +231,8 @@ mod tests {
         };
         assert!(refused(CONTENT_RANGE, "bytes 0-1/3"));
         assert!(refused(CONTENT_ENCODING, "gzip"));
+        assert!(refused(CONTENT_ENCODING, "identity, gzip"));
         assert!(!refused(CONTENT_ENCODING, "identity"));
+        assert!(!refused(CONTENT_ENCODING, "Identity, identity"));
     }
 }

@@ -1,7 +1,7 @@
 //! A file or directory as a client sees it: as an entry in JSON, and as headers.
 
 use std::borrow::Cow;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -103,14 +103,20 @@ pub(crate) fn add_validators(headers: &mut HeaderMap, info: &Info) {
     if let Some(tag) = info.etag.as_deref().and_then(etag) {
         headers.insert(ETAG, tag);
     }
-    // Nothing before 1970 can be written as this type does; no file has such a time in practice.
-    if let Some(seconds) = info
+    if let Some(date) = info
         .modified
-        .and_then(|time| u64::try_from(time / 1_000_000_000).ok())
+        .and_then(|time| last_modified(time, SystemTime::now()))
     {
-        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
         headers.insert(LAST_MODIFIED, text(&date));
     }
+}
+
+/// Never later than `Date` (RFC 9110 section 8.8.2.1), which the server adds after this. Nothing
+/// before 1970 can be written as this type does; no file has such a time in practice.
+fn last_modified(nanoseconds: i64, now: SystemTime) -> Option<String> {
+    let seconds = u64::try_from(nanoseconds / 1_000_000_000).ok()?;
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    Some(httpdate::fmt_http_date(time.min(now)))
 }
 
 fn content_type(info: &Info) -> HeaderValue {
@@ -199,6 +205,21 @@ mod tests {
             serde_json::to_value(EntryDocument::from(&info())).expect("json"),
             expected
         );
+    }
+
+    #[test]
+    fn nothing_was_last_modified_later_than_now() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let at = |seconds: i64| last_modified(seconds * 1_000_000_000, now);
+        let present = Some("Sun, 06 Nov 1994 08:49:37 GMT".to_owned());
+        assert_eq!(at(784_111_777), present);
+        assert_eq!(at(784_111_778), present);
+        assert_eq!(last_modified(i64::MAX, now), present);
+        assert_eq!(
+            at(784_111_776).as_deref(),
+            Some("Sun, 06 Nov 1994 08:49:36 GMT")
+        );
+        assert_eq!(at(-5), None);
     }
 
     #[test]

@@ -49,7 +49,7 @@ async fn what_cp_puts_there_is_listed_served_renamed_and_replaced() {
     assert_eq!(got.body, b"by cp");
     assert_eq!(
         (got.header("x-callfs-owner"), got.header("content-type")),
-        ("root", "text/plain")
+        ("root", "text/plain; charset=utf-8")
     );
     let first = got.etag();
 

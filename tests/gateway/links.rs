@@ -377,3 +377,26 @@ async fn a_link_gives_the_file_the_name_that_its_maker_wants() {
         "attachment; filename=\"letter to bob.txt\""
     );
 }
+
+#[tokio::test]
+async fn one_use_never_gives_the_same_bytes_without_end() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/a", bytes(1, 100)).await.is(201);
+    let link = make(&alice, json!({"path": "/a"})).await;
+    let mut got = 0;
+    for _ in 0..20 {
+        let part = get(&gateway, &link).header("range", "bytes=0-98").await;
+        match part.status {
+            206 => got += part.body.len(),
+            _ => drop(part.problem(423, "LOCKED")),
+        }
+    }
+    assert!((99..=200).contains(&got), "{got} bytes");
+    // What is missing is still to be had, and is the end.
+    let rest = get_when_free(&gateway, &link, Some("bytes=99-")).await;
+    assert_eq!(rest.is(206).body, &bytes(1, 100)[99..]);
+    get_when_free(&gateway, &link, None)
+        .await
+        .problem(410, "GONE");
+}

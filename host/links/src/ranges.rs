@@ -1,4 +1,4 @@
-//! A set of bytes of a file, as ranges.
+//! What was handed over of a file: a set of bytes, as ranges, and how many bytes more than once.
 
 use std::ops::Range;
 
@@ -6,9 +6,14 @@ use std::ops::Range;
 /// by scattering it.
 const MAX_RANGES: usize = 16;
 
-/// Ascending, none empty, no two that touch.
+/// What may be handed over again under one use, in bytes, and never more than once over: what the
+/// buffers of connections held when they broke, which a client that resumes asks for again.
+const ALLOWANCE: u64 = 16 << 20;
+
+/// Ascending, none empty, no two that touch; and the number of bytes that were added although they
+/// were there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ranges(Vec<Range<u64>>);
+pub(super) struct Ranges(Vec<Range<u64>>, u64);
 
 impl Ranges {
     /// Adds a range. Of too many, the two that are nearest to each other become one.
@@ -16,6 +21,7 @@ impl Ranges {
         if range.is_empty() {
             return;
         }
+        self.1 = self.1.saturating_add(self.overlap(&range));
         let first = self.0.partition_point(|one| one.end < range.start);
         let past = self.0.partition_point(|one| one.start <= range.end);
         let touched = &self.0[first..past];
@@ -50,12 +56,44 @@ impl Ranges {
         with.covers(size)
     }
 
+    /// Whether these parts of a file of this size may be handed over as well: none for the whole.
+    pub(super) fn allows(&self, parts: &[Range<u64>], size: u64) -> bool {
+        let again: u64 = match parts {
+            [] => self.overlap(&(0..size)),
+            parts => parts.iter().map(|part| self.overlap(part)).sum(),
+        };
+        self.1.saturating_add(again) <= ALLOWANCE.min(size)
+    }
+
+    /// How many bytes of a range are in it.
+    fn overlap(&self, range: &Range<u64>) -> u64 {
+        let first = self.0.partition_point(|one| one.end <= range.start);
+        self.0[first..]
+            .iter()
+            .take_while(|one| one.start < range.end)
+            .map(|one| one.end.min(range.end) - one.start.max(range.start))
+            .sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// As it is recorded: the bytes that were added again are the length of a range that ends where
+    /// no file does.
     pub(super) fn to_vec(&self) -> Vec<Range<u64>> {
-        self.0.clone()
+        let again = (self.1 > 0).then(|| u64::MAX - self.1..u64::MAX);
+        self.0.iter().cloned().chain(again).collect()
+    }
+
+    /// What [`to_vec`](Self::to_vec) gave.
+    pub(super) fn recorded(ranges: &[Range<u64>]) -> Self {
+        match ranges.split_last() {
+            Some((last, rest)) if last.end == u64::MAX => {
+                Self(rest.to_vec(), last.end - last.start)
+            }
+            _ => Self(ranges.to_vec(), 0),
+        }
     }
 }
 
@@ -88,7 +126,7 @@ mod tests {
             (&[(0, 9), (3, 4)], &[(0, 9)]),
         ] {
             let found: Vec<(u64, u64)> = set(added)
-                .to_vec()
+                .0
                 .iter()
                 .map(|one| (one.start, one.end))
                 .collect();
@@ -106,11 +144,44 @@ mod tests {
     }
 
     #[test]
+    fn counts_what_is_added_again() {
+        for (added, again) in [
+            (&[][..], 0),
+            (&[(0, 5), (5, 9)], 0),
+            (&[(0, 5), (3, 9)], 2),
+            (&[(0, 2), (4, 6), (8, 9), (1, 9)], 4),
+            (&[(0, 9), (0, 9), (0, 9)], 18),
+        ] {
+            let ranges = set(added);
+            assert_eq!(ranges.1, again, "{added:?}");
+            assert_eq!(Ranges::recorded(&ranges.to_vec()), ranges, "{added:?}");
+        }
+    }
+
+    #[test]
+    fn allows_what_is_new_and_little_else() {
+        const MANY: u64 = 1 << 40;
+        let whole = &[][..];
+        let part = |start: u64, end: u64| [start..end];
+        let some = set(&[(0, 99)]);
+        assert!(some.allows(whole, 100) && some.allows(&part(0, 99), 100));
+        let twice = set(&[(0, 99), (0, 99)]);
+        assert!(!twice.allows(whole, 100) && !twice.allows(&part(0, 99), 100));
+        assert!(twice.allows(&part(98, 100), 100) && !twice.allows(&part(97, 100), 100));
+        assert!(twice.allows(&part(99, 100), 100));
+        let much = set(&[(0, MANY / 2)]);
+        assert!(!much.allows(whole, MANY) && !much.allows(&part(0, MANY / 2), MANY));
+        assert!(much.allows(&part(MANY / 2 - ALLOWANCE, MANY), MANY));
+        assert!(!much.allows(&part(MANY / 2 - ALLOWANCE - 1, MANY), MANY));
+        assert!(Ranges::default().allows(whole, MANY) && Ranges::default().allows(whole, 0));
+    }
+
+    #[test]
     fn does_not_grow_without_bounds() {
         let ranges: Ranges = (0..1000)
             .map(|n| n * 10..n * 10 + 1 + u64::from(n == 3))
             .collect();
-        assert_eq!(ranges.to_vec().len(), MAX_RANGES);
+        assert_eq!(ranges.0.len(), MAX_RANGES);
         assert!(
             ranges.covers(1) && !ranges.covers(9991),
             "the wide gaps stay"

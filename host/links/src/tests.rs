@@ -254,6 +254,40 @@ async fn what_broke_off_is_resumed() {
 }
 
 #[tokio::test]
+async fn one_use_hands_over_every_byte_once_and_few_again() {
+    let world = World::new().await;
+    let (link, _) = world.issue(1).await;
+    let most = part(0, 9);
+    let mut handed = 0;
+    for _ in 0..20 {
+        if let Ok(redemption) = world.take(&link, "v1", &most).await {
+            hand_over(&redemption, 0..9).await.expect("handed over");
+            handed += 9;
+            world.end(redemption).await;
+        }
+    }
+    assert_eq!(handed, 18, "once, and once again");
+    for parts in [part(0, 10), part(8, 10), vec![]] {
+        let refused = world.take(&link, "v1", &parts).await;
+        assert_eq!(kind(refused), ErrorKind::Locked, "{parts:?}");
+    }
+    // The byte that is missing is still to be had, and then it is over.
+    let rest = world.take(&link, "v1", &part(9, 10)).await.expect("left");
+    hand_over(&rest, 9..10).await.expect("handed over");
+    world.end(rest).await;
+    assert_eq!(kind(world.take(&link, "v1", &most).await), ErrorKind::Gone);
+    // With a free use, asking for too much again begins that one.
+    let (link, _) = world.issue(2).await;
+    let mut uses = 0;
+    while let Ok(redemption) = world.take(&link, "v1", &most).await {
+        hand_over(&redemption, 0..9).await.expect("handed over");
+        world.end(redemption).await;
+        uses += 1;
+    }
+    assert_eq!(uses, 4, "twice under each of two uses");
+}
+
+#[tokio::test]
 async fn after_the_grace_time_a_use_is_free_and_nothing_was_handed_over() {
     let world = World::new().await;
     let (link, _) = world.issue(1).await;

@@ -49,7 +49,9 @@ pub(super) fn check(link: &Link, now: i64) -> Result<()> {
 ///
 /// Parts go on with what somebody left of the same version, where there is such a use; whoever
 /// wants the whole begins a free one, so that an interrupted download and a new one count as two.
-/// Either takes the other where there is no choice.
+/// Either takes the other where there is no choice. A use that was left is not taken for bytes that
+/// were handed over under it already, but for a few: otherwise one use would give all bytes but one
+/// without limit.
 pub(super) fn take(
     link: &mut Link,
     now: i64,
@@ -94,7 +96,7 @@ pub(super) fn take(
         handed: handed.clone(),
         ..fresh()
     };
-    Ok(handed.into_iter().collect())
+    Ok(Ranges::recorded(&handed))
 }
 
 /// Puts off the moment at which a use is free again.
@@ -166,7 +168,14 @@ fn left(link: &Link, version: &FileVersion, parts: &[Range<u64>]) -> Option<usiz
         };
         parts.iter().any(touches)
     };
-    let left = link.uses.iter().enumerate().filter(|(_, one)| !one.taken);
+    let allows = |one: &Use| {
+        one.version != version.tag || Ranges::recorded(&one.handed).allows(parts, version.size)
+    };
+    let left = link
+        .uses
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.taken && allows(one));
     let best = left.min_by_key(|(_, one)| (one.version != version.tag, !touches(one), one.until));
     best.map(|(at, _)| at)
 }

@@ -53,7 +53,8 @@ pub struct Use {
     pub until: i64,
     /// Which version of the file was handed over.
     pub version: String,
-    /// What of it was handed over: ascending, none empty, no two that touch.
+    /// What of it was handed over: ascending, none empty, no two that touch. The bytes that were
+    /// handed over again are counted by the length of a last range that ends at `u64::MAX`.
     pub handed: Vec<Range<u64>>,
 }
 

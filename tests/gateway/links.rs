@@ -400,3 +400,21 @@ async fn one_use_never_gives_the_same_bytes_without_end() {
         .await
         .problem(410, "GONE");
 }
+
+#[tokio::test]
+async fn what_is_loaded_ahead_of_a_reader_takes_no_use() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/a", "x").await.is(201);
+    let link = make(&alice, json!({"path": "/a"})).await;
+    for (name, value) in [
+        ("sec-purpose", "prefetch"),
+        ("sec-purpose", "prefetch;prerender"),
+        ("purpose", "prefetch"),
+        ("x-moz", "prefetch"),
+    ] {
+        let ahead = get(&gateway, &link).header(name, value).await;
+        ahead.problem(423, "LOCKED");
+    }
+    assert_eq!(get(&gateway, &link).await.is(200).body, b"x");
+}

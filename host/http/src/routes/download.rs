@@ -37,6 +37,7 @@ pub(crate) async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
+    refuse_ahead(&headers)?;
     let link = app.links.redeemable(token(&uri)).await?;
     let (info, source) = app.engine.open_shared(&link.path).await.map_err(unnamed)?;
     let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
@@ -77,6 +78,22 @@ pub(crate) async fn head(
             .insert(CONTENT_LENGTH, HeaderValue::from(info.size));
     }
     Ok(response)
+}
+
+/// A browser that loads what its user may open next says so, and discards a failure: a use is not
+/// taken for that. What previews links for others says nothing, and cannot be told from a reader.
+fn refuse_ahead(headers: &HeaderMap) -> Result<()> {
+    let is_ahead = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
+        let lines = headers.get_all(*name).iter();
+        let mut purposes =
+            lines.flat_map(|line| line.as_bytes().split(|b| matches!(b, b',' | b';')));
+        purposes.any(|purpose| purpose.trim_ascii().eq_ignore_ascii_case(b"prefetch"))
+    });
+    if !is_ahead {
+        return Ok(());
+    }
+    let message = "a link is not followed ahead of its reader; open it";
+    Err(Error::new(ErrorKind::Locked, message).into())
 }
 
 fn token(uri: &Uri) -> &str {

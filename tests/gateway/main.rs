@@ -56,6 +56,7 @@ mod stores;
 mod webdav;
 
 mod clients;
+mod closed;
 mod media;
 
 mod config_cli;

@@ -47,13 +47,17 @@ impl Engine {
             let precondition = precondition.clone();
             // Whoever may not do it must not wait for the lock either.
             engine
-                .permit(&who, &engine.find(&path).await?, Action::Administer)
+                .permit(
+                    &who,
+                    &engine.find_for(&who, &path).await?,
+                    Action::Administer,
+                )
                 .await?;
             to_its_end(async move {
                 let lock = engine
                     .lock(std::slice::from_ref(&path), &engine.patience())
                     .await?;
-                let place = engine.find(&path).await?;
+                let place = engine.find_for(&who, &path).await?;
                 let target = engine.permit(&who, &place, Action::Administer).await?;
                 let mut record = target.to_record(&path);
                 if change

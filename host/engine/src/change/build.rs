@@ -176,7 +176,7 @@ impl<'a> Build<'a> {
     /// and then replaced, after it was asked about.
     async fn ask_again(&self, who: &Identity, path: &FilePath) -> Result<()> {
         self.engine
-            .permit(who, &self.engine.find(path).await?, Action::Read)
+            .permit(who, &self.engine.find_for(who, path).await?, Action::Read)
             .await
             .map(drop)
     }

@@ -50,7 +50,7 @@ impl Engine {
                 };
                 return Err(Error::new(ErrorKind::BadRequest, message));
             }
-            let place = self.find(from).await?;
+            let place = self.find_for(who, from).await?;
             match place.target.as_ref().map(|target| target.attributes.kind) {
                 Some(EntryKind::Directory) => self.copy_directory(who, &place, to, options).await,
                 _ => self.copy_file(who, &place, to, options).await,
@@ -122,7 +122,7 @@ impl Engine {
         options: CopyOptions,
     ) -> Result<StoredFile> {
         self.permit_source(who, from).await?;
-        self.permit_tree(who, &self.find(to).await?, &options)
+        self.permit_tree(who, &self.find_for(who, to).await?, &options)
             .await?;
         let engine = self.clone();
         let who = who.clone();
@@ -164,7 +164,7 @@ impl Engine {
             Some(target) => {
                 let questions =
                     [Action::Write, Action::Traverse].map(|action| to.question(action, target));
-                self.authorizer.require(who, &questions).await?;
+                self.require(who, to, &questions).await?;
                 if self.mounts.any_within(path) {
                     return Err(mounted(path, "replaced"));
                 }
@@ -187,7 +187,7 @@ impl Engine {
         made: &mut Vec<FilePath>,
     ) -> Result<StoredFile> {
         let (lock, place) = self.settle(who, to, &[], made).await?;
-        let source = self.find(from).await?;
+        let source = self.find_for(who, from).await?;
         self.permit_source(who, &source).await?;
         self.permit_tree(who, &place, options).await?;
         let created = place.target.is_none();
@@ -198,7 +198,7 @@ impl Engine {
         // Were it gone, what vanished with it would be left out.
         let built = match built {
             Ok(built) => self
-                .permit_source(who, &self.find(from).await?)
+                .permit_source(who, &self.find_for(who, from).await?)
                 .await
                 .map(|()| built),
             failed => failed,

@@ -39,7 +39,7 @@ impl Engine {
                 recursive,
                 precondition,
             } = options;
-            self.permit_delete(who, &self.find(path).await?, &precondition)
+            self.permit_delete(who, &self.find_for(who, path).await?, &precondition)
                 .await?;
             let engine = self.clone();
             let who = who.clone();
@@ -48,7 +48,7 @@ impl Engine {
                 let lock = engine
                     .lock(std::slice::from_ref(&path), &engine.patience())
                     .await?;
-                let place = engine.find(&path).await?;
+                let place = engine.find_for(&who, &path).await?;
                 match engine.permit_delete(&who, &place, &precondition).await? {
                     EntryKind::Directory if recursive => {
                         engine.remove_tree(&lock, &who, &place).await

@@ -31,7 +31,7 @@ impl Engine {
     ) -> BoxFuture<'a, Result<StoredFile>> {
         Box::pin(async move {
             if let Some(stored) = self
-                .directory_at(who, &self.find(path).await?, &precondition)
+                .directory_at(who, &self.find_for(who, path).await?, &precondition)
                 .await?
             {
                 return Ok(stored);

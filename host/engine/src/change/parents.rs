@@ -78,7 +78,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let locked: Vec<FilePath> = std::iter::once(path).chain(also).cloned().collect();
             let guard = self.lock(&locked, &patience).await?;
-            let place = self.find(path).await?;
+            let place = self.find_for(who, path).await?;
             if self.unmade(&place).is_empty() {
                 return Ok((guard, place));
             }
@@ -95,12 +95,12 @@ impl Engine {
         patience: &Patience,
         made: &mut Vec<FilePath>,
     ) -> Result<()> {
-        let unmade = self.unmade(&self.find(path).await?);
+        let unmade = self.unmade(&self.find_for(who, path).await?);
         let Some(top) = unmade.first() else {
             return Ok(());
         };
         let lock = self.lock(std::slice::from_ref(top), patience).await?;
-        let place = self.find(path).await?;
+        let place = self.find_for(who, path).await?;
         if self.unmade(&place).first() != Some(top) {
             // Somebody was quicker, or took more away: the caller looks again.
             return Ok(());

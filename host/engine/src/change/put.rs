@@ -81,7 +81,7 @@ impl Engine {
         size: Option<u64>,
         options: &PutOptions,
     ) -> Result<Lookup> {
-        let place = self.find(path).await?;
+        let place = self.find_for(who, path).await?;
         self.permit_put(who, &place, options).await?;
         match size {
             Some(size) if size > self.max_upload => Err(too_large(self.max_upload)),

@@ -46,8 +46,8 @@ impl Engine {
                 let message = format!("'{path}' cannot be moved into itself, to '{destination}'");
                 return Err(Error::new(ErrorKind::BadRequest, message));
             }
-            let from = self.find(path).await?;
-            let to = self.find(&destination).await?;
+            let from = self.find_for(who, path).await?;
+            let to = self.find_for(who, &destination).await?;
             self.permit_move(who, &from, &options.precondition).await?;
             if destination == *path {
                 return Ok(destination);
@@ -119,7 +119,7 @@ impl Engine {
             }
             Some(target) => {
                 let questions = [to.creation(), to.question(Action::Delete, target)];
-                self.authorizer.require(who, &questions).await?;
+                self.require(who, to, &questions).await?;
             }
         }
         if self.mounts.any_within(&to.path) {
@@ -177,9 +177,9 @@ impl Engine {
             let guard = self
                 .lock(&[path.clone(), destination.clone()], &self.patience())
                 .await?;
-            (guard, self.find(destination).await?)
+            (guard, self.find_for(who, destination).await?)
         };
-        let from = self.find(path).await?;
+        let from = self.find_for(who, path).await?;
         self.permit_move(who, &from, &options.precondition).await?;
         self.permit_arrival(who, &from, &to, options).await?;
         if self.is_relocation(&from.path, &to.path)? {

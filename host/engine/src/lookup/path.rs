@@ -129,7 +129,7 @@ impl Engine {
 
     /// A directory as the permission model sees it; its storage is asked only where there is no
     /// record.
-    async fn directory_node(&self, path: &FilePath) -> Result<Option<AccessNode>> {
+    pub(crate) async fn directory_node(&self, path: &FilePath) -> Result<Option<AccessNode>> {
         if self.tombstones.view().hides(path) {
             return Ok(None);
         }

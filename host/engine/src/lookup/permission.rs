@@ -1,6 +1,8 @@
 //! What the engine asks the authorizer about a place.
 //!
-//! Nothing about a path is told before the caller is known to reach it. It decides nothing itself.
+//! Nothing about a path is told before the caller is known to reach it: a caller who may not
+//! traverse a directory gets the same answer whatever is in it, and that answer names the
+//! directory. It decides nothing itself.
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
@@ -72,6 +74,29 @@ impl Lookup {
 }
 
 impl Engine {
+    /// What is at a path, for a caller; if it cannot be found out, only a caller who can reach the
+    /// path learns why.
+    pub(crate) async fn find_for(&self, who: &Identity, path: &FilePath) -> Result<Lookup> {
+        match self.find(path).await {
+            Ok(place) => Ok(place),
+            Err(error) => Err(self.veiled(who, path, error).await),
+        }
+    }
+
+    /// Gives the error about a path to callers who can reach it, as far as there is a way to be
+    /// found, and the authorizer's denial to all others.
+    pub(crate) async fn veiled(&self, who: &Identity, path: &FilePath, error: Error) -> Error {
+        let mut ancestors = Vec::new();
+        for directory in path.ancestors() {
+            match self.directory_node(&directory).await {
+                Ok(Some(node)) => ancestors.push(node),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let reached = self.permit_way(who, path, &ancestors).await;
+        reached.err().unwrap_or(error)
+    }
+
     /// Gives the error to those who can reach the place, and the authorizer's denial to everybody
     /// else.
     pub(crate) async fn tell(&self, who: &Identity, place: &Lookup, error: Error) -> Error {
@@ -80,7 +105,70 @@ impl Engine {
 
     /// Whether the caller can reach the place, and so may learn what is there.
     pub(crate) async fn permit_reach(&self, who: &Identity, place: &Lookup) -> Result<()> {
-        self.authorizer.require(who, &[place.reach()]).await
+        self.require(who, place, &[place.reach()]).await
+    }
+
+    /// Whether the caller may do all of that at a place.
+    pub(crate) async fn require(
+        &self,
+        who: &Identity,
+        place: &Lookup,
+        questions: &[Question],
+    ) -> Result<()> {
+        match self.authorizer.require(who, questions).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.denied(who, &place.path, &place.ancestors, error).await),
+        }
+    }
+
+    /// What a caller learns of a denial: why, if they can reach the path, else which directory is
+    /// closed to them.
+    pub(crate) async fn denied(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        ancestors: &[AccessNode],
+        error: Error,
+    ) -> Error {
+        if error.kind() != ErrorKind::PermissionDenied {
+            return error;
+        }
+        let reached = self.permit_way(who, path, ancestors).await;
+        reached.err().unwrap_or(error)
+    }
+
+    /// Whether the caller may traverse these directories on the way to a path, the root first. The
+    /// denial is about the topmost one that is closed, and the same whatever is below it. A question
+    /// names all ancestors, so a caller who may enter a directory may enter those above it: the
+    /// closed one is found by halving, and depth costs little.
+    async fn permit_way(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        ancestors: &[AccessNode],
+    ) -> Result<()> {
+        let directories = path.ancestors();
+        let mut denial = None;
+        let mut open = 0;
+        let mut closed = ancestors.len();
+        let mut next = closed.saturating_sub(1);
+        while open < closed {
+            let question = Question {
+                action: Action::Traverse,
+                path: directories[next].to_string(),
+                target: Some(ancestors[next].clone()),
+                ancestors: ancestors[..next].to_vec(),
+            };
+            match self.authorizer.require(who, &[question]).await {
+                Ok(()) => open = next + 1,
+                Err(error) => {
+                    closed = next;
+                    denial = Some(error);
+                }
+            }
+            next = open.midpoint(closed);
+        }
+        denial.map_or(Ok(()), Err)
     }
 
     /// What is at a place, if the caller may do that to it.
@@ -92,8 +180,7 @@ impl Engine {
     ) -> Result<&'a LookupTarget> {
         match &place.target {
             Some(target) => {
-                self.authorizer
-                    .require(who, &[place.question(action, target)])
+                self.require(who, place, &[place.question(action, target)])
                     .await?;
                 Ok(target)
             }
@@ -109,11 +196,11 @@ impl Engine {
             return Err(self.tell(who, place, place.absence()).await);
         }
         let Some((top, rest)) = place.missing.split_first() else {
-            return self.authorizer.require(who, &[place.creation()]).await;
+            return self.require(who, place, &[place.creation()]).await;
         };
         let mut way = place.ancestors.clone();
         let first = creation(top, &way);
-        self.authorizer.require(who, &[first]).await?;
+        self.require(who, place, &[first]).await?;
         if place.missing.len() > MAX_NEW_PARENTS {
             let count = place.missing.len();
             let what = format!(
@@ -129,13 +216,13 @@ impl Engine {
             questions.push(creation(path, &way));
             nodes += way.len();
             if nodes >= NODES_AT_ONCE {
-                self.authorizer.require(who, &questions).await?;
+                self.require(who, place, &questions).await?;
                 questions.clear();
                 nodes = 0;
             }
             way.push(self.new_node(who, path));
         }
-        self.authorizer.require(who, &questions).await
+        self.require(who, place, &questions).await
     }
 
     /// A directory as it will be once the caller has made it.

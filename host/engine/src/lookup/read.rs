@@ -61,7 +61,7 @@ impl Engine {
         {
             return Ok((target, Some(source)));
         }
-        let mut place = self.find(path).await?;
+        let mut place = self.find_for(who, path).await?;
         self.permit(who, &place, Action::Read).await?;
         let Some(target) = place.target.take() else {
             return Err(place.absence());
@@ -124,7 +124,7 @@ impl Engine {
         path: &'a FilePath,
     ) -> BoxFuture<'a, Result<Info>> {
         Box::pin(async move {
-            let place = self.find(path).await?;
+            let place = self.find_for(who, path).await?;
             let target = self.permit(who, &place, Action::Read).await?;
             Ok(target.info(path))
         })
@@ -189,8 +189,14 @@ impl Engine {
             match read {
                 Ok((attributes, source)) => break (attributes, source, record),
                 // A backend that is down is down for the closer look as well.
-                Err(error) if error.kind().is_retryable() => return Err(error),
-                Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                Err(error)
+                    if error.kind().is_retryable() || error.kind() == ErrorKind::Internal =>
+                {
+                    return Err(match who {
+                        Some(who) => self.veiled(who, path, error).await,
+                        None => error,
+                    });
+                }
                 Err(_) => return Ok(None),
             }
         };
@@ -203,7 +209,10 @@ impl Engine {
                 target: node,
                 ancestors: ancestors.into(),
             };
-            self.authorizer.require(who, &[question]).await?;
+            let asked = std::slice::from_ref(&question);
+            if let Err(error) = self.authorizer.require(who, asked).await {
+                return Err(self.denied(who, path, &question.ancestors, error).await);
+            }
         }
         Ok(Some((target, source)))
     }

@@ -22,7 +22,7 @@ impl Engine {
         path: &'a FilePath,
     ) -> BoxFuture<'a, Result<Info>> {
         Box::pin(async move {
-            let place = self.find(path).await?;
+            let place = self.find_for(who, path).await?;
             let target = self.permit(who, &place, Action::Read).await?;
             self.authorizer
                 .require(who, &[place.question(Action::Share, target)])

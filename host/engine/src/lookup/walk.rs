@@ -69,7 +69,7 @@ impl Engine {
             Some(Some("")) | None => None,
             Some(Some(rest)) => Some(rest.to_owned()),
         };
-        let place = self.find(path).await?;
+        let place = self.find_for(who, path).await?;
         if let Some(target) = &place.target
             && target.attributes.kind != EntryKind::Directory
         {

@@ -146,7 +146,7 @@ impl Put {
         let upload = match upload {
             // It may have become another file while this waited for the lock.
             UploadBytes::Twin(twin) => {
-                let source = engine.find(&twin.path).await?;
+                let source = engine.find_for(who, &twin.path).await?;
                 let attributes = engine
                     .permit(who, &source, Action::Read)
                     .await?

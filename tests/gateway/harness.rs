@@ -34,7 +34,7 @@ pub(crate) use process::Process;
 pub(crate) use raw::Raw;
 pub(crate) use reload::{built_in, edited, marked};
 pub(crate) use s3::S3;
-pub(crate) use setup::{ALICE_KEY, BOB_KEY, Mount, Setup};
+pub(crate) use setup::{ADMIN_KEY, ALICE_KEY, BOB_KEY, Mount, Setup};
 pub(crate) use store::{Store, on_every_store, postgres, raft, redis, shared_locks};
 pub(crate) use tls::Tls;
 pub(crate) use tools::{killed_midway, repository, skip, succeeds, tool};

@@ -17,6 +17,7 @@ mod files_get;
 mod files_patch;
 mod files_put;
 mod links;
+mod logging;
 mod moves;
 mod mtime;
 mod openapi;

@@ -54,11 +54,12 @@ impl Shutdown {
 
 async fn listen(mut interrupt: Signal, mut terminate: Signal, shutdown: Shutdown) {
     let name = next(&mut interrupt, &mut terminate).await.0;
+    // Before it is logged: the end must not depend on the log.
+    shutdown.begin();
     tracing::info!(
         signal = name,
         "finishing what is under way; a second signal ends at once"
     );
-    shutdown.begin();
     let (name, number) = next(&mut interrupt, &mut terminate).await;
     tracing::warn!(signal = name, "ending at once");
     std::process::exit(128 + number.as_raw_value());

@@ -1,8 +1,16 @@
 //! Log lines, to stderr: for people or for machines, as configured. `RUST_LOG` is not looked at.
+//!
+//! Logging never fails: a line that cannot be written is counted as lost, and the code that logged
+//! it goes on.
+
+mod output;
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
+
+use self::output::LogOutput;
+pub use self::output::lost_lines;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -18,7 +26,9 @@ pub enum LogFormat {
 pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter(level)?)
-        .with_writer(stderr);
+        .with_writer(|| LogOutput(stderr()))
+        // The subscriber would report failed writes on stderr, and panic because that fails too.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => lines.with_ansi(wants_colour()).try_init(),
         LogFormat::Json => lines

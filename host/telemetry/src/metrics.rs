@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 23] = [
+    const FAMILIES: [&str; 24] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
@@ -119,6 +119,7 @@ mod tests {
         "callfs_plugin_http_requests_total",
         "callfs_plugin_http_request_seconds",
         "callfs_plugin_http_refused_total",
+        "callfs_log_lines_lost_total",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_start_time_seconds",

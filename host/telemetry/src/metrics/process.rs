@@ -3,14 +3,16 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{Gauge, IntGauge, Registry};
+use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 
 use super::register;
+use crate::logs;
 
 /// Metrics of the process under the names that Prometheus gives them.
 pub(super) struct Process {
     resident: IntGauge,
     descriptors: IntGauge,
+    lost_lines: IntCounter,
 }
 
 impl Process {
@@ -28,14 +30,23 @@ impl Process {
         );
         let resident = IntGauge::new("process_resident_memory_bytes", "Resident memory.");
         let descriptors = IntGauge::new("process_open_fds", "Open file descriptors.");
+        let lost_lines = IntCounter::new(
+            "callfs_log_lines_lost_total",
+            "Log lines that could not be written to stderr.",
+        );
         Ok(Self {
             resident: register(registry, resident)?,
             descriptors: register(registry, descriptors)?,
+            lost_lines: register(registry, lost_lines)?,
         })
     }
 
     /// Looks again; what cannot be seen keeps its value.
     pub(super) fn refresh(&self) {
+        // The lines are counted by the process, and metrics of one process may be several in tests.
+        let lost = logs::lost_lines();
+        self.lost_lines
+            .inc_by(lost.saturating_sub(self.lost_lines.get()));
         if let Some(kibibytes) = resident_kibibytes() {
             self.resident.set(kibibytes * 1024);
         }

@@ -1,4 +1,4 @@
-//! The log never fails a request.
+//! The log: it never fails a request, and a client writes no lines of its own into it.
 
 use std::fs::File;
 use std::io::{Read, Write, pipe};
@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{ADMIN_KEY, Setup, command, eventually_now};
+use crate::harness::{ADMIN_KEY, Setup, command, eventually, eventually_now};
 
 /// A request, and all of the answer.
 fn ask(socket: &Path, method: &str, target: &str, body: &str) -> String {
@@ -75,5 +75,42 @@ fn a_log_that_cannot_be_written_fails_neither_a_request_nor_the_end() {
             assert!(lost.is_some_and(|count| count >= 6), "{what}: {metrics}");
             assert_eq!(stop(&mut gateway), Some(0), "{what}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_client_writes_no_lines_of_its_own() {
+    let log = "[log]\nrequests = true\nlevel = \"debug\"\n";
+    let gateway = Setup::default().more(log).start().await;
+    let alice = gateway.alice();
+    let forged = "%0A2026-01-01T00:00:00Z%20%20INFO%20forged%0D%1B%5B2J";
+    for target in [
+        format!("/v1/files/x?{forged}"),
+        format!("/v1/files/x?recursive={forged}"),
+        format!("/v1/files/x{forged}"),
+        format!("/v1/directories/x?match={forged}&sort={forged}"),
+        format!("/{forged}"),
+        format!("/v1/links/{forged}"),
+        format!("/download/{forged}"),
+    ] {
+        for method in ["GET", "PUT", "DELETE", "PATCH", "POST"] {
+            alice.call(method, &target).await;
+        }
+    }
+    let patch = serde_json::json!({ "forged\n2026-01-01T00:00:00Z  INFO forged": "\u{1b}[2J" });
+    alice
+        .call("PATCH", "/v1/files/x")
+        .header("content-type", "application/merge-patch+json")
+        .body(patch.to_string())
+        .await;
+    alice.call("GET", "/v1/files/the-last").await;
+    let log = eventually("the last request to be logged", async || {
+        Some(gateway.log()).filter(|log| log.contains("/v1/files/the-last"))
+    })
+    .await;
+    assert!(log.contains("forged"), "{log}");
+    for line in log.lines() {
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(!line.starts_with("2026-01-01"), "{line:?}");
     }
 }

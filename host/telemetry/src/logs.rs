@@ -3,12 +3,14 @@
 //! Logging never fails: a line that cannot be written is counted as lost, and the code that logged
 //! it goes on.
 
+mod line;
 mod output;
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
+use self::line::EscapedFields;
 use self::output::LogOutput;
 pub use self::output::lost_lines;
 
@@ -30,7 +32,10 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
         // The subscriber would report failed writes on stderr, and panic because that fails too.
         .log_internal_errors(false);
     let started = match format {
-        LogFormat::Text => lines.with_ansi(wants_colour()).try_init(),
+        LogFormat::Text => lines
+            .fmt_fields(EscapedFields)
+            .with_ansi(wants_colour())
+            .try_init(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)

@@ -19,6 +19,7 @@ mod metadata;
 mod options;
 mod outbound;
 mod proxies;
+mod public;
 mod quantity;
 mod raft;
 mod rate_limits;

@@ -10,6 +10,7 @@ use super::cors::CorsConfig;
 use super::listen::{self, Listen};
 use super::proxies::Proxy;
 use super::quantity;
+use super::server_url::masked;
 
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -129,7 +130,8 @@ fn external_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     let url = String::deserialize(deserializer)?;
     let refused = || {
         D::Error::custom(format!(
-            "'{url}' is no URL such as \"https://files.example.org\""
+            "'{}' is no URL such as \"https://files.example.org\"",
+            masked(&url)
         ))
     };
     let rest = url

@@ -52,20 +52,42 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// A URL without the password that it may hold.
-pub(super) fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.into();
+/// A text without the passwords that the URLs in it may hold.
+pub(super) fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.into();
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // Whoever forgot to encode a slash in a password still has an '@' further on.
-    let Some(at) = authority.rfind('@').or_else(|| rest.rfind('@')) else {
-        return url.into();
+    // An '@' further on is one after a password with a slash that nobody encoded.
+    let at = authority.rfind('@').or_else(|| rest.rfind('@'));
+    let user = at.and_then(|at| Some((rest[..at].split_once(':')?.0, &rest[at..])));
+    let (user, rest) = match user {
+        Some((user, rest)) => (format!("{user}:***"), rest),
+        None => (String::new(), rest),
     };
-    match rest[..at].split_once(':') {
-        Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
-        None => url.into(),
-    }
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) if !place.contains("://") => (place.to_owned(), Some(query)),
+        _ => (masked(rest), None),
+    };
+    let query = query
+        .map(|query| format!("?{}", masked_query(query)))
+        .unwrap_or_default();
+    format!("{scheme}://{user}{place}{query}")
+}
+
+/// The parameters of a URL, without the values of those that are called like secrets.
+fn masked_query(query: &str) -> String {
+    const WORDS: [&str; 6] = ["auth", "key", "pass", "secret", "sig", "token"];
+    let parameters = query.split('&').map(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let lower = name.to_ascii_lowercase();
+        if !value.is_empty() && WORDS.iter().any(|word| lower.contains(word)) {
+            format!("{name}=***")
+        } else {
+            masked(parameter)
+        }
+    });
+    parameters.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -89,6 +111,18 @@ mod tests {
             (
                 "sqlite:callfs-data/metadata.db",
                 "sqlite:callfs-data/metadata.db",
+            ),
+            (
+                "redis://:s3a@one.internal/0,redis://:s3b@two.internal/0",
+                "redis://:***@one.internal/0,redis://:***@two.internal/0",
+            ),
+            (
+                "postgres://db/callfs?user=callfs&password=s3cret&sslmode=require",
+                "postgres://db/callfs?user=callfs&password=***&sslmode=require",
+            ),
+            (
+                "postgres://callfs:s3cret@db/callfs?sslpassword=s3cret",
+                "postgres://callfs:***@db/callfs?sslpassword=***",
             ),
         ] {
             assert_eq!(masked(url), shown);

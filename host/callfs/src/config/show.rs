@@ -7,7 +7,7 @@ use figment::value::{Dict, Value};
 
 use super::layers::{BUILT_IN, SECTIONS};
 use super::secret::{self, Reference};
-use super::{credentials, server_url};
+use super::{credentials, public, server_url};
 
 const MASK: &str = "***";
 
@@ -33,7 +33,7 @@ pub(super) fn show(tree: &Dict, figment: &Figment) -> String {
             }
             Value::Dict(_, slots) if name == "credentials" => page.credentials(slots),
             Value::Dict(_, section) => page.section(&format!("[{name}]"), section),
-            other => page.value(name, other, false),
+            other => page.value(name, other, SettingReader::Gateway),
         }
     }
     page.text
@@ -44,13 +44,30 @@ struct ShownConfig<'a> {
     text: String,
 }
 
+/// What reads a value, and so what is known of its secrets.
+#[derive(Clone, Copy)]
+enum SettingReader<'a> {
+    /// The gateway: it has no secret under this key.
+    Gateway,
+    /// The gateway, under a key that can hold a secret or a reference to one.
+    Secret,
+    /// The component of this name: everything is a secret that is not known to be none.
+    Component(&'a str),
+}
+
 impl ShownConfig<'_> {
     fn section(&mut self, header: &str, section: &Dict) {
         let gap = if self.text.is_empty() { "" } else { "\n" };
         let _ = writeln!(self.text, "{gap}{header}");
-        section.iter().for_each(|(key, value)| {
-            self.value(&bare(key), value, key == "config" || is_told(key))
-        });
+        let component = section.get("component").and_then(Value::as_str);
+        for (key, value) in section {
+            let reader = match key.as_str() {
+                "config" => SettingReader::Component(component.unwrap_or_default()),
+                key if can_be_secret(key) => SettingReader::Secret,
+                _ => SettingReader::Gateway,
+            };
+            self.value(&bare(key), value, reader);
+        }
     }
 
     /// A section for each slot. Here the kind of a slot says what is secret, and not what a key is
@@ -67,18 +84,17 @@ impl ShownConfig<'_> {
                     Value::String(..) if credentials::is_secret(key) => {
                         self.line(&bare(key), toml::Value::from(MASK).to_string(), value, None);
                     }
-                    _ => self.value(&bare(key), value, true),
+                    _ => self.value(&bare(key), value, SettingReader::Secret),
                 }
             }
         }
     }
 
-    /// A line for each leaf. Only what components are told, and what is called one, can hold
-    /// secrets.
-    fn value(&mut self, key: &str, value: &Value, told: bool) {
+    /// A line for each leaf.
+    fn value(&mut self, key: &str, value: &Value, reader: SettingReader<'_>) {
         match value {
             Value::Empty(..) => {}
-            Value::Dict(_, table) if told && Reference::of(table).is_some() => {
+            Value::Dict(_, table) if reader.resolves() && Reference::of(table).is_some() => {
                 let kept = match Reference::of(table) {
                     Some(Reference::File(path)) => format!("from the file {path}"),
                     Some(Reference::Variable(name)) => format!("from the variable {name}"),
@@ -88,12 +104,11 @@ impl ShownConfig<'_> {
             }
             Value::Dict(_, table) if !table.is_empty() => {
                 table.iter().for_each(|(inner, value)| {
-                    self.value(&format!("{key}.{}", bare(inner)), value, told)
+                    self.value(&format!("{key}.{}", bare(inner)), value, reader)
                 });
             }
             leaf => {
-                let name = key.rsplit('.').next().unwrap_or_default();
-                let shown = inline(name, leaf, told)
+                let shown = inline(key, leaf, reader)
                     .unwrap_or_else(|| toml::Value::from(""))
                     .to_string();
                 self.line(key, shown, leaf, None);
@@ -113,18 +128,34 @@ impl ShownConfig<'_> {
     }
 }
 
-/// Whether a reference under this key is one to a secret: a URL may hold a password.
-fn is_told(key: &str) -> bool {
+impl SettingReader<'_> {
+    /// Whether a table that looks like a reference to a secret is one.
+    fn resolves(self) -> bool {
+        !matches!(self, Self::Gateway)
+    }
+
+    /// Whether a text or a number under this key is masked.
+    fn hides(self, key: &str) -> bool {
+        match self {
+            Self::Gateway => false,
+            Self::Secret => secret::is_secret_name(key),
+            Self::Component(name) => !public::is_public(name, key),
+        }
+    }
+}
+
+/// Whether a value of the gateway's own under this key can be a secret: a URL may hold a password.
+fn can_be_secret(key: &str) -> bool {
     secret::is_secret_name(key) || key == "url"
 }
 
 /// A value in one line; none for nothing, which TOML cannot say. Nor can it say integers of more
-/// than 63 bits, which only JSON brings in: their digits are shown as text.
-fn inline(key: &str, value: &Value, told: bool) -> Option<toml::Value> {
+/// than 63 bits, which only JSON brings in: their digits are shown as text. `key` is the whole key
+/// of the value in its section.
+fn inline(key: &str, value: &Value, reader: SettingReader<'_>) -> Option<toml::Value> {
     Some(match value {
-        Value::String(_, _) if told && secret::is_secret_name(key) => MASK.into(),
-        Value::String(_, text) if key == "url" => server_url::masked(text).into(),
-        Value::String(_, text) => text.as_str().into(),
+        Value::String(..) | Value::Char(..) | Value::Num(..) if reader.hides(key) => MASK.into(),
+        Value::String(_, text) => server_url::masked(text).into(),
         Value::Char(_, c) => c.to_string().into(),
         Value::Bool(_, truth) => (*truth).into(),
         Value::Num(_, number) => match whole(value) {
@@ -135,16 +166,17 @@ fn inline(key: &str, value: &Value, told: bool) -> Option<toml::Value> {
             },
         },
         Value::Empty(..) => return None,
-        Value::Dict(_, table) if told && Reference::of(table).is_some() => MASK.into(),
+        Value::Dict(_, table) if reader.resolves() && Reference::of(table).is_some() => MASK.into(),
         Value::Dict(_, table) => {
-            let entries = table
-                .iter()
-                .filter_map(|(key, value)| Some((key.clone(), inline(key, value, told)?)));
+            let entries = table.iter().filter_map(|(inner, value)| {
+                let whole_key = format!("{key}.{}", bare(inner));
+                Some((inner.clone(), inline(&whole_key, value, reader)?))
+            });
             toml::Value::Table(entries.collect())
         }
         Value::Array(_, values) => values
             .iter()
-            .filter_map(|value| inline(key, value, told))
+            .filter_map(|value| inline(key, value, reader))
             .collect::<Vec<_>>()
             .into(),
     })

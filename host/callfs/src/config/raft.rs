@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
+use super::DATA_DIR;
 use super::secret::Reference;
 
 /// The shortest secret, in bytes.
@@ -49,9 +50,14 @@ pub(super) struct WrittenRaft {
     listen: SocketAddr,
     #[serde(default)]
     advertise: Option<String>,
+    #[serde(default = "kept_with_the_data")]
     dir: PathBuf,
     #[serde(default)]
     bootstrap: bool,
+}
+
+fn kept_with_the_data() -> PathBuf {
+    Path::new(DATA_DIR).join("raft")
 }
 
 /// `[cluster]` as written.

@@ -131,6 +131,21 @@ fn a_node_of_a_cluster_has_a_secret_that_is_not_shown() {
 }
 
 #[test]
+fn a_node_of_a_cluster_keeps_its_data_with_the_rest_unless_told_otherwise() {
+    for (dir, kept) in [("", "callfs-data/raft"), (", dir = 'x'", "x")] {
+        let lines = format!(
+            "metadata.store = 'raft'\ncluster.secret = 'a secret of thirty-two characters'\n\
+             raft = {{ listen = '127.0.0.1:7000'{dir} }}\n{REST}"
+        );
+        let MetadataStore::Raft(node) = Place::new().with("callfs.toml", &lines).config().metadata
+        else {
+            panic!("another store")
+        };
+        assert_eq!(node.dir, std::path::Path::new(kept));
+    }
+}
+
+#[test]
 fn a_url_may_be_kept_elsewhere_and_is_never_shown_with_its_password() {
     let lines = "metadata = { store = 'postgres', url = { env = 'DATABASE' } }\nlocks = { manager \
                  = 'redis', url = 'redis://:p4ss@h/1' }";

@@ -4,13 +4,14 @@
 //! `.callfs-staging` holds a directory for each process that serves the folder, with a lock file
 //! that the process has locked for as long as it lives. The kernel lets go of a lock when its
 //! holder dies, however it dies; whoever opens the folder next removes what the dead left behind,
-//! and nothing that belongs to the living.
+//! and nothing that belongs to the living. A directory that another program removes is made anew
+//! for the next upload.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use rustix::fs::{
@@ -26,8 +27,15 @@ use super::path::RESERVED;
 /// below tell who lives.
 const LOCK: &str = "lock";
 
-/// The staging directory of one process.
+/// The staging directory of this process, whichever it is at the moment.
 pub(super) struct Staging {
+    root: OwnedFd,
+    host: PathBuf,
+    current: Mutex<Arc<StagingDirectory>>,
+}
+
+/// One staging directory of one process.
+struct StagingDirectory {
     /// `.callfs-staging`.
     shared: OwnedFd,
     own: OwnedFd,
@@ -40,6 +48,46 @@ impl Staging {
     /// Makes the staging directory of this process in the folder opened as `root`, and sweeps those
     /// of the dead.
     pub(super) fn open(root: BorrowedFd<'_>, host: &Path) -> Result<Arc<Self>> {
+        let current = StagingDirectory::open(root, host)?;
+        let root = root.try_clone_to_owned().map_err(Error::internal)?;
+        Ok(Arc::new(Self {
+            root,
+            host: host.into(),
+            current: Mutex::new(current),
+        }))
+    }
+
+    /// A new empty file, and the name under which it lies here.
+    pub(super) fn create(&self) -> Result<(Temporary, File)> {
+        let current = self.current().clone();
+        let made = match current.create() {
+            Err(Errno::NOENT) => self.anew(&current)?.create(),
+            made => made,
+        };
+        made.map_err(|errno| failure(errno, "the upload"))
+    }
+
+    /// Another directory in the place of one that was removed, made once however many miss it.
+    fn anew(&self, removed: &Arc<StagingDirectory>) -> Result<Arc<StagingDirectory>> {
+        let mut current = self.current();
+        if Arc::ptr_eq(&current, removed) {
+            *current = StagingDirectory::open(self.root.as_fd(), &self.host)?;
+            tracing::warn!(
+                folder = %self.host.display(),
+                "another program removed the staging directory of a served folder; it was made \
+                 anew, and the uploads that were in it are lost"
+            );
+        }
+        Ok(current.clone())
+    }
+
+    fn current(&self) -> MutexGuard<'_, Arc<StagingDirectory>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StagingDirectory {
+    fn open(root: BorrowedFd<'_>, host: &Path) -> Result<Arc<Self>> {
         let path = host.join(RESERVED);
         let staging = Self::prepare(root).map_err(|errno| match errno {
             Errno::NOTDIR | Errno::LOOP => Error::new(
@@ -53,6 +101,13 @@ impl Staging {
                 ErrorKind::Unsupported,
                 format!(
                     "the filesystem of '{}' has no file locks (flock), which uploads need",
+                    host.display()
+                ),
+            ),
+            Errno::NOENT => Error::new(
+                ErrorKind::BackendUnavailable,
+                format!(
+                    "the served folder '{}' was removed; put it back, and restart the gateway",
                     host.display()
                 ),
             ),
@@ -90,22 +145,11 @@ impl Staging {
         })
     }
 
-    /// A new empty file, and the name under which it lies here.
-    pub(super) fn create(self: &Arc<Self>) -> Result<(Temporary, File)> {
+    fn create(self: &Arc<Self>) -> Result<(Temporary, File), Errno> {
         let name = format!("{:x}", self.next.fetch_add(1, Ordering::Relaxed));
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file =
-            openat(&self.own, &name, flags, Mode::RUSR | Mode::WUSR).map_err(
-                |errno| match errno {
-                    Errno::NOENT => Error::new(
-                        ErrorKind::BackendUnavailable,
-                        "the staging directory of the served folder was removed; restart the \
-                         server to make it anew",
-                    ),
-                    errno => failure(errno, "the upload"),
-                },
-            )?;
+        let file = openat(&self.own, &name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok((
             Temporary {
                 staging: self.clone(),
@@ -116,7 +160,7 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
+impl Drop for StagingDirectory {
     fn drop(&mut self) {
         // What fails here is swept by whoever opens the folder next.
         let removed = unlinkat(&self.own, LOCK, AtFlags::empty());
@@ -131,7 +175,7 @@ impl Drop for Staging {
 
 /// A file in the staging directory; removed when dropped, unless it was moved away.
 pub(super) struct Temporary {
-    staging: Arc<Staging>,
+    staging: Arc<StagingDirectory>,
     name: Option<String>,
 }
 
@@ -144,6 +188,12 @@ impl Temporary {
         )
     }
 
+    /// Whether it was removed by another program.
+    pub(super) fn is_gone(&self) -> bool {
+        let (directory, name) = self.place();
+        statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_err_and(|errno| errno == Errno::NOENT)
+    }
+
     /// It is not here any more.
     pub(super) fn moved(mut self) {
         self.name = None;
@@ -153,7 +203,10 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         let Some(name) = &self.name else { return };
-        if let Err(error) = unlinkat(&self.staging.own, name, AtFlags::empty()) {
+        let removed = unlinkat(&self.staging.own, name, AtFlags::empty());
+        if let Err(error) = removed
+            && error != Errno::NOENT
+        {
             tracing::warn!(%error, "an abandoned upload could not be removed and takes up space \
                                     until the next start");
         }

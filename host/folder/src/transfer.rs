@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callfs_model::error::Result;
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, Condition, Staged, Transfer};
 use futures_util::FutureExt;
@@ -114,7 +114,11 @@ impl Staged for Finished {
             let target = FolderEntry::open(&folder.root, &place)?;
             {
                 let _turn = folder.turns.wait(&target);
-                target.receive(temporary.place(), true, &[&asked, &condition])?;
+                let received = target.receive(temporary.place(), true, &[&asked, &condition]);
+                received.map_err(|error| match error.kind() {
+                    ErrorKind::NotFound if temporary.is_gone() => lost(&place, error),
+                    _ => error,
+                })?;
             }
             temporary.moved();
             target.sync()?;
@@ -195,6 +199,15 @@ async fn copied(
         (draft, left.start) = (back, start + copied);
     }
     blocking(move || draft.seal(mode)).await
+}
+
+/// The error for an upload whose staged file another program removed.
+fn lost(place: &FolderPath, error: Error) -> Error {
+    let message = format!(
+        "another program removed the staging directory of the served folder, and with it the \
+         upload to {place}; send it again"
+    );
+    Error::new(ErrorKind::BackendUnavailable, message).because(error)
 }
 
 /// Pieces of a body.

@@ -87,3 +87,69 @@ fn a_folder_that_cannot_be_served_says_why() {
     );
     open("made/on/the/way", FolderAccess::ReadWrite).expect("makes it");
 }
+
+#[tokio::test]
+async fn a_staging_directory_that_is_removed_is_made_anew() {
+    type Removal = fn(&Fixture);
+    let removals: [(&str, Removal); 3] = [
+        ("all of it", |served| {
+            fs::remove_dir_all(served.path(".callfs-staging")).expect("removes");
+        }),
+        ("that of the process", |served| {
+            let own = format!(".callfs-staging/{}", processes(served)[0]);
+            fs::remove_dir_all(served.path(&own)).expect("removes");
+        }),
+        ("all of it, and it is empty when it is back", |served| {
+            fs::remove_dir_all(served.path(".callfs-staging")).expect("removes");
+            served.make(".callfs-staging");
+        }),
+    ];
+    for (what, remove) in removals {
+        let served = Fixture::new();
+        served.put("f", "old");
+        let write = || {
+            served
+                .folder
+                .write("f", "new".into(), Condition::Always, None)
+                .expect("begins")
+        };
+        let staged = write().stage().await.expect("stages");
+        let begun = write();
+        remove(&served);
+        // What was in it is lost, and said to be.
+        let error = staged.publish(Condition::Always).await.expect_err(what);
+        assert_eq!(
+            error.kind(),
+            ErrorKind::BackendUnavailable,
+            "{what}: {error}"
+        );
+        assert!(error.message().contains("send it again"), "{what}: {error}");
+        assert_eq!(served.on_disk("f"), "old");
+        // Everything else goes on, and so does what had only begun.
+        let staged = begun.stage().await.expect(what);
+        staged.publish(Condition::Always).await.expect(what);
+        assert_eq!(served.on_disk("f"), "new", "{what}");
+        let copy = served.folder.copy("f", "g", Condition::Absent);
+        let staged = copy.expect("begins").stage().await.expect(what);
+        staged.publish(Condition::Absent).await.expect(what);
+        assert_eq!(served.on_disk("g"), "new", "{what}");
+        assert_eq!(
+            processes(&served).len(),
+            1,
+            "{what}: one directory, made once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_served_folder_that_is_removed_is_no_missing_file() {
+    let served = Fixture::new();
+    fs::remove_dir_all(served.path("")).expect("removes");
+    let upload = served
+        .folder
+        .write("f", "new".into(), Condition::Always, None)
+        .expect("begins");
+    let error = upload.stage().await.map(drop).expect_err("no folder");
+    assert_eq!(error.kind(), ErrorKind::BackendUnavailable, "{error}");
+    assert!(error.message().contains("was removed"), "{error}");
+}

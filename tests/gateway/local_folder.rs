@@ -323,6 +323,34 @@ async fn a_name_that_is_not_utf8_harms_nothing() {
 }
 
 #[tokio::test]
+async fn a_directory_that_holds_only_names_that_are_not_served_says_so() {
+    use std::os::unix::ffi::OsStrExt;
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin();
+    for (directory, name) in [
+        ("undecodable", b"odd-\xff".as_slice()),
+        ("control", b"a\nb"),
+        ("served-by-itself", b".callfs-staging"),
+    ] {
+        let folder = gateway.path("files").join(directory);
+        fs::create_dir(&folder).expect("writable");
+        fs::write(folder.join(std::ffi::OsStr::from_bytes(name)), "x").expect("writable");
+        for query in ["", "?recursive=true"] {
+            let problem = admin
+                .call("DELETE", &format!("/v1/files/{directory}{query}"))
+                .await
+                .problem(409, "DIRECTORY_NOT_EMPTY");
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            assert!(
+                detail.contains("names that are not served"),
+                "{directory}{query}: {detail}"
+            );
+        }
+        assert!(folder.is_dir());
+    }
+}
+
+#[tokio::test]
 async fn temporary_files_of_a_dead_gateway_are_swept_and_never_listed() {
     let mut gateway = Gateway::start().await;
     let mut upload = gateway.raw().await;

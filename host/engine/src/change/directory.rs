@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use callfs_model::error::{ErrorKind, Result};
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
 use callfs_model::locks::Guard;
 use callfs_model::metadata::Change;
@@ -181,11 +181,31 @@ impl Engine {
             match removed {
                 // Another program was quicker: the outcome is the same.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                    return Err(self.not_empty(path, error).await);
+                }
                 Err(error) => return Err(about(path, error)),
                 Ok(()) => {}
             }
         }
         Ok(())
+    }
+
+    /// The error for a directory with entries. A listing shows some of them, or the client cannot
+    /// know why it is not empty.
+    async fn not_empty(&self, path: &FilePath, error: Error) -> Error {
+        let listed = match self.backend(path) {
+            Ok((storage, rest)) => storage.list(rest, None, 1).await,
+            Err(error) => Err(error),
+        };
+        if listed.is_ok_and(|page| page.entries.is_empty() && !page.more) {
+            let what = "is not empty, although a listing of it is: it holds names that are not \
+                        served (not UTF-8, with control characters, too long, or of uploads in \
+                        progress); remove them in the storage itself";
+            refuse(ErrorKind::DirectoryNotEmpty, path, what).because(error)
+        } else {
+            about(path, error)
+        }
     }
 
     /// Whether nothing is in a directory, nothing mounted included.

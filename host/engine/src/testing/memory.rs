@@ -36,6 +36,8 @@ struct State {
     asked: Vec<String>,
     failure: Option<ErrorKind>,
     keeps: bool,
+    /// Names that no listing shows.
+    unnamed: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -107,6 +109,12 @@ impl Memory {
     /// Whether it refuses to remove anything.
     pub(crate) fn keep(&self, keeps: bool) {
         self.state().keeps = keeps;
+    }
+
+    /// Puts something there that no listing shows, as a folder has names that are no text.
+    pub(crate) fn plant_unnamed(&self, path: &str) {
+        self.plant(path, "x");
+        self.state().unnamed.push(path.into());
     }
 
     /// Every question fails from now on.
@@ -293,7 +301,13 @@ impl Storage for Memory {
         } else {
             format!("{path}/")
         };
-        let keys: Vec<String> = self.state().objects.keys().cloned().collect();
+        let keys: Vec<String> = {
+            let state = self.state();
+            let keys = state.objects.keys();
+            keys.filter(|key| !state.unnamed.contains(key))
+                .cloned()
+                .collect()
+        };
         let names = keys
             .iter()
             .filter_map(|key| key.strip_prefix(&prefix)?.split('/').next());

@@ -32,6 +32,30 @@ async fn removes_files_and_empty_directories_with_their_records() {
 }
 
 #[tokio::test]
+async fn a_directory_that_only_looks_empty_says_why_it_stays() {
+    let world = World::new(folder());
+    world.mkdir(&alice(), "/dir").await.expect("made");
+    world.disk.plant_unnamed("dir/\u{fffd}");
+    for recursive in [false, true] {
+        let removed = if recursive {
+            world.delete_tree(&alice(), "/dir").await
+        } else {
+            world.delete(&alice(), "/dir").await
+        };
+        let error = removed.expect_err("not empty");
+        assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+        assert!(
+            error.message().contains("names that are not served"),
+            "{error}"
+        );
+    }
+    // A client that sees the entries needs no reason.
+    world.put(&alice(), "/dir/a", "x").await.expect("stored");
+    let error = world.delete(&alice(), "/dir").await.expect_err("not empty");
+    assert_eq!(error.message(), "'/dir' is not empty");
+}
+
+#[tokio::test]
 async fn forgets_what_is_recorded_below_and_not_there() {
     for world in [folder(), bucket()].map(World::new) {
         world

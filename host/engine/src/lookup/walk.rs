@@ -2,12 +2,12 @@
 //!
 //! The order is that of the bytes, so `a`, `a.txt`, `a/b`: the contents of a directory come where
 //! `a/` sorts among its siblings. A walk can start after any path without walking what is before
-//! it, and holds one page of names for each level it is in. It enters what the caller may list, and
-//! no links.
+//! it, and holds one page of names for each level it is in. It enters what the caller may list and
+//! the storage can read, and no links.
 
 use std::sync::Arc;
 
-use callfs_model::error::{ErrorKind, Result};
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
@@ -111,10 +111,23 @@ impl Walk {
             let Some(level) = self.levels.last_mut() else {
                 return Ok(None);
             };
-            level.fetch(&self.engine).await?;
+            match level.fetch(&self.engine).await {
+                Err(error) if self.levels.len() > 1 && is_closed(&error) => {
+                    self.levels.pop();
+                    self.way.pop();
+                    continue;
+                }
+                fetched => fetched?,
+            }
+            let Some(level) = self.levels.last_mut() else {
+                return Ok(None);
+            };
             if let Some(due) = level.due() {
                 if self.may_list(&due).await? {
-                    self.enter(due).await?;
+                    match self.enter(due).await {
+                        Err(error) if is_closed(&error) => {}
+                        entered => entered?,
+                    }
                 }
                 continue;
             }
@@ -197,6 +210,17 @@ impl WalkLevel {
             next.is_none_or(|next| contents.lt(next.bytes()))
         })
     }
+}
+
+/// Whether the storage itself may not look into a directory, as into `lost+found`: it was shown,
+/// and is not entered.
+fn is_closed(error: &Error) -> bool {
+    let closed = error.kind() == ErrorKind::PermissionDenied;
+    if closed {
+        tracing::debug!(%error, "a directory that its storage may not read is listed and not \
+            entered");
+    }
+    closed
 }
 
 impl From<Child> for Pending {

@@ -36,6 +36,8 @@ struct State {
     asked: Vec<String>,
     failure: Option<ErrorKind>,
     keeps: bool,
+    /// Directories that it may not read.
+    closed: Vec<String>,
     /// Names that no listing shows.
     unnamed: Vec<String>,
 }
@@ -111,6 +113,11 @@ impl Memory {
         self.state().keeps = keeps;
     }
 
+    /// It may not read this directory from now on.
+    pub(crate) fn close(&self, path: &str) {
+        self.state().closed.push(path.into());
+    }
+
     /// Puts something there that no listing shows, as a folder has names that are no text.
     pub(crate) fn plant_unnamed(&self, path: &str) {
         self.plant(path, "x");
@@ -169,6 +176,9 @@ impl Memory {
         state.asked.push(format!("{what} {path}"));
         match state.failure {
             Some(kind) => Err(error(kind)),
+            None if what == "list" && state.closed.iter().any(|one| one == path) => {
+                Err(error(ErrorKind::PermissionDenied))
+            }
             None if state.keeps && what.starts_with("remove") => {
                 Err(error(ErrorKind::BackendUnavailable))
             }

@@ -218,6 +218,37 @@ async fn shows_links_and_closed_directories_and_enters_neither() {
 }
 
 #[tokio::test]
+async fn a_directory_that_the_storage_may_not_read_is_shown_and_not_entered() {
+    let world = World::new(folder());
+    for file in [
+        "a/x",
+        "lost+found/x",
+        "lost+found/y/z",
+        "lost+found.txt",
+        "z/deep/x",
+    ] {
+        world.disk.plant(file, "x");
+    }
+    world.disk.close("lost+found");
+    world.disk.close("z/deep");
+    let all = ["a", "a/x", "lost+found", "lost+found.txt", "z", "z/deep"];
+    assert_eq!(
+        world.list(&admin(), "/", deep()).await.expect("listed"),
+        all
+    );
+    let (_, mut walk) = world
+        .engine
+        .walk(&admin(), &path("/"), usize::MAX, None)
+        .await
+        .expect("begun");
+    let mut streamed = Vec::new();
+    while let Some(info) = walk.next().await.expect("not cut") {
+        streamed.push(info.path.as_str()[1..].to_owned());
+    }
+    assert_eq!(streamed, all);
+}
+
+#[tokio::test]
 async fn entries_carry_what_is_recorded_and_stale_records_are_no_entries() {
     let world = World::new(folder());
     world.put(&alice(), "/mine", "x").await.expect("stored");

@@ -155,6 +155,27 @@ fn another_component_is_refused_with_both_digests_and_what_to_do() {
 }
 
 #[test]
+fn what_is_not_accepted_is_refused_before_anything_is_compiled() {
+    // None of these is a component: compiling one would be another error.
+    for (file, content) in [
+        ("edition", b"one changed byte".as_slice()),
+        ("flat", b""),
+        ("flat", b"\0asm\x0d\0\x01\0 cut short"),
+    ] {
+        let dir = pinned();
+        fs::write(dir.path().join(format!("plugins/{file}.wasm")), content).expect("writable");
+        let said = refused(dir.path());
+        for part in [
+            &format!("the plugin '{file}' is not what plugins.lock says"),
+            &sha256_hex(content),
+            &format!("callfs plugin accept {file}"),
+        ] {
+            assert!(said.contains(part), "no {part} in {said}");
+        }
+    }
+}
+
+#[test]
 fn one_that_was_never_accepted_is_refused() {
     let dir = setup().prepare();
     accepted(dir.path(), &["flat", "--yes"]);

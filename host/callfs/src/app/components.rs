@@ -190,10 +190,15 @@ impl Components {
             matches!(binary.origin, PluginOrigin::File(_))
                 && self.preferred.as_ref().is_none_or(|one| one.name != name)
         };
-        for (name, binary) in found
+        let pinned: Vec<_> = found
             .iter()
             .filter(|(name, binary)| in_the_folder(name, binary))
-        {
+            .collect();
+        // All of them, before the first is compiled: what is not accepted is not looked into.
+        for (name, binary) in &pinned {
+            lock.check_digest(name, &binary.sha256)?;
+        }
+        for (name, binary) in pinned {
             let known = current
                 .values()
                 .find(|generation| generation.inspection.sha256 == binary.sha256);

@@ -169,6 +169,23 @@ impl Lock {
         })
     }
 
+    /// Fails unless this very component was accepted, whatever it imports or is granted: that is
+    /// known without looking into it.
+    pub fn check_digest(&self, plugin: &str, sha256: &str) -> Result<(), LockError> {
+        let accepted = self.get(plugin);
+        if accepted.is_some_and(|accepted| accepted.sha256 == sha256) {
+            return Ok(());
+        }
+        let difference = match accepted {
+            Some(accepted) => format!("- sha256 {}, + sha256 {sha256}", accepted.sha256),
+            None => "it is not there".into(),
+        };
+        Err(LockError::Differs {
+            plugin: plugin.into(),
+            difference,
+        })
+    }
+
     /// Fails with what differs, unless all that a component is and has was accepted.
     pub fn check(&self, plugin: &str, found: &Pin) -> Result<(), LockError> {
         let accepted = self.get(plugin);

@@ -1,6 +1,7 @@
 //! The whole way from files, variables and flags to a [`Config`].
 
 mod outbound;
+mod shown;
 mod stores;
 
 use std::fs;

@@ -246,6 +246,26 @@ async fn a_directory_that_the_storage_may_not_read_is_shown_and_not_entered() {
         streamed.push(info.path.as_str()[1..].to_owned());
     }
     assert_eq!(streamed, all);
+    // Also where a page goes on inside of it, which it may have done before it was closed.
+    for after in [
+        "lost+found",
+        "lost+found/x",
+        "lost+found/y/z",
+        "lost+found/y",
+    ] {
+        let options = ListOptions {
+            after: Some(path(&format!("/{after}"))),
+            ..deep()
+        };
+        let rest = world.list(&admin(), "/", options).await.expect("listed");
+        let wanted: Vec<&str> = all.into_iter().filter(|path| *path > after).collect();
+        assert_eq!(rest, wanted, "after {after}");
+    }
+    // What was asked for itself is refused.
+    assert_eq!(
+        kind(world.list(&admin(), "/lost+found", deep()).await),
+        ErrorKind::PermissionDenied
+    );
 }
 
 #[tokio::test]

@@ -97,11 +97,24 @@ impl SqliteStore {
                 connection,
                 writing,
             } = open(&file, SqliteSynchronous::Full).await?;
+            check(&readers, &file).await?;
             Ok(Self {
                 readers,
                 queue: CommitQueue::new(SqliteWriter::new(connection, writing)),
             })
         })
+    }
+}
+
+/// Fails if the file is malformed: it would answer some questions, and fail or lie in others.
+async fn check(readers: &Readers, file: &Path) -> Result<()> {
+    match readers.check().await {
+        Ok(found) if found == "ok" => {
+            let answer = readers.answer().await;
+            answer.map_err(|cause| failure::malformed(file, &cause.to_string()).because(cause))
+        }
+        Ok(found) => Err(failure::malformed(file, &found)),
+        Err(cause) => Err(failure::opening(file, cause)),
     }
 }
 

@@ -12,6 +12,7 @@ const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
 const IOERR: i32 = 10;
+const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
 const NOTADB: i32 = 26;
@@ -47,14 +48,26 @@ pub(super) fn opening(file: &Path, cause: sqlx::Error) -> Error {
             "{} is not an SQLite database; name another file in the metadata url",
             file.display()
         ),
+        Some(CORRUPT) => return malformed(file, &cause.to_string()).because(cause),
         _ => format!("cannot open the metadata store {}: {cause}", file.display()),
     };
     Error::new(failed_kind(&cause), message).because(cause)
 }
 
-/// The schema could not be brought up to date.
-pub(super) fn migrating(file: &Path, cause: MigrateError) -> Error {
+/// The file is an SQLite database that was damaged.
+pub(super) fn malformed(file: &Path, found: &str) -> Error {
     let file = file.display();
+    let message = format!(
+        "the metadata store {file} is malformed ({found}); stop using it: restore a backup of it, \
+         or import a dump into a new file (`callfs metadata import`), or save what can be read \
+         with `sqlite3 {file} .recover`"
+    );
+    Error::new(ErrorKind::Internal, message)
+}
+
+/// The schema could not be brought up to date.
+pub(super) fn migrating(path: &Path, cause: MigrateError) -> Error {
+    let file = path.display();
     let (kind, message) = match &cause {
         MigrateError::VersionMissing(version) => (
             ErrorKind::Internal,
@@ -70,6 +83,11 @@ pub(super) fn migrating(file: &Path, cause: MigrateError) -> Error {
                  the callfs that made it"
             ),
         ),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+            if code(error) == Some(CORRUPT) =>
+        {
+            return malformed(path, &error.to_string()).because(cause);
+        }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => (
             failed_kind(error),
             format!("cannot bring the schema of the metadata store {file} up to date: {error}"),

@@ -134,6 +134,13 @@ impl Readers {
         Ok(())
     }
 
+    /// What SQLite finds wrong with the file: `ok` if that is nothing. It reads all of it.
+    pub(super) async fn check(&self) -> Result<String, sqlx::Error> {
+        sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&self.0)
+            .await
+    }
+
     /// Waits for reads that run, and takes no more.
     pub(crate) async fn close(&self) {
         self.0.close().await;

@@ -57,6 +57,59 @@ async fn refuses_a_newer_schema_and_a_file_of_another_kind() {
 }
 
 #[tokio::test]
+async fn a_malformed_file_is_refused_with_its_name_and_the_way_out() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 4] = [
+        ("its second half is gone", |bytes| {
+            bytes.truncate(bytes.len() / 2)
+        }),
+        ("every page but the first is zero", |bytes| {
+            bytes[4096..].fill(0)
+        }),
+        ("every page but the first is noise", |bytes| {
+            let noise = (0u8..=255).cycle();
+            bytes[4096..]
+                .iter_mut()
+                .zip(noise)
+                .for_each(|(at, noise)| *at = noise);
+        }),
+        ("the schema is noise", |bytes| bytes[200..4096].fill(0x5a)),
+    ];
+    for (what, damage) in damages {
+        let folder = Folder::new();
+        let store = folder.sqlite().await;
+        let records = (0..500).map(|n| Change::Put(record(&format!("/{n}"), "alice")));
+        store.apply(records.collect()).await.expect("recorded");
+        store.close().await;
+        let mut bytes = std::fs::read(folder.file()).expect("there");
+        damage(&mut bytes);
+        std::fs::write(folder.file(), bytes).expect("written");
+        let error = SqliteStore::open(&folder.url()).await.err().expect(what);
+        let message = error.message();
+        assert!(
+            message.contains("is malformed") && message.contains("callfs metadata import"),
+            "{what}: {message}"
+        );
+        assert!(
+            message.contains(&folder.file().display().to_string()),
+            "{message}"
+        );
+    }
+
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    sqlx::query("DROP TABLE revision")
+        .execute(&mut connect(&folder).await)
+        .await
+        .expect("dropped");
+    let error = SqliteStore::open(&folder.url())
+        .await
+        .err()
+        .expect("refused");
+    assert!(error.message().contains("is malformed"), "{error}");
+}
+
+#[tokio::test]
 async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
     let folder = Folder::new();
     let options = SqliteConnectOptions::new()

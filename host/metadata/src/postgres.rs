@@ -95,6 +95,18 @@ impl PostgresStore {
         })
     }
 
+    /// Fails while the claim is lost: another gateway may hold it by now, and know nothing of the
+    /// locks of this one.
+    fn claimed(&self) -> Result<()> {
+        if self.held.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let store = self.failures.store();
+        let message =
+            format!("the claim on {store} was lost; nothing is changed until it is held again");
+        Err(Error::new(ErrorKind::BackendUnavailable, message))
+    }
+
     /// A read within bounds; what it failed for is told.
     async fn read<T>(&self, query: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
         match within(query).await {
@@ -158,6 +170,7 @@ impl Metadata for PostgresStore {
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(Change::check)?;
+        self.claimed()?;
         self.queue.commit(QueuedStep::Records(changes)).await
     }
 
@@ -178,14 +191,7 @@ impl Metadata for PostgresStore {
         }
         let last = sqlx::query_scalar::<_, i64>("SELECT last FROM revision WHERE one = 1");
         self.read(last.fetch_one(&self.readers)).await?;
-        if self.held.load(Ordering::SeqCst) {
-            Ok(())
-        } else {
-            Err(Error::new(
-                ErrorKind::BackendUnavailable,
-                "the claim on the metadata store (PostgreSQL) was lost",
-            ))
-        }
+        self.claimed()
     }
 
     async fn close(&self) {

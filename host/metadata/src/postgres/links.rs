@@ -14,6 +14,7 @@ use crate::sql::{COLUMNS, LinkRow, SqlFailure, uses};
 #[async_trait]
 impl LinkStore for PostgresStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
+        self.claimed()?;
         self.queue.commit(QueuedStep::Link(change)).await
     }
 

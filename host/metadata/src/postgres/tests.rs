@@ -213,6 +213,39 @@ async fn an_index_is_claimed_by_one_alone_or_by_many_together() {
     one.claim(false).await.err().expect("claimed");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_changed_while_another_gateway_has_the_claim() {
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let one = database.open().await;
+    let two = database.open().await;
+    let _lost = one.claim(true).await.expect("free");
+    one.apply(put("/kept")).await.expect("put");
+    // The connection of the claim ends, and another gateway is quicker.
+    sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+         (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
+    .execute(&mut database.connection().await)
+    .await
+    .expect("ended");
+    let taken = two.claim(true).await.expect("free again");
+    eventually("changes to be refused", async || {
+        let refused = one.apply(put("/refused")).await;
+        refused.is_err_and(|error| error.message().contains("was lost"))
+    })
+    .await;
+    assert!(is_unavailable(&one.ready().await.expect_err("not claimed")));
+    assert!(one.get(&path("/kept")).await.expect("read").is_some());
+    two.apply(put("/theirs")).await.expect("put");
+    drop(taken);
+    eventually("changes to go on", async || {
+        one.apply(put("/again")).await.is_ok()
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_change_that_its_caller_left_is_carried_out() {
     use futures_util::FutureExt;

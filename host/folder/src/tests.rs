@@ -2,6 +2,7 @@
 
 mod changing;
 mod crashing;
+mod identity;
 mod listing;
 mod reading;
 mod writing;

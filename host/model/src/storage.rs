@@ -135,6 +135,9 @@ pub struct Abilities {
     pub implicit_directories: bool,
 }
 
+/// Names a storage, wherever it is mounted: another folder, or a copy of one, has another.
+pub type StorageIdentity = [u8; 16];
+
 /// A storage backend. Paths are relative to its mount: names joined by `/`, empty for the mount's
 /// own root.
 #[async_trait]
@@ -144,6 +147,11 @@ pub trait Storage: Send + Sync {
 
     /// What it can do beyond reading.
     fn abilities(&self) -> Abilities;
+
+    /// Which storage it is; none if that cannot be known.
+    fn identity(&self) -> Option<StorageIdentity> {
+        None
+    }
 
     /// What a path names.
     async fn stat(&self, path: &str) -> Result<Attributes>;

@@ -126,7 +126,9 @@ impl Gateway {
                     .expect("inside")
                     .to_string_lossy()
                     .into_owned();
-                if !(relative.starts_with(STAGING) && (is_folder || path.ends_with("lock"))) {
+                let own = ["lock", "identity", "metadata"];
+                let is_own = is_folder || own.iter().any(|name| path.ends_with(name));
+                if !(relative.starts_with(STAGING) && is_own) {
                     found.push(relative);
                 }
             }

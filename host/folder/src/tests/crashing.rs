@@ -1,6 +1,6 @@
 use super::*;
 
-/// Names in the staging directory, the lock file aside.
+/// The directories of processes in the staging directory.
 fn processes(served: &Fixture) -> Vec<String> {
     let names = fs::read_dir(served.path(".callfs-staging"))
         .expect("is there")
@@ -8,7 +8,7 @@ fn processes(served: &Fixture) -> Vec<String> {
     let mut names: Vec<String> = names
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    names.retain(|name| name != "lock");
+    names.retain(|name| name != "lock" && name != "identity");
     names
 }
 

@@ -1,0 +1,113 @@
+use super::*;
+
+fn opened(host: &Path) -> Arc<Folder> {
+    Folder::open(host, FolderAccess::ReadWrite).expect("opens")
+}
+
+#[test]
+fn a_folder_keeps_its_identity_and_no_other_has_it() {
+    let host = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| host.path().join(name);
+    let first = opened(&at("first"));
+    let identity = first.identity().expect("it may be changed");
+    assert_eq!(
+        opened(&at("first")).identity(),
+        Some(identity),
+        "beside itself"
+    );
+    drop(first);
+    assert_eq!(opened(&at("first")).identity(), Some(identity), "later");
+    fs::rename(at("first"), at("moved")).expect("moved");
+    assert_eq!(opened(&at("moved")).identity(), Some(identity), "elsewhere");
+    assert_ne!(
+        opened(&at("first")).identity(),
+        Some(identity),
+        "in its place"
+    );
+
+    // A copy of all that is in it is another folder.
+    fs::create_dir_all(at("copy/.callfs-staging")).expect("made");
+    let marker = ".callfs-staging/identity";
+    fs::copy(at("moved").join(marker), at("copy").join(marker)).expect("copied");
+    assert_ne!(opened(&at("copy")).identity(), Some(identity), "a copy");
+    for garbled in ["", "what?", "00 1", "\u{1f4a5}"] {
+        fs::write(at("copy").join(marker), garbled).expect("written");
+        assert!(opened(&at("copy")).identity().is_some(), "{garbled:?}");
+    }
+    let read_only = Folder::open(&at("moved"), FolderAccess::ReadOnly).expect("opens");
+    assert_eq!(read_only.identity(), None);
+}
+
+#[tokio::test]
+async fn a_staging_directory_that_is_made_anew_has_the_same_identity() {
+    let served = Fixture::new();
+    let identity = served.folder.identity();
+    fs::remove_dir_all(served.path(".callfs-staging")).expect("removes");
+    served
+        .write("f", "x", Condition::Always)
+        .await
+        .expect("writes");
+    assert_eq!(opened(&served.path("")).identity(), identity);
+}
+
+#[test]
+fn who_serves_a_folder_at_the_same_time_has_the_same_metadata() {
+    let host = tempfile::tempdir().expect("a folder");
+    let open = |metadata: Option<&str>| {
+        let options = FolderOptions {
+            access: FolderAccess::ReadWrite,
+            make: true,
+            metadata,
+        };
+        Folder::open_with(&host.path().join("served"), &options)
+    };
+    let first = open(Some("one")).expect("opens");
+    let _same = open(Some("one")).expect("the same metadata store");
+    let _none = open(None).expect("no gateway");
+    let (kind, message) = failed(open(Some("two")));
+    assert_eq!(kind, ErrorKind::BackendUnavailable);
+    assert!(message.contains("another metadata store"), "{message}");
+    drop((first, _same));
+    open(Some("two")).expect("the first one has ended");
+}
+
+#[test]
+fn a_look_tells_what_is_there_and_changes_nothing() {
+    let host = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| host.path().join(name);
+    let there = |served, filled| FolderSight::There { served, filled };
+    fs::create_dir(at("new")).expect("made");
+    drop(opened(&at("served")));
+    fs::create_dir_all(at("found/a")).expect("made");
+    drop(opened(&at("used")));
+    fs::write(at("used/a"), "").expect("written");
+    for (name, sight) in [
+        ("missing", FolderSight::Missing),
+        ("new", there(false, false)),
+        ("served", there(true, false)),
+        ("found", there(false, true)),
+        ("used", there(true, true)),
+    ] {
+        assert_eq!(
+            FolderSight::of(&at(name)).expect("looked at"),
+            sight,
+            "{name}"
+        );
+    }
+    assert!(!at("missing").exists());
+    assert_eq!(fs::read_dir(at("new")).expect("there").count(), 0);
+    fs::write(at("file"), "").expect("written");
+    assert_eq!(
+        failed(FolderSight::of(&at("file"))).0,
+        ErrorKind::NotADirectory
+    );
+}
+
+#[tokio::test]
+async fn an_absent_folder_holds_nothing_and_takes_nothing() {
+    let folder = Folder::absent().expect("none is needed");
+    assert!(folder.list("", None, 10).await.expect("lists").is_empty());
+    assert_eq!(failed(folder.stat("a").await).0, ErrorKind::NotFound);
+    let written = folder.write("a", "x".into(), Condition::Always, None);
+    assert_eq!(failed(written).0, ErrorKind::PermissionDenied);
+}

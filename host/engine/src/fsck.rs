@@ -73,7 +73,7 @@ impl Engine {
                 Intent::Reconcile { path } => {
                     (path, None, "a change of what exists here".to_owned())
                 }
-                Intent::Tombstone { path, inside } => {
+                Intent::Tombstone { path, inside, .. } => {
                     if is_left {
                         self.tombstones.put(Tombstone {
                             id,

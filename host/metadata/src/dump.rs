@@ -4,9 +4,10 @@
 //! 1970-01-01T00:00:00Z. A line for each record, intent and link follows, and the last one counts
 //! them, so that a dump that was cut off is noticed. Everything is kept but revisions, which every
 //! store counts itself. Fences are left out: they refuse what was locked under leases that are
-//! over, and nothing that was begun under a lease of one store is ever committed to another. Each
-//! page of a store is of one moment and a dump is not, so nothing should change the store
-//! meanwhile. It knows nothing of files and terminals.
+//! over, and nothing that was begun under a lease of one store is ever committed to another.
+//! Tombstones are written and not imported: they name paths, and an older dump must not remove what
+//! was stored there since. Each page of a store is of one moment and a dump is not, so nothing
+//! should change the store meanwhile. It knows nothing of files and terminals.
 
 mod line;
 mod loading;
@@ -20,7 +21,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use self::line::{DumpLine, Header};
-pub use self::loading::{import, verify};
+pub use self::loading::{Imported, import, verify};
 
 /// What this writes, and all that it reads.
 const VERSION: u32 = 1;

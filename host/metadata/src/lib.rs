@@ -18,7 +18,7 @@ mod sqlite;
 mod suite;
 
 pub use self::cached::Cached;
-pub use self::dump::{Counts, export, import, verify};
+pub use self::dump::{Counts, Imported, export, import, verify};
 pub use self::notifications::{Notifications, STALE_AT_MOST, Touched};
 pub use self::postgres::{Claim, PostgresStore};
 pub use self::raft::{Member, RaftMember, RaftSettings, RaftStore, Status};

@@ -81,9 +81,10 @@ pub(super) fn path(bytes: Vec<u8>) -> Result<FilePath> {
 }
 
 const RENAME: &str = "rename";
-// These have no target.
+// The target of a tombstone is the identity of its storage, if that has one.
 const TOMBSTONE: &str = "discard";
 const TOMBSTONE_INSIDE: &str = "discard-inside";
+// It has no target.
 const RECONCILE: &str = "reconcile";
 
 /// What a row says of an intent.
@@ -102,13 +103,15 @@ pub(super) fn intent(
             from: source,
             to: path(target)?,
         },
-        TOMBSTONE => Intent::Tombstone {
+        TOMBSTONE | TOMBSTONE_INSIDE => Intent::Tombstone {
             path: source,
-            inside: false,
-        },
-        TOMBSTONE_INSIDE => Intent::Tombstone {
-            path: source,
-            inside: true,
+            inside: kind == TOMBSTONE_INSIDE,
+            storage: if target.is_empty() {
+                None
+            } else {
+                let identity = target.try_into();
+                Some(identity.map_err(|_| damaged("the identity of a storage is cut short"))?)
+            },
         },
         RECONCILE => Intent::Reconcile { path: source },
         other => return Err(damaged(&format!("an intent of the unknown kind '{other}'"))),
@@ -119,11 +122,21 @@ pub(super) fn intent(
 /// Kind, source and target of an intent, as a row has them.
 pub(super) fn columns(intent: &Intent) -> (&'static str, &[u8], &[u8]) {
     let (kind, source, target) = match intent {
-        Intent::Rename { from, to } => (RENAME, from, to.as_str()),
-        Intent::Tombstone { path, inside } => {
-            (if *inside { TOMBSTONE_INSIDE } else { TOMBSTONE }, path, "")
+        Intent::Rename { from, to } => (RENAME, from, to.as_str().as_bytes()),
+        Intent::Tombstone {
+            path,
+            inside,
+            storage,
+        } => {
+            let kind = if *inside { TOMBSTONE_INSIDE } else { TOMBSTONE };
+            let storage = storage.as_ref();
+            (
+                kind,
+                path,
+                storage.map_or(&[][..], |identity| &identity[..]),
+            )
         }
-        Intent::Reconcile { path } => (RECONCILE, path, ""),
+        Intent::Reconcile { path } => (RECONCILE, path, &[][..]),
     };
-    (kind, source.as_str().as_bytes(), target.as_bytes())
+    (kind, source.as_str().as_bytes(), target)
 }

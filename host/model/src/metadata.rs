@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::links::{Link, LinkChange, LinkId, LinkStore, Use, link_changed, link_exists};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;
+use crate::storage::StorageIdentity;
 
 /// Names who holds locks that may be lost: a process from its start, or from its last loss, until
 /// its lease is over. It is the token that fences: what was fenced is never granted or accepted
@@ -73,6 +74,10 @@ pub enum Intent {
         path: FilePath,
         /// Only what is below it; what is at the path itself is a directory, and stays.
         inside: bool,
+        /// The storage that it is stored in, where that has an identity: in another one, nothing
+        /// is removed.
+        #[serde(default)]
+        storage: Option<StorageIdentity>,
     },
     /// Objects begin or cease to exist here, or below it: what is recorded of those that are not
     /// stored is to be forgotten.

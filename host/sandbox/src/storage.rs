@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Abilities, Attributes, ByteRange, Condition, ListingPage, Storage, Transfer, WriteOptions,
-    WriteOutcome, cannot,
+    Abilities, Attributes, ByteRange, Condition, ListingPage, Storage, StorageIdentity, Transfer,
+    WriteOptions, WriteOutcome, cannot,
 };
 use callfs_telemetry::PluginMetrics;
 use futures_util::future::BoxFuture;
+use sha2::{Digest, Sha256};
 use wasmtime::component::{Accessor, Resource};
 
 use super::bindings::callfs::plugin::io as io_wit;
@@ -26,6 +27,7 @@ use super::runtime::Runtime;
 pub struct StoragePlugin {
     plugin: Plugin,
     abilities: Abilities,
+    identity: Option<StorageIdentity>,
     inspection: Inspection,
 }
 
@@ -38,10 +40,12 @@ impl StoragePlugin {
         metrics: Arc<PluginMetrics>,
     ) -> BoxFuture<'a, Result<Self, LoadError>> {
         Box::pin(async move {
+            let identity = identity(&settings);
             let (plugin, inspection) =
                 Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
             Ok(Self {
                 abilities: abilities(&inspection),
+                identity,
                 plugin,
                 inspection,
             })
@@ -88,6 +92,26 @@ impl StoragePlugin {
             None => Ok(source.expecting(promised)),
         }
     }
+}
+
+/// What the component keeps objects in: the folders that it was granted, or what its configuration
+/// names. None if a folder has no identity.
+fn identity(settings: &PluginSettings) -> Option<StorageIdentity> {
+    let mut digest = Sha256::new();
+    let folders = &settings.grants.directories;
+    if folders.is_empty() {
+        digest.update(settings.name.as_bytes());
+        digest.update([0]);
+        digest.update(settings.config.as_bytes());
+    }
+    for (guest, folder) in folders {
+        digest.update(guest.as_bytes());
+        digest.update([0]);
+        digest.update(folder.identity()?);
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let (identity, _) = digest.split_first_chunk()?;
+    Some(*identity)
 }
 
 /// What its type and its description say that it can do.
@@ -154,6 +178,10 @@ impl Storage for StoragePlugin {
 
     fn abilities(&self) -> Abilities {
         self.abilities
+    }
+
+    fn identity(&self) -> Option<StorageIdentity> {
+        self.identity
     }
 
     async fn stat(&self, path: &str) -> Result<Attributes> {

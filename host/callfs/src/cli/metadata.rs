@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Seek, Write, stdin, stdout};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use callfs_metadata::{Counts, export, import, verify};
+use callfs_metadata::{Counts, Imported, export, import, verify};
 use clap::Subcommand;
 
 use super::progress::ProgressLine;
@@ -40,6 +40,9 @@ enum MetadataCommand {
     /// All of the dump is checked before anything of it is imported; what comes from standard input
     /// is kept in a temporary file for that. If the import itself is cut off, a part is in the
     /// metadata store: import again with --replace.
+    ///
+    /// What was to be removed when the dump was written stays, and is named: other files may be in
+    /// its place by now.
     Import {
         /// Where from; `-` or nothing is standard input.
         file: Option<PathBuf>,
@@ -62,7 +65,17 @@ pub(super) fn run(arguments: MetadataArguments) -> Result<(), CommandFailure> {
             file,
             replace,
             config,
-        } => ("imported", load(named(file), replace, &read(config)?)?),
+        } => {
+            let Imported { counts, spared } = load(named(file), replace, &read(config)?)?;
+            for path in spared {
+                say(&format!(
+                    "what is stored at {path} was to be removed, because it was half of a copy or \
+                     the rest of a move; it stays, and is visible: look at it, and remove it if it \
+                     is not wanted"
+                ));
+            }
+            ("imported", counts)
+        }
     };
     let count =
         |number: u64, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
@@ -131,7 +144,7 @@ fn dump(out: &mut (dyn Write + Send), config: &Config) -> Result<Counts, Command
     })
 }
 
-fn load(file: Option<PathBuf>, replace: bool, config: &Config) -> Result<Counts, CommandFailure> {
+fn load(file: Option<PathBuf>, replace: bool, config: &Config) -> Result<Imported, CommandFailure> {
     let (name, mut dump) = match &file {
         None => ("standard input".to_owned(), spooled(stdin().lock())?),
         Some(file) => {

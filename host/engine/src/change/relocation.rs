@@ -7,7 +7,7 @@
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::locks::Guard;
-use callfs_model::metadata::{Change, Intent, Record};
+use callfs_model::metadata::{Change, Record};
 use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
 
@@ -16,7 +16,7 @@ use crate::change::build::{Build, enterable, fingerprint};
 use crate::change::transfer::Arrived;
 use crate::failure::{raced, refuse, special};
 use crate::lookup::path::{Lookup, LookupTarget, gives_the_same_rights};
-use crate::recovery::tombstones::HeldTombstone;
+use crate::recovery::tombstones::{HeldTombstone, Recorded};
 
 impl Engine {
     /// Whether a move has to be made this way.
@@ -92,10 +92,7 @@ impl Engine {
                 return Err(error);
             }
         };
-        let intent = Intent::Tombstone {
-            path: from.path.clone(),
-            inside: false,
-        };
+        let intent = self.tombstone_intent(&from.path, false)?;
         changes.extend([Change::End(held.id()), Change::Begin(held.id(), intent)]);
         let Err(error) = self.commit(lock, changes).await else {
             held.becomes(from.path.clone());
@@ -103,7 +100,7 @@ impl Engine {
         };
         // It may have happened all the same.
         match self.recorded(held.id()).await {
-            Ok(Some((path, _))) if path == from.path => {
+            Ok(Some(Recorded { path, .. })) if path == from.path => {
                 held.becomes(path);
                 return Ok(held);
             }
@@ -175,10 +172,7 @@ impl Engine {
             }
         };
         let id = self.intents.name()?;
-        let intent = Intent::Tombstone {
-            path: from.path.clone(),
-            inside: false,
-        };
+        let intent = self.tombstone_intent(&from.path, false)?;
         let Err(error) = self
             .commit(lock, vec![Change::Put(record), Change::Begin(id, intent)])
             .await
@@ -186,7 +180,7 @@ impl Engine {
             return Ok(self.tombstones.hold(id, from.path.clone(), false));
         };
         match self.recorded(id).await {
-            Ok(Some((path, _))) => Ok(self.tombstones.hold(id, path, false)),
+            Ok(Some(Recorded { path, .. })) => Ok(self.tombstones.hold(id, path, false)),
             // The file was replaced, and the source is there still.
             Ok(None) => Err(error),
             // Nobody knows: it does not exist until the metadata store says that it does.

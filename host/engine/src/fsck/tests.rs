@@ -331,6 +331,7 @@ async fn heals_what_was_begun_and_hides_what_is_discarded() {
     let tombstone = Intent::Tombstone {
         path: path("/half"),
         inside: false,
+        storage: None,
     };
     let reconcile = Intent::Reconcile {
         path: path("/nothing"),

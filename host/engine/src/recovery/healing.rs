@@ -37,7 +37,7 @@ impl Engine {
             let mut tombstones = Vec::new();
             for (id, intent) in self.metadata.intents().await? {
                 match intent {
-                    Intent::Tombstone { path, inside } => {
+                    Intent::Tombstone { path, inside, .. } => {
                         // Hidden before anything else happens, and until it is gone.
                         self.tombstones.put(Tombstone {
                             id,

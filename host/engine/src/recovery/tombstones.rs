@@ -18,7 +18,7 @@ use callfs_model::metadata::IntentId;
 use callfs_model::path::FilePath;
 use tokio::sync::Notify;
 
-pub(crate) use self::clearing::LEFT;
+pub(crate) use self::clearing::{LEFT, Recorded};
 use self::following::Looks;
 
 /// How many changes are remembered; whoever looked longer ago than that looks again.

@@ -8,7 +8,7 @@ use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
     Abilities, Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, ListingPage, Staged,
-    Storage, Transfer, WriteOptions, WriteOutcome,
+    Storage, StorageIdentity, Transfer, WriteOptions, WriteOutcome,
 };
 use futures_util::future::BoxFuture;
 
@@ -38,6 +38,7 @@ struct State {
     keeps: bool,
     /// Directories that it may not read.
     closed: Vec<String>,
+    identity: Option<StorageIdentity>,
     /// Names that no listing shows.
     unnamed: Vec<String>,
 }
@@ -111,6 +112,11 @@ impl Memory {
     /// Whether it refuses to remove anything.
     pub(crate) fn keep(&self, keeps: bool) {
         self.state().keeps = keeps;
+    }
+
+    /// Which storage it is from now on.
+    pub(crate) fn identify(&self, identity: Option<StorageIdentity>) {
+        self.state().identity = identity;
     }
 
     /// It may not read this directory from now on.
@@ -272,6 +278,10 @@ impl Storage for Memory {
 
     fn abilities(&self) -> Abilities {
         self.0.abilities
+    }
+
+    fn identity(&self) -> Option<StorageIdentity> {
+        self.state().identity
     }
 
     async fn stat(&self, path: &str) -> Result<Attributes> {

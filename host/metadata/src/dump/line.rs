@@ -70,6 +70,8 @@ pub(super) enum What {
     Tombstone {
         path: FilePath,
         inside: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        storage: Option<Hex<16>>,
     },
     Reconcile {
         path: FilePath,
@@ -188,7 +190,15 @@ impl From<Intent> for What {
     fn from(intent: Intent) -> Self {
         match intent {
             Intent::Rename { from, to } => Self::Rename { from, to },
-            Intent::Tombstone { path, inside } => Self::Tombstone { path, inside },
+            Intent::Tombstone {
+                path,
+                inside,
+                storage,
+            } => Self::Tombstone {
+                path,
+                inside,
+                storage: storage.map(Hex),
+            },
             Intent::Reconcile { path } => Self::Reconcile { path },
         }
     }
@@ -198,7 +208,15 @@ impl From<What> for Intent {
     fn from(what: What) -> Self {
         match what {
             What::Rename { from, to } => Self::Rename { from, to },
-            What::Tombstone { path, inside } => Self::Tombstone { path, inside },
+            What::Tombstone {
+                path,
+                inside,
+                storage,
+            } => Self::Tombstone {
+                path,
+                inside,
+                storage: storage.map(|hex| hex.0),
+            },
             What::Reconcile { path } => Self::Reconcile { path },
         }
     }

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::metadata::{Change, LinkStore, Metadata};
+use callfs_model::metadata::{Change, Intent, LinkStore, Metadata};
 use callfs_model::path::FilePath;
 use futures_util::future::BoxFuture;
 
@@ -24,16 +24,26 @@ pub fn verify(input: &mut (dyn BufRead + Send)) -> Result<Counts> {
     Ok(lines.counts)
 }
 
+/// What an import put into a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// How much the store holds now.
+    pub counts: Counts,
+    /// Where something was to be removed when the dump was written, and is not removed any more.
+    pub spared: Vec<FilePath>,
+}
+
 /// Puts a dump, which was verified, into a store that is empty, or that is emptied first to be
-/// replaced. Fails if the store does not hold in the end what the dump does; what was put until
-/// then stays.
+/// replaced. Orders to remove what is stored are left out: since the dump was written, other
+/// objects may have taken those places. Fails if the store does not hold in the end what the dump
+/// does; what was put until then stays.
 pub fn import<'a>(
     metadata: &'a dyn Metadata,
     links: &'a dyn LinkStore,
     input: &'a mut (dyn BufRead + Send),
     replace: bool,
     progress: &'a mut (dyn FnMut(Counts) + Send),
-) -> BoxFuture<'a, Result<Counts>> {
+) -> BoxFuture<'a, Result<Imported>> {
     Box::pin(async move {
         let mut lines = Lines::open(input)?;
         if replace {
@@ -45,10 +55,14 @@ pub fn import<'a>(
             return Err(Error::new(ErrorKind::AlreadyExists, message));
         }
         let mut batch = Vec::new();
+        let mut spared = Vec::new();
         while let Some(line) = lines.next()? {
             match line {
                 DumpLine::Record(record) => batch.push(Change::Put(record.into())),
-                DumpLine::Intent(line) => batch.push(Change::Begin(line.id.0, line.intent.into())),
+                DumpLine::Intent(line) => match Intent::from(line.intent) {
+                    Intent::Tombstone { path, .. } => spared.push(path),
+                    intent => batch.push(Change::Begin(line.id.0, intent)),
+                },
                 DumpLine::Link(link) => links.create(link.into()).await?,
                 DumpLine::End(_) => {}
             }
@@ -60,13 +74,16 @@ pub fn import<'a>(
         if !batch.is_empty() {
             metadata.apply(batch).await?;
         }
-        let dumped = lines.counts;
+        let dumped = Counts {
+            intents: lines.counts.intents - spared.len() as u64,
+            ..lines.counts
+        };
         let stored = count(metadata, links).await?;
         if dumped != stored {
             let message = format!(
                 "the metadata store holds {} records, {} intents and {} links after the import, \
-             and the dump {}, {} and {}; was something else changing it, or a line there twice? \
-             Import it again with --replace",
+                 and the dump has {}, {} and {} for it; was something else changing it, or a line \
+                 there twice? Import it again with --replace",
                 stored.records,
                 stored.intents,
                 stored.links,
@@ -76,7 +93,10 @@ pub fn import<'a>(
             );
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        Ok(stored)
+        Ok(Imported {
+            counts: stored,
+            spared,
+        })
     })
 }
 

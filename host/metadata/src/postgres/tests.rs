@@ -113,6 +113,7 @@ async fn what_another_gateway_commits_is_heard() {
             Intent::Tombstone {
                 path: path("/x"),
                 inside: false,
+                storage: None,
             },
         )])
         .await

@@ -219,6 +219,7 @@ async fn a_cache_hears_what_another_node_commits() {
     let tombstone = Intent::Tombstone {
         path: path("/x"),
         inside: false,
+        storage: None,
     };
     other
         .apply(vec![Change::Begin([1; 16], tombstone)])

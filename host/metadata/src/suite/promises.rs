@@ -14,10 +14,12 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
             9 => Intent::Tombstone {
                 path: at,
                 inside: false,
+                storage: Some([7; 16]),
             },
             5 => Intent::Tombstone {
                 path: at,
                 inside: true,
+                storage: None,
             },
             3 => Intent::Reconcile { path: at },
             _ => Intent::Rename {
@@ -61,6 +63,7 @@ pub(crate) async fn one_intent_becomes_another_in_one_step(place: &impl Place) {
     let tombstone = |at: &str| Intent::Tombstone {
         path: path(at),
         inside: false,
+        storage: Some([b'/'; 16]),
     };
     store
         .apply(vec![Change::Begin([1; 16], tombstone("/to"))])

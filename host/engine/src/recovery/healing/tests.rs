@@ -1,11 +1,86 @@
 mod gateways;
 mod leases;
 
+use callfs_model::metadata::{Metadata as _, Record};
 use callfs_model::storage::{Abilities, EntryKind, Storage as _};
 
 use super::*;
 use crate::testing::*;
 use crate::{CopyOptions, RenameOptions};
+
+#[tokio::test]
+async fn an_order_to_remove_is_carried_out_in_the_storage_that_it_names_alone() {
+    let (one, other) = (Some([1; 16]), Some([2; 16]));
+    for (meant, mounted, is_removed) in [
+        (None, None, true),
+        (None, one, true),
+        (one, one, true),
+        (one, other, false),
+    ] {
+        for inside in [false, true] {
+            let world = World::new(folder());
+            world.mkdir(&alice(), "/report").await.expect("made");
+            world.disk.identify(meant);
+            let order = world.engine.tombstone_intent(&path("/report"), inside);
+            let order = match (meant, order.expect("a storage")) {
+                (None, Intent::Tombstone { path, inside, .. }) => Intent::Tombstone {
+                    path,
+                    inside,
+                    storage: None,
+                },
+                (_, order) => order,
+            };
+            let begun = vec![
+                Change::Begin([9; 16], order),
+                Change::Put(Record {
+                    path: path("/report/important"),
+                    owner: "mallory".into(),
+                    group: "mallory".into(),
+                    mode: 0o600,
+                    content: None,
+                    revision: 0,
+                }),
+            ];
+            world.metadata.apply(begun).await.expect("begun");
+            world.disk.plant("report/important", "of somebody else");
+
+            world.disk.identify(mounted);
+            let world = world.restarted();
+            world.engine.recover().await.expect("healed");
+            let what = format!("{meant:?} {mounted:?} {inside}");
+            assert_eq!(world.disk.has("report/important"), !is_removed, "{what}");
+            assert_eq!(world.disk.has("report"), inside || !is_removed, "{what}");
+            // Nothing is hidden any more, and what is there belongs to the default owner.
+            let owners = world.metadata.owners();
+            assert!(
+                !owners.iter().any(|one| one.contains("mallory")),
+                "{owners:?}"
+            );
+            let read = world.get(&admin(), "/report/important").await;
+            assert_eq!(read.is_ok(), !is_removed, "{what}");
+            assert_eq!(world.metadata.intents_left(), 0, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_order_to_remove_waits_while_its_storage_cannot_be_told_from_another() {
+    let world = World::new(folder());
+    world.disk.identify(Some([1; 16]));
+    let order = world.engine.tombstone_intent(&path("/half"), false);
+    let begun = vec![Change::Begin([9; 16], order.expect("a storage"))];
+    world.metadata.apply(begun).await.expect("begun");
+    world.disk.plant("half/built", "text");
+    for (mounted, is_removed) in [(None, false), (Some([1; 16]), true)] {
+        world.disk.identify(mounted);
+        let world = world.restarted();
+        world.engine.recover().await.expect("asked");
+        assert_eq!(world.disk.has("half/built"), !is_removed);
+        let read = kind(world.get(&admin(), "/half/built").await);
+        assert_eq!(read, ErrorKind::NotFound, "hidden, then gone");
+        assert_eq!(world.metadata.intents_left(), usize::from(!is_removed));
+    }
+}
 
 /// Whatever changes something. What is there before: `/kept` and `/tree` with files and
 /// directories.

@@ -2,7 +2,8 @@
 //! tombstone itself.
 //!
 //! Before anything is removed the metadata store is asked whether it still says so, because a
-//! change of the metadata store that failed may have been carried out all the same.
+//! change of the metadata store that failed may have been carried out all the same. A tombstone
+//! names its storage: where another one was mounted since, there is nothing to remove.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,13 +12,22 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Intent, IntentId};
 use callfs_model::path::FilePath;
+use callfs_model::storage::StorageIdentity;
 use futures_util::future::BoxFuture;
 
 use super::removal::remove;
 use super::{HeldTombstone, Tombstone, Tombstones};
 use crate::Engine;
 use crate::change::parents::Patience;
-use crate::failure::about;
+use crate::failure::{about, refuse};
+
+/// A tombstone as the metadata store has it.
+pub(crate) struct Recorded {
+    pub(crate) path: FilePath,
+    pub(crate) inside: bool,
+    /// The storage that it is about, where that is known.
+    pub(crate) storage: Option<StorageIdentity>,
+}
 
 /// What is said of a tombstone that stays for now.
 pub(crate) const LEFT: &str =
@@ -35,10 +45,7 @@ impl Engine {
         inside: bool,
     ) -> Result<HeldTombstone<'_>> {
         let id = self.intents.name()?;
-        let intent = Intent::Tombstone {
-            path: path.clone(),
-            inside,
-        };
+        let intent = self.tombstone_intent(path, inside)?;
         let begun = self.commit(lock, vec![Change::Begin(id, intent)]).await;
         let held = self.tombstones.hold(id, path.clone(), inside);
         match begun {
@@ -49,6 +56,16 @@ impl Engine {
                 Err(error)
             }
         }
+    }
+
+    /// The intent to remove what is stored at a path now, in the storage that is mounted there now.
+    pub(crate) fn tombstone_intent(&self, path: &FilePath, inside: bool) -> Result<Intent> {
+        let (storage, _) = self.backend(path)?;
+        Ok(Intent::Tombstone {
+            path: path.clone(),
+            inside,
+            storage: storage.identity(),
+        })
     }
 
     /// Carries out a tombstone that is held, whose path is locked; if that fails, it is abandoned,
@@ -136,7 +153,7 @@ impl Engine {
     }
 
     /// What the metadata store says of a tombstone; none if it has ended.
-    pub(crate) async fn recorded(&self, id: IntentId) -> Result<Option<(FilePath, bool)>> {
+    pub(crate) async fn recorded(&self, id: IntentId) -> Result<Option<Recorded>> {
         let found = self
             .metadata
             .intents()
@@ -144,26 +161,49 @@ impl Engine {
             .into_iter()
             .find(|(one, _)| *one == id);
         Ok(found.and_then(|(_, intent)| match intent {
-            Intent::Tombstone { path, inside } => Some((path, inside)),
+            Intent::Tombstone {
+                path,
+                inside,
+                storage,
+            } => Some(Recorded {
+                path,
+                inside,
+                storage,
+            }),
             Intent::Rename { .. } | Intent::Reconcile { .. } => None,
         }))
     }
 
     /// Carries out one tombstone, as the metadata store has it, if that is within what is locked.
     async fn clear(&self, lock: &Guard, id: IntentId, locked: &[FilePath]) -> Result<()> {
-        let Some((path, inside)) = self.recorded(id).await? else {
+        let Some(recorded) = self.recorded(id).await? else {
             self.tombstones.forget(id);
             return Ok(());
         };
+        let Recorded {
+            path,
+            inside,
+            storage: meant,
+        } = recorded;
         self.tombstones.correct(id, &path, inside);
         if !locked.iter().any(|locked| path.is_within(locked)) {
             return Ok(());
         }
         let (storage, rest) = self.backend(&path)?;
-        let whole = remove(self, lock, storage.as_ref(), rest, inside)
+        let mounted = storage.identity();
+        if meant.is_some() && mounted.is_none() {
+            let what = "holds what no longer exists, and its storage cannot be told from another \
+                        one; mount it so that it can be changed";
+            return Err(refuse(ErrorKind::BackendUnavailable, &path, what));
+        }
+        if meant.is_some() && mounted != meant {
+            tracing::warn!(%path, "what no longer exists is in another storage than the one that \
+                                   is mounted here now; nothing is removed, and what is recorded \
+                                   of it is forgotten");
+        } else if !remove(self, lock, storage.as_ref(), rest, inside)
             .await
-            .map_err(|error| about(&path, error))?;
-        if !whole {
+            .map_err(|error| about(&path, error))?
+        {
             tracing::warn!(%path, "it holds what its storage keeps and does not list; a directory \
                                    around that stays");
         }

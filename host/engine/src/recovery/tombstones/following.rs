@@ -166,7 +166,9 @@ impl Engine {
             let mut others = Vec::new();
             for (id, intent) in self.metadata.intents().await? {
                 match intent {
-                    Intent::Tombstone { path, inside } => tombstones.push((id, path, inside)),
+                    Intent::Tombstone { path, inside, .. } => {
+                        tombstones.push((id, path, inside));
+                    }
                     intent => others.push((id, intent)),
                 }
             }

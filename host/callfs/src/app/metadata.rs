@@ -45,7 +45,7 @@ impl MetadataHandle {
             MetadataStore::Sqlite { url } => {
                 // The lock comes first, so that nobody migrates a metadata store that another
                 // gateway uses.
-                let claim = alone(url)?;
+                let claim = claim_file(url)?;
                 let store = Arc::new(
                     SqliteStore::open(url)
                         .await
@@ -147,27 +147,43 @@ impl Fences for MetadataHandle {
     }
 }
 
-/// The lock that keeps a second gateway from a file: the memory and the locks of each are exact for
-/// one process only.
-fn alone(url: &str) -> anyhow::Result<File> {
+/// What keeps a second gateway from a file: the memory and the locks of each are exact for one
+/// process only.
+struct FileClaim {
+    /// The file itself, and the one beside it that older gateways lock. SQLite has locks of another
+    /// kind, which this one does not touch; but closing the file would let go of those, so it stays
+    /// open for as long as the store is.
+    _locks: [File; 2],
+}
+
+/// Claims the file of a metadata store; a missing one is made.
+fn claim_file(url: &str) -> anyhow::Result<FileClaim> {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = PathBuf::from(format!("{}.lock", path.strip_prefix("//").unwrap_or(path)));
+    let path = Path::new(path.strip_prefix("//").unwrap_or(path));
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path);
-    let lock = lock.with_context(|| format!("cannot open {}", path.display()))?;
-    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!(
-            "another gateway uses the metadata store {url}; stop it, or give this one a metadata \
-             store of its own"
-        );
-    }
-    Ok(lock)
+    let claim = |path: &Path| {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            bail!(
+                "another gateway uses the metadata store {url}; stop it, or give this one a \
+                 metadata store of its own"
+            );
+        }
+        Ok(file)
+    };
+    let beside = claim(&PathBuf::from(format!("{}.lock", path.display())))?;
+    let file = claim(path)?;
+    Ok(FileClaim {
+        _locks: [file, beside],
+    })
 }

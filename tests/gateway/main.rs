@@ -64,6 +64,7 @@ mod config_cli;
 mod conformance;
 mod conformance_servers;
 mod first_run;
+mod folders;
 mod fsck;
 mod link_cli;
 mod metadata_cli;

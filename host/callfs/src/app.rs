@@ -4,6 +4,7 @@
 //! the outside in: no new connections, then what is under way, then the store.
 
 mod components;
+mod folders;
 mod generation;
 mod locks;
 mod metadata;
@@ -26,11 +27,12 @@ use callfs_model::locks::Locks;
 use callfs_model::metadata::Metadata as _;
 use callfs_model::shutdown::Shutdown;
 use callfs_telemetry::Metrics;
+use folders::FolderUse;
 use generation::Current;
 pub use generation::granted;
 use http::HeaderValue;
 pub use metadata::MetadataHandle;
-pub use offline::OfflineFilesystem;
+pub use offline::{OfflineFilesystem, OfflineWork};
 use reload::Reloads;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,8 +48,11 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Serves until the shutdown begins and the requests in flight are done. Calls `listening` once,
 /// with the addresses as the system bound them: those of the service, and those for metrics alone.
+/// Folders that are empty although files are recorded there are served only if that
+/// `empty_is_right`.
 pub async fn serve(
     loaded: Loaded,
+    empty_is_right: bool,
     listening: impl FnOnce(&[Listen], &[Listen]),
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
@@ -59,13 +64,20 @@ pub async fn serve(
     let metrics = Metrics::new()?;
     let secret = link_secret(&config.links.secret)?;
     let store = Arc::new(MetadataHandle::open(&config).await?);
-    if !store.answers(shutdown.begun()).await {
+    if !store.answers(shutdown.begun()).await? {
         store.close().await;
         return Ok(());
     }
     let begun = async {
+        folders::admit(&config, &*store.metadata, empty_is_right, true).await?;
+        let folders = FolderUse::Serve {
+            metadata: Some(store.identity.clone()),
+        };
         let locks = locks::open(&config.locks, &store).await?;
-        Ok((locks, Reloads::start(loaded, metrics.clone()).await?))
+        Ok((
+            locks,
+            Reloads::start(loaded, metrics.clone(), folders).await?,
+        ))
     };
     let (locks, reloads) = match begun.await {
         Ok(begun) => begun,

@@ -54,8 +54,8 @@ enum CallfsCommand {
     ///
     /// Nothing is changed without --repair. The exit code is 0 if nothing is wrong or all of it was
     /// repaired, and 1 otherwise. Stop the gateway first, and make sure that every storage is
-    /// there before you repair: a disk that is not mounted looks like a folder that somebody
-    /// emptied, and what is recorded of it is forgotten.
+    /// there before you repair. A folder that is missing, or is empty and was never served, is
+    /// refused if files are recorded there: its disk may not be mounted. No folder is ever made.
     Fsck(fsck::FsckArguments),
     /// Take the metadata store out, and put it into another store.
     Metadata(metadata::MetadataArguments),

@@ -107,6 +107,12 @@ impl PostgresStore {
         Err(Error::new(ErrorKind::BackendUnavailable, message))
     }
 
+    /// What tells this metadata store from others.
+    pub async fn identity(&self) -> Result<String> {
+        let identity = sqlx::query_scalar("SELECT identity FROM store");
+        self.read(identity.fetch_one(&self.readers)).await
+    }
+
     /// A read within bounds; what it failed for is told.
     async fn read<T>(&self, query: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
         match within(query).await {

@@ -73,6 +73,22 @@ impl RedisStore {
         })
     }
 
+    /// What tells this metadata store from others.
+    pub async fn identity(&self) -> Result<String> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|cause| Error::internal(cause.to_string()))?;
+        let mut set = ::redis::cmd("SET");
+        set.arg(self.keys.of("identity"))
+            .arg(hex::encode(random))
+            .arg("NX");
+        // The first gateway names the store, and asking twice changes nothing.
+        self.connection
+            .read::<Option<String>>(RedisRequest::Command(set))
+            .await?;
+        let identity: Option<String> = self.ask("GET", "identity", None).await?;
+        identity.ok_or_else(|| failure::damaged("it has no identity"))
+    }
+
     fn refuse_if_closed(&self) -> Result<()> {
         if self.underway.is_closed() {
             Err(closed())

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use callfs_egress::Egress;
-use callfs_folder::{Folder, FolderAccess};
 use callfs_sandbox as sandbox;
 use callfs_sandbox::{
     AuthenticatorPlugin, AuthorizerPlugin, CallLimits, CompileCache, Grants, PluginSettings,
@@ -18,8 +17,9 @@ use callfs_sandbox::{
 use callfs_telemetry::{Metrics, PluginMetrics};
 use sha2::{Digest, Sha256};
 
+use super::folders::FolderUse;
 use super::generation::{ComponentSlot, Generation, Generations, LoadedPart, Recipe, granted_by};
-use crate::config::{Component, Config, DirectoryAccess as Granted, DirectoryGrant};
+use crate::config::{Component, Config};
 use crate::plugins::{Catalogue, Found, LOCK_FILE, Lock, Pin, PluginOrigin};
 
 /// What components are found in and run on.
@@ -30,6 +30,7 @@ pub(super) struct Components {
     /// The most memory that a component on this runtime can have, in bytes.
     memory: u64,
     metrics: Arc<Metrics>,
+    folders: FolderUse,
     /// The one of its name, wherever else there is one.
     preferred: Option<Found>,
     /// There was a lock: there has to be one from then on.
@@ -44,7 +45,11 @@ struct Binary {
 }
 
 impl Components {
-    pub(super) fn open(config: &Config, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        config: &Config,
+        metrics: Arc<Metrics>,
+        folders: FolderUse,
+    ) -> anyhow::Result<Self> {
         let folder = &config.plugins.cache_dir;
         let cache = CompileCache::open(folder)
             .inspect_err(|error| {
@@ -68,6 +73,7 @@ impl Components {
             egress: Egress::default(),
             memory,
             metrics,
+            folders,
             preferred: None,
             locked: AtomicBool::new(false),
         })
@@ -288,7 +294,7 @@ impl Components {
             .gate(&component.name, &component.http, metrics.clone())
             .context("cannot use TLS")?;
         Ok(Grants {
-            directories: folders(directories)?,
+            directories: self.folders.open(directories)?,
             http: http.map(Arc::new),
         })
     }
@@ -314,18 +320,4 @@ fn settings(component: &Component, grants: Grants) -> PluginSettings {
             instances: limits.instances as usize,
         },
     }
-}
-
-fn folders(directories: &[DirectoryGrant]) -> anyhow::Result<Vec<(String, Arc<Folder>)>> {
-    let open = |grant: &DirectoryGrant| {
-        let access = match grant.access {
-            Granted::ReadWrite => FolderAccess::ReadWrite,
-            Granted::ReadOnly => FolderAccess::ReadOnly,
-        };
-        let folder = tokio::task::block_in_place(|| Folder::open(&grant.host, access));
-        let folder = folder
-            .with_context(|| format!("cannot open the granted folder {}", grant.host.display()))?;
-        anyhow::Ok((grant.guest.clone(), folder))
-    };
-    directories.iter().map(open).collect()
 }

@@ -15,7 +15,8 @@ use callfs_metadata::{
 use callfs_model::error::Result;
 use callfs_model::locks::Fences;
 use callfs_model::metadata::{Change, LeaseId, LinkStore, Metadata};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, fstat};
+use sha2::{Digest, Sha256};
 
 use crate::config::{Config, LockManager, MetadataStore};
 
@@ -33,6 +34,8 @@ pub struct MetadataHandle {
     pub links: Arc<dyn LinkStore>,
     /// What other gateways change; none if nobody can.
     pub notifications: Option<Arc<Notifications>>,
+    /// Tells the metadata store from others.
+    pub identity: String,
     #[expect(dead_code, reason = "held for its Drop")]
     claim: Box<dyn Send + Sync>,
 }
@@ -55,10 +58,12 @@ impl MetadataHandle {
                     store.clone() as Arc<dyn Metadata>,
                     CACHED_RECORDS,
                 ));
+                let identity = claim.identity.clone();
                 Ok(Self {
                     metadata,
                     links: store,
                     notifications: None,
+                    identity,
                     claim: Box::new(claim),
                 })
             }
@@ -68,15 +73,14 @@ impl MetadataHandle {
                 let store = Arc::new(store.context("cannot open the metadata store")?);
                 let alone = matches!(config.locks.manager, LockManager::Local);
                 let claim = store.claim(alone).await?;
-                Ok(Self::shared(store, notifications, claim))
+                let identity = format!("postgres {}", store.identity().await?);
+                Ok(Self::shared(store, notifications, identity, claim))
             }
             MetadataStore::Redis { url, prefix } => {
                 let store = RedisStore::open(url.as_str(), prefix, notifications.clone()).await;
-                Ok(Self::shared(
-                    Arc::new(store.context("cannot open the metadata store")?),
-                    notifications,
-                    (),
-                ))
+                let store = Arc::new(store.context("cannot open the metadata store")?);
+                let identity = format!("redis {}", store.identity().await?);
+                Ok(Self::shared(store, notifications, identity, ()))
             }
             MetadataStore::Raft(raft) => {
                 let settings = RaftSettings {
@@ -90,27 +94,34 @@ impl MetadataHandle {
                 let store = RaftStore::open(settings, notifications.clone())
                     .await
                     .context("cannot open the metadata store")?;
-                Ok(Self::shared(Arc::new(store), notifications, ()))
+                // The nodes of a cluster have nothing else in common that is there before they
+                // have met.
+                let identity = hex::encode(Sha256::digest(&raft.secret));
+                let identity = format!("raft {identity}");
+                Ok(Self::shared(Arc::new(store), notifications, identity, ()))
             }
         }
     }
 
     /// Waits until it answers, or the end begins: a node of a cluster is there before the others
-    /// are, and before it is part of one. Answers whether it does.
-    pub(crate) async fn answers(&self, end: impl Future<Output = ()>) -> bool {
+    /// are, and before it is part of one. Answers whether it does; fails if waiting does not help.
+    pub(crate) async fn answers(&self, end: impl Future<Output = ()>) -> anyhow::Result<bool> {
         let mut end = std::pin::pin!(end);
         let mut told = String::new();
         while let Err(error) = self.metadata.ready().await {
+            if !error.kind().is_retryable() {
+                return Err(error).context("the metadata store cannot be used");
+            }
             if told != error.message() {
                 tracing::warn!(%error, "nothing is served until the metadata store answers");
                 told = error.message().to_owned();
             }
             tokio::select! {
-                () = &mut end => return false,
+                () = &mut end => return Ok(false),
                 () = tokio::time::sleep(AGAIN) => {}
             }
         }
-        true
+        Ok(true)
     }
 
     /// Finishes what is under way, and lets go of it.
@@ -121,6 +132,7 @@ impl MetadataHandle {
     fn shared<S>(
         store: Arc<S>,
         notifications: Arc<Notifications>,
+        identity: String,
         claim: impl Send + Sync + 'static,
     ) -> Self
     where
@@ -135,6 +147,7 @@ impl MetadataHandle {
             metadata,
             links: store,
             notifications: Some(notifications),
+            identity,
             claim: Box::new(claim),
         }
     }
@@ -150,6 +163,8 @@ impl Fences for MetadataHandle {
 /// What keeps a second gateway from a file: the memory and the locks of each are exact for one
 /// process only.
 struct FileClaim {
+    /// Device and inode of the file, whatever leads to it.
+    identity: String,
     /// The file itself, and the one beside it that older gateways lock. SQLite has locks of another
     /// kind, which this one does not touch; but closing the file would let go of those, so it stays
     /// open for as long as the store is.
@@ -183,7 +198,9 @@ fn claim_file(url: &str) -> anyhow::Result<FileClaim> {
     };
     let beside = claim(&PathBuf::from(format!("{}.lock", path.display())))?;
     let file = claim(path)?;
+    let stat = fstat(&file).with_context(|| format!("cannot look at {}", path.display()))?;
     Ok(FileClaim {
+        identity: format!("sqlite {}:{}", stat.st_dev, stat.st_ino),
         _locks: [file, beside],
     })
 }

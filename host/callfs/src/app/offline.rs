@@ -8,10 +8,23 @@ use callfs_model::locks::Locks;
 use callfs_telemetry::Metrics;
 
 use super::components::Components;
+use super::folders::{self, FolderUse};
 use super::generation::{ComponentSlot, Current, Generations, recipes};
 use super::metadata::MetadataHandle;
 use super::{build, locks};
 use crate::config::Config;
+
+/// What is done with a filesystem that serves no clients.
+#[derive(Debug, Clone, Copy)]
+pub enum OfflineWork {
+    /// It is compared with what is recorded, and nothing is changed.
+    Compare,
+    /// It and the records are changed.
+    Repair {
+        /// Folders that are empty although files are recorded there were emptied on purpose.
+        empty_is_right: bool,
+    },
+}
 
 /// A filesystem that nobody is served from, with what it runs on.
 pub struct OfflineFilesystem {
@@ -22,10 +35,27 @@ pub struct OfflineFilesystem {
 }
 
 impl OfflineFilesystem {
-    /// Loads what a configuration mounts. Nobody is recognised here, so authenticators are left
+    /// Loads what a configuration mounts. No client is recognised here, so authenticators are left
     /// out.
-    pub async fn open(config: &Config, store: &Arc<MetadataHandle>) -> anyhow::Result<Self> {
-        let components = Components::open(config, Metrics::new()?)?;
+    pub async fn open(
+        config: &Config,
+        store: &Arc<MetadataHandle>,
+        work: OfflineWork,
+    ) -> anyhow::Result<Self> {
+        let accepted = matches!(
+            work,
+            OfflineWork::Repair {
+                empty_is_right: true
+            }
+        );
+        folders::admit(config, &*store.metadata, accepted, false).await?;
+        let folders = match work {
+            OfflineWork::Compare => FolderUse::Compare,
+            OfflineWork::Repair { .. } => FolderUse::Repair {
+                metadata: store.identity.clone(),
+            },
+        };
+        let components = Components::open(config, Metrics::new()?, folders)?;
         let mut wanted = recipes(config);
         wanted.retain(|(place, _)| !matches!(place, ComponentSlot::Authenticator(_)));
         let generations = components.load(&wanted, &Generations::new()).await?;

@@ -14,6 +14,7 @@ use callfs_telemetry::Metrics;
 use tokio::signal::unix::Signal;
 
 use super::components::Components;
+use super::folders::FolderUse;
 use super::generation::{ComponentSlot, Current, Generations, Recipe, recipes, replaced, serving};
 use crate::config::{Config, Loaded};
 use crate::plugins::FolderWatch;
@@ -32,9 +33,13 @@ pub(super) struct Reloads {
 
 impl Reloads {
     /// Loads the first generations.
-    pub(super) async fn start(started: Loaded, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        started: Loaded,
+        metrics: Arc<Metrics>,
+        folders: FolderUse,
+    ) -> anyhow::Result<Self> {
         let wanted = started.config.clone();
-        let components = Components::open(&wanted, metrics.clone())?;
+        let components = Components::open(&wanted, metrics.clone(), folders)?;
         let generations = components
             .load(&recipes(&wanted), &Generations::new())
             .await?;

@@ -6,6 +6,7 @@ use callfs_model::path::FilePath;
 use callfs_telemetry::Metrics;
 
 use super::components::Components;
+use super::folders::FolderUse;
 use super::generation::{ComponentSlot, Generations, LoadedPart as Loaded, recipes};
 use crate::config::Config;
 use crate::plugins::Found;
@@ -44,7 +45,8 @@ pub async fn load(
             .collect();
         bail!("there is no {place}; mounted are {}", mounted.join(", "));
     }
-    let mut components = Components::open(config, Metrics::new()?)?;
+    let folders = FolderUse::Serve { metadata: None };
+    let mut components = Components::open(config, Metrics::new()?, folders)?;
     components.prefer(found);
     let loaded = components.load(&wanted, &Generations::new()).await?;
     let subject = loaded

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::progress::ProgressLine;
 use super::{CommandFailure, print};
-use crate::app::{MetadataHandle, OfflineFilesystem};
+use crate::app::{MetadataHandle, OfflineFilesystem, OfflineWork};
 use crate::config::{Layers, LoadOptions, LogConfig};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,10 @@ pub(super) struct FsckArguments {
     /// Record what is stored and not recorded, with the default owner and the mode that it has.
     #[arg(long, requires = "repair")]
     adopt: bool,
+    /// Repair although a folder is missing, or empty and new, that has records of files in it: they
+    /// are gone for good, and it is not that a disk is not mounted.
+    #[arg(long, requires = "repair")]
+    accept_empty: bool,
     /// Print one JSON object a line: every finding, then the summary.
     #[arg(long)]
     json: bool,
@@ -81,6 +85,7 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
         path: within,
         repair,
         adopt,
+        accept_empty,
         json,
         config,
     } = arguments;
@@ -104,13 +109,17 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
     let summary = runtime.block_on(async {
-        let store = Arc::new(
-            MetadataHandle::open(&config)
-                .await
-                .map_err(CommandFailure::of_serving)?,
-        );
+        let opened = MetadataHandle::open(&config).await;
+        let store = Arc::new(opened.map_err(CommandFailure::of_serving)?);
         let compared = async {
-            let filesystem = OfflineFilesystem::open(&config, &store)
+            let work = if repair {
+                OfflineWork::Repair {
+                    empty_is_right: accept_empty,
+                }
+            } else {
+                OfflineWork::Compare
+            };
+            let filesystem = OfflineFilesystem::open(&config, &store, work)
                 .await
                 .map_err(CommandFailure::of_serving)?;
             let mut report = FsckReport {

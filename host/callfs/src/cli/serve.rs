@@ -23,6 +23,10 @@ pub(super) struct ServeArguments {
     /// An address and port to listen on, or unix:/path/of.sock; can be given several times.
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
+    /// Serve folders that are missing, or empty and new, although the metadata store has records of
+    /// files in them: the files are gone for good, and it is not that a disk is not mounted.
+    #[arg(long)]
+    accept_empty: bool,
 }
 
 pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
@@ -31,6 +35,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
         plugins,
         config,
         listen,
+        accept_empty,
     } = arguments;
     let layers = Layers::read(&LoadOptions {
         folder,
@@ -55,6 +60,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
             .map_err(|cause| CommandFailure::failed("cannot listen for signals", cause))?;
         app::serve(
             loaded,
+            accept_empty,
             |bound, metrics| announcement.say(bound, metrics),
             shutdown,
         )

@@ -1,5 +1,6 @@
 //! Configuration and command line.
 
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -61,6 +62,54 @@ fn an_ill_typed_value_is_named() {
         assert_eq!(code, 78, "{line}: {stderr}");
         assert!(stderr.contains(key), "{line}: {stderr}");
     }
+}
+
+#[test]
+fn check_loads_every_component_as_serve_does_and_changes_nothing() {
+    let wrong = [
+        (
+            "[[mount]]\npath = \"/x\"\ncomponent = \"no-such-thing\"",
+            "no-such-thing",
+        ),
+        ("[[mount]]\npath = \"/x\"\ncomponent = \"localfs\"", "grant"),
+        (
+            "[[mount]]\npath = \"/x\"\ncomponent = \"localfs\"\nconfig.folder = \"other\"\n\
+             grants.directories = [ { host = \"$DIR/second\" } ]",
+            "other",
+        ),
+        (
+            "[[mount]]\npath = \"/x\"\ncomponent = \"localfs\"\nconfig.fodler = \"/\"\n\
+             grants.directories = [ { host = \"$DIR/second\" } ]",
+            "fodler",
+        ),
+        ("[[mount]]\npath = \"/x\"\ncomponent = \"s3\"", "s3"),
+        ("[[mount]]\npath = \"/x\"\ncomponent = \"unix\"", "unix"),
+        (
+            "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"x\", key = \
+             \"short\" } ]",
+            "key",
+        ),
+    ];
+    for (lines, word) in wrong {
+        let dir = Setup::default().more(lines).prepare();
+        fs::remove_dir(dir.path().join("files")).expect("removed");
+        let said = [&["config", "check"][..], &["serve"]].map(|arguments| {
+            let (code, _, stderr) = configured(dir.path(), arguments);
+            assert_eq!(code, 78, "{arguments:?} of {lines}: {stderr}");
+            assert!(stderr.contains(word), "{arguments:?} of {lines}: {stderr}");
+            let error = stderr.lines().find(|line| line.starts_with("error: "));
+            error.unwrap_or_default().to_owned()
+        });
+        assert_eq!(said[0], said[1], "{lines}");
+    }
+    // A folder that serve would make is no mistake, and is not made.
+    let dir = Setup::default().prepare();
+    fs::remove_dir(dir.path().join("files")).expect("removed");
+    let before = fs::read_dir(dir.path()).expect("readable").count();
+    let (code, _, stderr) = configured(dir.path(), &["config", "check"]);
+    assert_eq!(code, 0, "{stderr}");
+    let after = fs::read_dir(dir.path()).expect("readable").count();
+    assert_eq!(before, after, "nothing is made");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub use offline::{OfflineFilesystem, OfflineWork};
 use reload::Reloads;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-pub use trial::{TrialPart, load};
+pub use trial::{TrialPart, load, try_all};
 
 use crate::config::{
     self, Config, ConfigError, CorsOrigin, LinkSecret, Listen, Loaded, Proxy, RateLimit,

@@ -32,6 +32,8 @@ pub(super) enum FolderUse {
     },
     /// To compare them with what is recorded: a missing one is an error, and nothing is changed.
     Compare,
+    /// To see whether components can be loaded: nothing is changed, and a missing one is empty.
+    Try,
 }
 
 impl FolderUse {
@@ -63,6 +65,14 @@ impl FolderUse {
             }
             Self::Repair { metadata } => (granted, false, Some(metadata.as_str())),
             Self::Compare => (FolderAccess::ReadOnly, false, None),
+            Self::Try => {
+                if FolderSight::of(host)? == FolderSight::Missing
+                    && granted == FolderAccess::ReadWrite
+                {
+                    return Folder::absent();
+                }
+                (FolderAccess::ReadOnly, false, None)
+            }
         };
         let is_new = make && FolderSight::of(host)? == FolderSight::Missing;
         let folder = Folder::open_with(

@@ -22,6 +22,16 @@ pub enum TrialPart {
     Authorizer,
 }
 
+/// Loads every component of a configuration but the authenticators, if those are not `complete`,
+/// and changes nothing.
+pub async fn try_all(config: &Config, complete: bool) -> anyhow::Result<()> {
+    let mut wanted = recipes(config);
+    wanted.retain(|(place, _)| complete || !matches!(place, ComponentSlot::Authenticator(_)));
+    let components = Components::open(config, Metrics::new()?, FolderUse::Try)?;
+    components.load(&wanted, &Generations::new()).await?;
+    Ok(())
+}
+
 /// Loads it; a component that was found elsewhere is the one of its name.
 pub async fn load(
     config: &Config,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{CommandFailure, print, say};
+use crate::app;
 use crate::config::{Layers, LoadOptions, TEMPLATE};
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,8 @@ pub(super) struct ConfigArguments {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Check the configuration, secrets included, and change nothing.
+    /// Check the configuration, secrets included, load its components as `serve` does, and change
+    /// nothing.
     #[command(visible_alias = "validate")]
     Check(ConfigLocation),
     /// Print every value that holds and where it comes from, secrets masked.
@@ -40,11 +42,27 @@ impl ConfigLocation {
     }
 }
 
+/// Loads the components that the configuration names, as `serve` does.
+fn load(layers: &Layers) -> Result<(), CommandFailure> {
+    // Before a first run there is no key for the built-in authenticator, and that is no mistake.
+    let (config, complete) = match layers.config() {
+        Ok(config) => (config, true),
+        Err(_) if layers.is_built_in("authenticator") => (layers.without_secrets()?, false),
+        Err(error) => return Err(error.into()),
+    };
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
+    runtime
+        .block_on(app::try_all(&config, complete))
+        .map_err(CommandFailure::of_serving)
+}
+
 pub(super) fn run(arguments: ConfigArguments) -> Result<(), CommandFailure> {
     match arguments.command {
         ConfigCommand::Check(place) => {
             let layers = place.read()?;
             layers.check()?;
+            load(&layers)?;
             let files = layers
                 .files()
                 .iter()

@@ -8,7 +8,7 @@ use callfs_test_servers::{Redis, free_port};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Gateway, Setup, command, eventually, eventually_now, raft, shared_locks, succeeds,
+    Gateway, Process, Setup, command, eventually, eventually_now, raft, shared_locks, succeeds,
 };
 
 /// A gateway, and where it listens to the other nodes.
@@ -247,4 +247,34 @@ fn whoever_is_part_of_none_is_told() {
         String::from_utf8_lossy(&refused.stderr).contains("expected a host and a port"),
         "{refused:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_locks_are_its_own_does_not_serve_beside_another() {
+    let port = free_port();
+    let first = Setup::on(&raft(port, true)).node("node-0").start().await;
+    let dir = Setup::beside(&first, &raft(free_port(), false))
+        .node("node-1")
+        .prepare();
+    let config = dir.path().join("callfs.toml");
+    let mut serve = command(dir.path());
+    let mut second = Process::start(serve.arg("serve").arg("--config").arg(&config));
+    let member = format!("127.0.0.1:{port}");
+    eventually_now("the node to join", || {
+        let joined = cluster(dir.path(), &["join", &member]).output();
+        joined.expect("it starts").status.success().then_some(())
+    });
+    second.said("why it does not serve", |line| {
+        let why = line.contains("its own; set [locks] manager = \"redis\"");
+        why.then(String::new)
+    });
+    assert!(
+        !second.stderr().contains("callfs listens"),
+        "{}",
+        second.stderr()
+    );
+    // The cluster keeps its majority.
+    first.alice().put("/a.txt", "text").await.is(201);
+    second.terminate();
+    assert!(second.wait().success());
 }

@@ -256,20 +256,58 @@ async fn a_gateway_that_dies_lets_go_and_others_finish_what_it_began(pair: Pair)
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_shared_locks_a_second_gateway_is_refused() {
-    let Some(server) = Postgres::shared() else {
-        return;
-    };
-    let index = postgres(&server.database());
-    let first = Setup::on(&index).start().await;
-    let refused = Setup::beside(&first, &index).prepare();
-    let said = ends_with_failure(refused.path());
-    assert!(
-        said.contains("another gateway uses the metadata store")
-            && said.contains("manager = \"redis\""),
-        "{said}"
-    );
-    drop(first);
-    let _free = Setup::on(&index).start().await;
+    let stores = [
+        Postgres::shared().map(|server| postgres(&server.database())),
+        Redis::shared().map(|server| redis(server.url())),
+    ];
+    for index in stores.into_iter().flatten() {
+        let first = Setup::on(&index).start().await;
+        let refused = Setup::beside(&first, &index).prepare();
+        let said = ends_with_failure(refused.path());
+        assert!(
+            said.contains("another gateway uses the metadata store")
+                && said.contains("manager = \"redis\""),
+            "{said}"
+        );
+        first.alice().put("/goes-on", "text").await.is(201);
+        first.admin().delete("/goes-on").await.is(204);
+        drop(first);
+        let _free = Setup::on(&index).start().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_all_of_a_store_is_refused_while_any_gateway_uses_it() {
+    for sections in [on_postgres(), on_redis()].into_iter().flatten() {
+        let one = Setup::on(&sections).start().await;
+        let two = Setup::beside(&one, &sections).start().await;
+        one.alice().put("/a.txt", "text").await.is(201);
+        let dump = two.path("dump.ndjson");
+        let run = |arguments: &[&str]| {
+            let output = command(&two.path(""))
+                .args(arguments)
+                .args(["--config", "callfs.toml"])
+                .output()
+                .expect("it runs");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status.success(), said)
+        };
+        let (exported, said) = run(&["metadata", "export", &dump.display().to_string()]);
+        assert!(exported, "{said}");
+        for arguments in [
+            &["fsck", "--repair"][..],
+            &["metadata", "import", "dump.ndjson", "--replace"],
+        ] {
+            let (done, said) = run(arguments);
+            assert!(!done, "{arguments:?}: {said}");
+            assert!(
+                said.contains("another gateway uses"),
+                "{arguments:?}: {said}"
+            );
+        }
+        let kept = one.alice().get("/a.txt").await.is(200);
+        assert_eq!(kept.header("x-callfs-owner"), "alice");
+    }
 }
 
 /// What a gateway says that does not start.

@@ -22,5 +22,5 @@ pub use self::dump::{Counts, Imported, export, import, verify};
 pub use self::notifications::{Notifications, STALE_AT_MOST, Touched};
 pub use self::postgres::{Claim, PostgresStore};
 pub use self::raft::{Member, RaftMember, RaftSettings, RaftStore, Status};
-pub use self::redis::RedisStore;
+pub use self::redis::{RedisClaim, RedisStore};
 pub use self::sqlite::SqliteStore;

@@ -11,6 +11,7 @@
 //! asks, and caches nothing.
 
 mod changes;
+mod claim;
 mod connection;
 mod durability;
 mod failure;
@@ -20,6 +21,7 @@ mod notifications;
 mod row;
 mod scan;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::redis::{FromRedisValue, ScriptInvocation};
@@ -31,6 +33,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
+pub use self::claim::RedisClaim;
 use self::connection::{Connection, RedisRequest};
 use self::keys::RedisKeys;
 use super::Notifications;
@@ -46,6 +49,8 @@ pub struct RedisStore {
     /// Changes that are under way, also those whose callers left. Closed with the store.
     underway: TaskTracker,
     notifications: Mutex<Option<DropGuard>>,
+    /// Whether what [`claim`](Self::claim) claimed is held.
+    held: Arc<AtomicBool>,
 }
 
 impl RedisStore {
@@ -69,6 +74,7 @@ impl RedisStore {
                 keys,
                 underway: TaskTracker::new(),
                 notifications: Mutex::new(Some(notifications)),
+                held: Arc::new(AtomicBool::new(true)),
             })
         })
     }
@@ -87,6 +93,26 @@ impl RedisStore {
             .await?;
         let identity: Option<String> = self.ask("GET", "identity", None).await?;
         identity.ok_or_else(|| failure::damaged("it has no identity"))
+    }
+
+    /// Claims the metadata store for this gateway alone, or together with others that do not claim
+    /// it for themselves alone, for as long as the claim lives; refused if others stand against
+    /// it.
+    pub async fn claim(&self, alone: bool) -> Result<RedisClaim> {
+        let client = self.connection.client().clone();
+        let store = self.identity().await?;
+        RedisClaim::new(client, store, alone, self.held.clone()).await
+    }
+
+    /// Fails while the claim is lost: another gateway may hold it by now, and know nothing of the
+    /// locks of this one.
+    fn claimed(&self) -> Result<()> {
+        if self.held.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let message = "the claim on the metadata store (Redis) was lost; nothing is changed until \
+                       it is held again";
+        Err(Error::new(ErrorKind::BackendUnavailable, message))
     }
 
     fn refuse_if_closed(&self) -> Result<()> {
@@ -119,6 +145,7 @@ impl RedisStore {
         &self,
         script: ScriptInvocation<'static>,
     ) -> Result<T> {
+        self.claimed()?;
         // Before the question, so that whoever closes waits for it.
         let token = self.underway.token();
         self.refuse_if_closed()?;
@@ -197,7 +224,7 @@ impl Metadata for RedisStore {
 
     async fn ready(&self) -> Result<()> {
         self.ask::<Option<String>>("GET", "format", None).await?;
-        Ok(())
+        self.claimed()
     }
 
     async fn close(&self) {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use callfs_metadata::{
     Cached, Notifications, PostgresStore, RaftSettings, RaftStore, RedisStore, SqliteStore,
 };
-use callfs_model::error::Result;
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::locks::Fences;
 use callfs_model::metadata::{Change, LeaseId, LinkStore, Metadata};
 use rustix::fs::{FlockOperation, fstat};
@@ -36,13 +36,26 @@ pub struct MetadataHandle {
     pub notifications: Option<Arc<Notifications>>,
     /// Tells the metadata store from others.
     pub identity: String,
+    /// The node that this is of a cluster whose locks are not shared; none otherwise.
+    unshared: Option<Arc<RaftStore>>,
     #[expect(dead_code, reason = "held for its Drop")]
     claim: Box<dyn Send + Sync>,
 }
 
 impl MetadataHandle {
-    /// Opens the metadata store that a configuration names.
+    /// Opens the metadata store that a configuration names, to serve: together with others if their
+    /// locks are shared.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let alone = matches!(config.locks.manager, LockManager::Local);
+        Self::open_as(config, alone).await
+    }
+
+    /// Opens it for changes that no gateway may be in the way of, whatever its locks are.
+    pub async fn open_alone(config: &Config) -> anyhow::Result<Self> {
+        Self::open_as(config, true).await
+    }
+
+    async fn open_as(config: &Config, alone: bool) -> anyhow::Result<Self> {
         let notifications = Arc::new(Notifications::new());
         match &config.metadata {
             MetadataStore::Sqlite { url } => {
@@ -64,6 +77,7 @@ impl MetadataHandle {
                     links: store,
                     notifications: None,
                     identity,
+                    unshared: None,
                     claim: Box::new(claim),
                 })
             }
@@ -71,7 +85,6 @@ impl MetadataHandle {
                 let store =
                     PostgresStore::open(url.as_str(), *connections, notifications.clone()).await;
                 let store = Arc::new(store.context("cannot open the metadata store")?);
-                let alone = matches!(config.locks.manager, LockManager::Local);
                 let claim = store.claim(alone).await?;
                 let identity = format!("postgres {}", store.identity().await?);
                 Ok(Self::shared(store, notifications, identity, claim))
@@ -79,8 +92,9 @@ impl MetadataHandle {
             MetadataStore::Redis { url, prefix } => {
                 let store = RedisStore::open(url.as_str(), prefix, notifications.clone()).await;
                 let store = Arc::new(store.context("cannot open the metadata store")?);
+                let claim = store.claim(alone).await?;
                 let identity = format!("redis {}", store.identity().await?);
-                Ok(Self::shared(store, notifications, identity, ()))
+                Ok(Self::shared(store, notifications, identity, claim))
             }
             MetadataStore::Raft(raft) => {
                 let settings = RaftSettings {
@@ -98,7 +112,12 @@ impl MetadataHandle {
                 // have met.
                 let identity = hex::encode(Sha256::digest(&raft.secret));
                 let identity = format!("raft {identity}");
-                Ok(Self::shared(Arc::new(store), notifications, identity, ()))
+                let store = Arc::new(store);
+                let local = matches!(config.locks.manager, LockManager::Local);
+                Ok(Self {
+                    unshared: local.then(|| store.clone()),
+                    ..Self::shared(store, notifications, identity, ())
+                })
             }
         }
     }
@@ -108,7 +127,7 @@ impl MetadataHandle {
     pub(crate) async fn answers(&self, end: impl Future<Output = ()>) -> anyhow::Result<bool> {
         let mut end = std::pin::pin!(end);
         let mut told = String::new();
-        while let Err(error) = self.metadata.ready().await {
+        while let Err(error) = self.ready().await {
             if !error.kind().is_retryable() {
                 return Err(error).context("the metadata store cannot be used");
             }
@@ -122,6 +141,26 @@ impl MetadataHandle {
             }
         }
         Ok(true)
+    }
+
+    /// Whether it answers, and may be changed under the locks of this gateway. A node that may not
+    /// stays part of its cluster, which may need its vote.
+    async fn ready(&self) -> Result<()> {
+        self.metadata.ready().await?;
+        let members = self
+            .unshared
+            .as_ref()
+            .map(|node| node.status().members.len());
+        match members {
+            Some(members @ 2..) => {
+                let message = format!(
+                    "{members} nodes share the metadata store, and the locks of this one are its \
+                     own; set [locks] manager = \"redis\" for all of them"
+                );
+                Err(Error::new(ErrorKind::NotReady, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Finishes what is under way, and lets go of it.
@@ -148,6 +187,7 @@ impl MetadataHandle {
             links: store,
             notifications: Some(notifications),
             identity,
+            unshared: None,
             claim: Box::new(claim),
         }
     }

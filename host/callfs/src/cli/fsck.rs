@@ -109,7 +109,11 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
     let summary = runtime.block_on(async {
-        let opened = MetadataHandle::open(&config).await;
+        let opened = if repair {
+            MetadataHandle::open_alone(&config).await
+        } else {
+            MetadataHandle::open(&config).await
+        };
         let store = Arc::new(opened.map_err(CommandFailure::of_serving)?);
         let compared = async {
             let work = if repair {

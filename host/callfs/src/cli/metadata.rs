@@ -136,7 +136,7 @@ fn write(file: Option<PathBuf>, config: &Config) -> Result<Counts, CommandFailur
 }
 
 fn dump(out: &mut (dyn Write + Send), config: &Config) -> Result<Counts, CommandFailure> {
-    with_store(config, async |store| {
+    with_store(MetadataHandle::open(config), async |store| {
         let progress = ProgressLine::start("exporting");
         let now = jiff::Timestamp::now().as_millisecond();
         let mut tell = |counts: Counts| progress.tell(format!("{} exported", counts.all()));
@@ -173,7 +173,7 @@ fn load(file: Option<PathBuf>, replace: bool, config: &Config) -> Result<Importe
     let verified = verify(&mut BufReader::new(&dump)).map_err(refused)?;
     dump.rewind()
         .map_err(|cause| CommandFailure::failed(format!("cannot read {name} again"), cause))?;
-    with_store(config, async |store| {
+    with_store(MetadataHandle::open_alone(config), async |store| {
         let progress = ProgressLine::start("importing");
         let mut tell = |counts: Counts| {
             progress.tell(format!("{} of {} imported", counts.all(), verified.all()))
@@ -213,15 +213,13 @@ fn spool(mut input: impl BufRead) -> std::io::Result<File> {
 }
 
 fn with_store<T>(
-    config: &Config,
+    opening: impl Future<Output = anyhow::Result<MetadataHandle>>,
     work: impl AsyncFnOnce(&MetadataHandle) -> callfs_model::error::Result<T>,
 ) -> Result<T, CommandFailure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
     runtime.block_on(async {
-        let store = MetadataHandle::open(config)
-            .await
-            .map_err(CommandFailure::of_serving)?;
+        let store = opening.await.map_err(CommandFailure::of_serving)?;
         let done = work(&store).await;
         store.close().await;
         done.map_err(|cause| CommandFailure::Failed(cause.into()))

@@ -39,6 +39,31 @@ impl Prefix {
 metadata_suite!(Prefix);
 link_suite!(Prefix);
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_is_claimed_by_one_alone_or_by_many_together() {
+    let Some(prefix) = Prefix::new().await else {
+        return;
+    };
+    let one = prefix.open().await;
+    let two = prefix.open().await;
+    let together = one.claim(false).await.expect("free");
+    let also = two.claim(false).await.expect("together");
+    let refused = two.claim(true).await.err().expect("others are there");
+    let message = refused.message();
+    assert!(
+        message.contains("another gateway uses the metadata store"),
+        "{message}"
+    );
+    drop((together, also));
+    let alone = two.claim(true).await.expect("free");
+    one.claim(false).await.err().expect("claimed");
+    let other = Prefix::new().await.expect("the same server").open().await;
+    let _elsewhere = other.claim(true).await.expect("another store");
+    drop(alone);
+    let _again = one.claim(true).await.expect("free");
+    one.apply(vec![put("/a", "alice")]).await.expect("put");
+}
+
 /// As long as anything may take that is not to fail.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -57,9 +57,11 @@ fn a_log_that_cannot_be_written_fails_neither_a_request_nor_the_end() {
                 .stderr(output())
                 .spawn()
                 .expect("the binary starts");
-            eventually_now("the socket", || {
+            eventually_now("the gateway to be ready", || {
                 assert_eq!(gateway.try_wait().expect("waitable"), None, "{what}");
-                UnixStream::connect(&socket).ok()
+                UnixStream::connect(&socket).ok()?;
+                let ready = ask(&socket, "GET", "/health/ready", "");
+                ready.starts_with("HTTP/1.1 200 ").then_some(())
             });
             for number in 0..3 {
                 let stored = ask(&socket, "PUT", &format!("/v1/files/{number}.txt"), "hello");

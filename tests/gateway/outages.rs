@@ -2,7 +2,9 @@
 
 use callfs_test_servers::{Postgres, Redis};
 
-use crate::harness::{Client, Gateway, Reply, Setup, eventually, postgres, redis, shared_locks};
+use crate::harness::{
+    Client, Gateway, Process, Reply, Setup, command, eventually, postgres, redis, shared_locks,
+};
 
 /// A part that is down: its name in `/health/ready`, and what the answer names.
 async fn is_down(gateway: &Gateway, part: &str, names: &str) {
@@ -98,4 +100,43 @@ async fn the_lock_server_goes_away_and_comes_back() {
         server.start();
         is_back(&gateway, &alice).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_waits_for_locks_a_gateway_says_that_it_lives_and_why_it_is_not_ready() {
+    let Some(server) = Redis::own() else {
+        return;
+    };
+    let index = "[metadata]\nstore = \"sqlite\"\nurl = \"sqlite:$DIR/metadata.db\"\n".to_owned();
+    let dir = Setup::on(&(index + &shared_locks(server.url()))).prepare();
+    let port = callfs_test_servers::free_port();
+    let mut serve = command(dir.path());
+    let mut process = Process::start(
+        serve
+            .args(["serve", "--config", "callfs.toml", "--listen"])
+            .arg(format!("127.0.0.1:{port}")),
+    );
+    let client = Client::new(&format!("http://127.0.0.1:{port}/"), None);
+    // A lock server that is new grants nothing for as long as a lease lasts.
+    let waiting = eventually("it to wait for its locks", async || {
+        let live = client.call("GET", "/health/live").attempt().await.ok()?;
+        assert_eq!(live.status, 200, "it lives");
+        let ready = client.call("GET", "/health/ready").await;
+        ready.text().contains("locks").then_some(ready)
+    })
+    .await;
+    let problem = waiting.problem(503, "NOT_READY");
+    assert_eq!(problem["parts"][0]["name"], "locks", "{problem}");
+    client
+        .call("GET", "/v1/files/a.txt")
+        .await
+        .problem(503, "NOT_READY");
+    process.listens();
+    client.call("GET", "/health/ready").await.is(200);
+    client
+        .call("GET", "/v1/files/a.txt")
+        .await
+        .problem(401, "AUTHENTICATION_FAILED");
+    process.terminate();
+    assert!(process.wait().success());
 }

@@ -25,6 +25,7 @@ use callfs_http::{
 use callfs_links::{LinkSettings, Links, Secret, System};
 use callfs_model::locks::Locks;
 use callfs_model::metadata::Metadata as _;
+use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
 use callfs_telemetry::Metrics;
 use folders::FolderUse;
@@ -36,6 +37,7 @@ pub use offline::{OfflineFilesystem, OfflineWork};
 use reload::Reloads;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 pub use trial::{TrialPart, load, try_all};
 
 use crate::config::{
@@ -63,6 +65,17 @@ pub async fn serve(
     raise_file_limit();
     let metrics = Metrics::new()?;
     let secret = link_secret(&config.links.secret)?;
+    let limits = ConnectionLimits {
+        idle_timeout: config.server.idle_timeout,
+        drain_timeout: DRAIN,
+    };
+    // They listen before anything is waited for, so that the service is seen to live.
+    let (listeners, bound) = listen(&config.server.listen).await?;
+    let waits_for: Reloadable<str> = Reloadable::new("metadata".into());
+    let starting = callfs_http::starting_service(metrics.clone(), waits_for.clone());
+    let edge = Reloadable::new(Arc::new(starting));
+    let server = callfs_http::serve(listeners, edge.clone(), shutdown.clone(), limits);
+    let server = AbortOnDropHandle::new(tokio::spawn(server));
     let store = Arc::new(MetadataHandle::open(&config).await?);
     if !store.answers(shutdown.begun()).await? {
         store.close().await;
@@ -73,13 +86,22 @@ pub async fn serve(
         let folders = FolderUse::Serve {
             metadata: Some(store.identity.clone()),
         };
+        waits_for.replace("locks".into());
         let locks = locks::open(&config.locks, &store).await?;
+        waits_for.replace("components".into());
         Ok((
             locks,
             Reloads::start(loaded, metrics.clone(), folders).await?,
         ))
     };
-    let (locks, reloads) = match begun.await {
+    let begun = tokio::select! {
+        begun = begun => begun,
+        () = shutdown.begun() => {
+            store.close().await;
+            return Ok(());
+        }
+    };
+    let (locks, reloads) = match begun {
         Ok(begun) => begun,
         Err(error) => {
             store.metadata.close().await;
@@ -87,6 +109,7 @@ pub async fn serve(
         }
     };
     let engine = Arc::new(build(&config, reloads.current(), &store, locks.clone()));
+    waits_for.replace("recovery".into());
     let healed = engine
         .recover()
         .await
@@ -98,7 +121,6 @@ pub async fn serve(
         );
     }
 
-    let (listeners, bound) = listen(&config.server.listen).await?;
     let (open, open_bound) = listen(config.metrics.listen.as_slice()).await?;
     let links = Links::new(
         store.links.clone(),
@@ -129,17 +151,13 @@ pub async fn serve(
         shutdown: shutdown.clone(),
         log_requests: config.log.requests,
     });
-    let limits = ConnectionLimits {
-        idle_timeout: config.server.idle_timeout,
-        drain_timeout: DRAIN,
-    };
     let metrics_server = callfs_http::serve(
         open,
-        callfs_http::metrics_service(metrics),
-        shutdown.clone(),
+        Reloadable::new(Arc::new(callfs_http::metrics_service(metrics))),
+        shutdown,
         limits,
     );
-    let server = callfs_http::serve(listeners, callfs_http::service(app), shutdown, limits);
+    edge.replace(Arc::new(callfs_http::service(app)));
     let clearing = engine.clear_abandoned(clearing_ends);
     let following = async {
         if let Some(notifications) = &store.notifications {
@@ -150,7 +168,8 @@ pub async fn serve(
     };
     listening(&bound, &open_bound);
     let reloading = tokio::spawn(reloads.run(hangups, watch, reloading_ends));
-    tokio::join!(server, metrics_server, clearing, following);
+    let (served, (), (), ()) = tokio::join!(server, metrics_server, clearing, following);
+    served?;
     reloading.await?;
     sweeping.await?;
     links.close().await;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use callfs_model::reloadable::Reloadable;
 use callfs_telemetry::Metrics;
 pub use edge::client_address::{ConnectionPeer, TrustedProxies};
 pub use edge::cors::{Cors, Origins};
@@ -45,6 +46,17 @@ pub fn service(app: Arc<App>) -> Edge {
     )
     .limited(rate_limits)
     .open_to(cors)
+}
+
+/// What the main listeners serve until the service has started: that it lives, and the part that it
+/// waits for.
+pub fn starting_service(metrics: Arc<Metrics>, waits_for: Reloadable<str>) -> Edge {
+    let router = Router::new()
+        .route("/health", get(routes::health::live))
+        .route("/health/live", get(routes::health::live))
+        .fallback(routes::health::starting)
+        .with_state(waits_for);
+    Edge::new(router, metrics, false)
 }
 
 /// What the listener for metrics serves, to anyone who reaches it.

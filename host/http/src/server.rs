@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
+use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
 use futures_util::future::BoxFuture;
 use http::header::{CONNECTION, HeaderValue};
@@ -45,9 +46,10 @@ pub struct ConnectionLimits {
 }
 
 /// Serves until `shutdown` begins and the last connection is done, or the drain timeout is over.
+/// Each request is answered by the edge that holds when it arrives.
 pub fn serve(
     listeners: Vec<Listener>,
-    edge: Edge,
+    edge: Reloadable<Edge>,
     shutdown: Shutdown,
     limits: ConnectionLimits,
 ) -> BoxFuture<'static, ()> {
@@ -84,7 +86,7 @@ pub fn serve(
 /// What all connections share.
 struct HttpServer {
     builder: Builder,
-    edge: Edge,
+    edge: Reloadable<Edge>,
     limits: ConnectionLimits,
     shutdown: Shutdown,
     abort: CancellationToken,
@@ -164,13 +166,14 @@ impl HttpServer {
         peer: ConnectionPeer,
         watch: Arc<SocketWatch>,
     ) -> Result<Response<Body>, NeverFails> {
+        let edge = self.edge.current();
         if http_body::Body::is_end_stream(request.body()) {
-            return Ok(self.edge.handle(request.map(|_| Body::empty()), peer).await);
+            return Ok(edge.handle(request.map(|_| Body::empty()), peer).await);
         }
         let version = request.version();
         let unread = Arc::new(AtomicBool::new(false));
         let upload = |incoming| {
-            let metrics = self.edge.metrics().clone();
+            let metrics = edge.metrics().clone();
             Body::new(UploadBody::new(
                 incoming,
                 self.limits.idle_timeout,
@@ -178,7 +181,7 @@ impl HttpServer {
                 metrics,
             ))
         };
-        let mut response = self.edge.handle(request.map(upload), peer).await;
+        let mut response = edge.handle(request.map(upload), peer).await;
         if unread.load(Ordering::Relaxed) && version < Version::HTTP_2 {
             // What is left of the body stands between this and the next request. Say so, and see to
             // it that the client reads the answer before the connection is reset.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use callfs_model::error::{Error, ErrorKind};
+use callfs_model::reloadable::Reloadable;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -47,6 +48,21 @@ pub(crate) fn is_about(path: &str) -> bool {
 /// `GET /health` and `GET /health/live`
 pub(crate) async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
+}
+
+/// Everything else while the service starts: the part that it waits for.
+pub(crate) async fn starting(State(waits_for): State<Reloadable<str>>) -> Problem {
+    let name = waits_for.current();
+    let error = Error::new(
+        ErrorKind::NotReady,
+        format!("not ready: the service is starting and waits for: {name}"),
+    );
+    let parts = json!([HealthPart {
+        name: name.to_string(),
+        status: "failed",
+    }]);
+    let members = serde_json::Map::from_iter([("parts".to_owned(), parts)]);
+    Problem::with_members(error, members)
 }
 
 /// `GET /health/ready`

@@ -96,6 +96,7 @@ async fn start_with(
     };
     let shutdown = Shutdown::new();
     let edge = Edge::new(router, Metrics::new().expect("no name twice"), false);
+    let edge = Reloadable::new(Arc::new(edge));
     let serving = serve(vec![listener], edge, shutdown.clone(), limits);
     (address, shutdown, tokio::spawn(serving))
 }

@@ -1,8 +1,8 @@
 """PUT and GET of objects, against the same S3 server addressed directly.
 
 The direct requests carry a signature in their query (presigned once, checked by the server each
-time), so that a plain
-load generator can send them; those through callfs are signed by callfs, each anew.
+time), so that a plain load generator can send them; those through callfs are signed by callfs, each
+anew.
 """
 
 import datetime

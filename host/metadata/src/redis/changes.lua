@@ -1,9 +1,10 @@
 -- Carries out changes in order, or none of them: what was written is undone, last first, when one
 -- is refused.
 --
--- KEYS: records, paths, levels, intents, fences, revision. ARGV: the channel, the news ('' for
--- none), the longest path, and of each change its name and two arguments. Answers nothing, or why
--- which change is refused, with a detail.
+-- KEYS: records, paths, levels, intents, fences, revision.
+-- ARGV: the channel, the news ('' for none), the longest path, and of each change its name and two
+-- arguments.
+-- Answers nothing, or why which change is refused, with a detail.
 
 local RECORDS, PATHS, LEVELS, INTENTS, FENCES, REVISION = unpack(KEYS)
 local CHANNEL, NEWS, LONGEST = ARGV[1], ARGV[2], tonumber(ARGV[3])

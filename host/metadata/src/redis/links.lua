@@ -1,8 +1,8 @@
 -- Reads and changes links.
 --
 -- KEYS: links, uses, tokens, ids, makers, ends. A link is its token, its maker, both as hexadecimal
--- digits, and what never changes; its uses are its revision and what does. ARGV: what is to be
--- done, and its arguments.
+-- digits, and what never changes; its uses are its revision and what does.
+-- ARGV: what is to be done, and its arguments.
 
 local LINKS, USES, TOKENS, IDS, MAKERS, ENDS = unpack(KEYS)
 local call = redis.call

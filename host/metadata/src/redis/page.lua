@@ -1,8 +1,9 @@
 -- A page of records, of one moment.
 --
--- KEYS: the metadata store that is scanned, records. ARGV: its bounds, how many records, bytes
--- before the path in what is indexed, and a path that comes before the page ('' for none). Answers
--- path and record in turn.
+-- KEYS: the index that is scanned, records.
+-- ARGV: its bounds, how many records, bytes before the path in what is indexed, and a path that
+-- comes before the page ('' for none).
+-- Answers path and record in turn.
 
 local lower, upper, first = ARGV[1], ARGV[2], ARGV[5]
 local limit, before = tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -245,7 +245,6 @@ impl Setup {
     }
 }
 
-/// A key that nobody else on this machine guesses.
 /// An entry of a grant as the command line takes it: text as it is, a table as in TOML.
 fn written(entry: &Value) -> String {
     match entry {

@@ -23,6 +23,30 @@ use utoipa::ToSchema;
 const NOT_FOUND: &str = "NOT_FOUND";
 const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 const RATE_LIMIT_EXCEEDED: &str = "RATE_LIMIT_EXCEEDED";
+const URI_TOO_LONG: &str = "URI_TOO_LONG";
+const HEADERS_TOO_LARGE: &str = "HEADERS_TOO_LARGE";
+const NOT_IMPLEMENTED: &str = "NOT_IMPLEMENTED";
+
+/// How a request can be refused before it reaches a route, for its head alone.
+pub(crate) const OF_HEADS: [StatusCode; 4] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::URI_TOO_LONG,
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    StatusCode::NOT_IMPLEMENTED,
+];
+
+/// What no error of the engine is behind, with the status of each.
+const OF_HTTP: [(StatusCode, &str); 6] = [
+    (StatusCode::NOT_FOUND, NOT_FOUND),
+    (StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED),
+    (StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT_EXCEEDED),
+    (StatusCode::URI_TOO_LONG, URI_TOO_LONG),
+    (
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HEADERS_TOO_LARGE,
+    ),
+    (StatusCode::NOT_IMPLEMENTED, NOT_IMPLEMENTED),
+];
 
 /// Every kind of failure, for the document of what can happen.
 const KINDS: [ErrorKind; 22] = [
@@ -94,6 +118,34 @@ impl Problem {
     /// The client asked too often; the error says when it may again.
     pub(crate) fn rate_limit_exceeded(error: Error) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT_EXCEEDED, error)
+    }
+
+    /// The target of the request has more than so many bytes.
+    pub(crate) fn uri_too_long(limit: usize) -> Self {
+        let message = format!("the target of the request is longer than {limit} bytes");
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            URI_TOO_LONG,
+            Error::new(ErrorKind::BadRequest, message),
+        )
+    }
+
+    /// The head of the request is too long, or has too many fields.
+    pub(crate) fn headers_too_large(message: String) -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            HEADERS_TOO_LARGE,
+            Error::new(ErrorKind::BadRequest, message),
+        )
+    }
+
+    /// The request needs a part of HTTP that this server does not have.
+    pub(crate) fn not_implemented(message: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            NOT_IMPLEMENTED,
+            Error::new(ErrorKind::BadRequest, message),
+        )
     }
 
     /// A failure with further members in its document.
@@ -271,20 +323,16 @@ pub(crate) fn statuses() -> impl Iterator<Item = StatusCode> {
         .into_iter()
         .map(|kind| status_and_code(kind).0)
         .chain([StatusCode::TOO_MANY_REQUESTS])
+        .chain(OF_HEADS)
 }
 
 /// Every code that a response of this status can have.
 pub(crate) fn codes(status: StatusCode) -> Vec<&'static str> {
-    let of_routes = [
-        (StatusCode::NOT_FOUND, NOT_FOUND),
-        (StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED),
-        (StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT_EXCEEDED),
-    ];
     let mut codes: Vec<&'static str> = Vec::new();
     for (_, code) in KINDS
         .map(status_and_code)
         .into_iter()
-        .chain(of_routes)
+        .chain(OF_HTTP)
         .filter(|(other, _)| *other == status)
     {
         if !codes.contains(&code) {

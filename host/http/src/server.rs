@@ -3,6 +3,8 @@
 //! A connection lives as long as something moves on it. When the service stops, it accepts nothing
 //! more, says so on every connection, and lets what is under way finish for a bounded time.
 
+mod gate;
+mod head;
 mod listener;
 mod socket;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use axum::body::Body;
 use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
 use futures_util::future::BoxFuture;
+use head::RefusedHead;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -140,7 +143,15 @@ impl HttpServer {
         let seen = watch.clone();
         let service = service_fn(move |request| {
             seen.request_arrived();
-            server.clone().respond(request, peer, seen.clone())
+            let server = server.clone();
+            let watch = seen.clone();
+            let refused = watch.take_refused();
+            async move {
+                match refused {
+                    Some(head) => server.refuse(*head, peer, &watch).await,
+                    None => server.respond(request, peer, &watch).await,
+                }
+            }
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
         let ended = tokio::select! {
@@ -160,11 +171,26 @@ impl HttpServer {
         }
     }
 
+    /// Nothing more is read from a client that sent a head like this.
+    async fn refuse(
+        &self,
+        head: RefusedHead,
+        peer: ConnectionPeer,
+        watch: &SocketWatch,
+    ) -> Result<Response<Body>, NeverFails> {
+        watch.body_left_unread();
+        let mut response = self.edge.handle(head.into_request(), peer).await;
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        Ok(response)
+    }
+
     async fn respond(
-        self: Arc<Self>,
+        &self,
         request: Request<Incoming>,
         peer: ConnectionPeer,
-        watch: Arc<SocketWatch>,
+        watch: &SocketWatch,
     ) -> Result<Response<Body>, NeverFails> {
         let edge = self.edge.current();
         if http_body::Body::is_end_stream(request.body()) {

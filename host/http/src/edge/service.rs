@@ -73,6 +73,8 @@ impl Edge {
         let method = request.method().clone();
         let uri = request.uri().clone();
         request.extensions_mut().insert(id.clone());
+        // Of a request whose head could not be served.
+        let refused = request.extensions_mut().remove::<Problem>();
         let counted = Counted::start(self.metrics.clone(), &method, uri.path());
         let path = shown::path(uri.path());
 
@@ -98,6 +100,9 @@ impl Edge {
         let handled = async {
             if let Err(problem) = arrived {
                 streams::discard(request.into_body());
+                return Ok(problem.into_response());
+            }
+            if let Some(problem) = refused {
                 return Ok(problem.into_response());
             }
             if let Some(allowed) = self
@@ -183,7 +188,8 @@ fn log(problem: &Problem, id: &RequestId, trace_id: Option<&str>, method: &Metho
                 request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"
             )
         }
-        501.. => {
+        // 501 is about what the client asked for.
+        502.. => {
             tracing::warn!(
                 request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"
             )

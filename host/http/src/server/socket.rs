@@ -1,29 +1,34 @@
 //! A socket that does not wait for ever: it fails when its peer takes nothing for the idle timeout,
 //! or sends no request.
 //!
-//! What a slow peer takes from the kernel's buffer counts, even when nothing new fits in yet. It
-//! knows nothing of HTTP but when the first request arrived and whether a body was left unread.
+//! What a slow peer takes from the kernel's buffer counts, even when nothing new fits in yet. What
+//! is read passes a [gate](super::gate); else it knows nothing of HTTP but when the first request
+//! arrived and whether a body was left unread.
 
 use std::ffi::c_int;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::ioctl::{Getter, ioctl};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::gate::{GateStep, RequestGate};
+use super::head::RefusedHead;
 use crate::edge::idle::Idle;
 
 /// How long a client whose body was not wanted may go on sending it before the connection is reset.
 const LINGER: Duration = Duration::from_secs(5);
 /// How much of it is thrown away at most, in bytes.
 const LINGER_MAX: usize = 64 << 20;
+/// How much is read at once of what is not a body.
+const HEAD_PIECE: usize = 8 << 10;
 
 /// A connected socket.
 pub(super) trait Socket: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {}
@@ -36,6 +41,7 @@ pub(super) struct SocketWatch {
     in_use: AtomicBool,
     unread: AtomicBool,
     ending: AtomicBool,
+    refused: Mutex<Option<Box<RefusedHead>>>,
 }
 
 impl SocketWatch {
@@ -49,6 +55,15 @@ impl SocketWatch {
         self.unread.store(true, Relaxed);
     }
 
+    /// The head in whose place the request came that the protocol just read, if it was refused.
+    pub(super) fn take_refused(&self) -> Option<Box<RefusedHead>> {
+        self.refused().take()
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, Option<Box<RefusedHead>>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whoever has not sent a request yet need not be waited for.
     pub(super) fn shutting_down(&self) {
         self.ending.store(true, Relaxed);
@@ -58,6 +73,7 @@ impl SocketWatch {
 /// See the module.
 pub(super) struct TimedSocket<S> {
     stream: S,
+    gate: RequestGate,
     writing: Idle,
     /// What the kernel had not delivered when the wait to write began.
     undelivered: Option<c_int>,
@@ -82,11 +98,54 @@ impl<S: Socket> TimedSocket<S> {
         let first_request = Idle::new(first_request);
         Self {
             stream,
+            gate: RequestGate::new(),
             writing,
             undelivered: None,
             first_request,
             closing: None,
             watch,
+        }
+    }
+
+    /// Reads what the gate lets through.
+    fn poll_requests(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let step = self.gate.next()?;
+            if let Some(refused) = self.gate.refused() {
+                *self.watch.refused() = Some(refused);
+            }
+            match step {
+                GateStep::Take => {
+                    self.gate.take(buffer);
+                    return Poll::Ready(Ok(()));
+                }
+                GateStep::ReadBody => {
+                    let before = buffer.filled().len();
+                    ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+                    let read = &buffer.filled()[before..];
+                    if read.is_empty() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    let passed = self.gate.pass(read);
+                    buffer.set_filled(before + passed);
+                    if passed > 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                GateStep::ReadMore => {
+                    let mut space = [MaybeUninit::uninit(); HEAD_PIECE];
+                    let mut piece = ReadBuf::uninit(&mut space);
+                    ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+                    self.gate.add(piece.filled());
+                }
+                // The answer to what was refused wakes this task.
+                GateStep::Nothing => return Poll::Pending,
+                GateStep::End => return Poll::Ready(Ok(())),
+            }
         }
     }
 
@@ -151,7 +210,7 @@ impl<S: Socket> AsyncRead for TimedSocket<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let read = self.poll_requests(cx, buffer);
         if read.is_pending() && !self.watch.in_use.load(Relaxed) {
             if self.watch.ending.load(Relaxed) {
                 return Poll::Ready(Err(io::Error::new(

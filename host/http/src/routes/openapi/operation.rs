@@ -11,6 +11,7 @@ use utoipa::openapi::{
 
 use super::headers::{self, Named};
 use super::problems;
+use crate::problem::OF_HEADS;
 
 /// An operation in the making.
 pub(crate) struct OperationDoc(OperationBuilder);
@@ -66,6 +67,7 @@ impl OperationDoc {
                 .operation_id(Some(id))
                 .summary(Some(summary)),
         )
+        .problems(&OF_HEADS)
     }
 
     fn secured(self) -> Self {

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::harness::link::ask;
-use crate::harness::{Call, Client, Gateway, Reply};
+use crate::harness::{BOB_KEY, Call, Client, Gateway, Raw, Reply};
 
 /// What can be at the path `/private/x` on disk.
 const STATES: [(&str, fn(&Path)); 11] = [
@@ -199,4 +199,59 @@ async fn what_is_recorded_behind_a_closed_directory_shows_no_more() {
             assert_eq!(*answer, answers[0], "{what}");
         }
     }
+}
+
+/// More than the buffers of a connection hold.
+const MANY: usize = 40_000;
+
+/// A gateway with a directory of many names, and a streamed listing of it that bob has begun.
+async fn listing() -> (Gateway, Raw) {
+    let gateway = Gateway::start().await;
+    gateway.alice().make("/d").await.is(201);
+    for number in 0..MANY {
+        fs::write(gateway.path(&format!("files/d/{number:05}")), "").expect("made");
+    }
+    let mut raw = Raw::connect(&gateway.authority(), BOB_KEY).await;
+    raw.head(
+        "GET",
+        "/v1/directories/d",
+        &["Accept: application/x-ndjson"],
+    )
+    .await;
+    assert_eq!(raw.answer_head().await.status, 200);
+    (gateway, raw)
+}
+
+/// What else comes, which must not be all.
+async fn is_cut(mut raw: Raw) {
+    let mut rest = Vec::new();
+    loop {
+        let more = raw.read(1 << 20).await;
+        if more.is_empty() {
+            break;
+        }
+        rest.extend(more);
+    }
+    let text = String::from_utf8_lossy(&rest);
+    assert!(text.contains("/d/00000"), "it had begun");
+    assert!(!text.contains("created-later"), "{} bytes", text.len());
+    assert!(!text.ends_with("0\r\n\r\n"), "it ended as if it were whole");
+}
+
+#[tokio::test]
+async fn a_listing_under_way_ends_when_its_directory_is_closed() {
+    let (gateway, raw) = listing().await;
+    let alice = gateway.alice();
+    alice.patch("/d", &json!({"mode": "0700"})).await.is(200);
+    alice.put("/d/created-later", "x").await.is(201);
+    is_cut(raw).await;
+}
+
+#[tokio::test]
+async fn a_listing_under_way_ends_when_its_readers_key_is_removed() {
+    let (gateway, raw) = listing().await;
+    gateway.rewrite(BOB_KEY, "key-of-nobody-0123456789");
+    gateway.reloaded("ok", async || gateway.hang_up()).await;
+    gateway.alice().put("/d/created-later", "x").await.is(201);
+    is_cut(raw).await;
 }

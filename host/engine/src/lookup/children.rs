@@ -100,6 +100,11 @@ impl Children {
         &self.directory
     }
 
+    /// Whether the next one takes another page.
+    pub(crate) fn begins_page(&self) -> bool {
+        self.entries.is_due() || self.records.is_due()
+    }
+
     /// The next one.
     pub(crate) async fn next(&mut self, engine: &Engine) -> Result<Option<Child>> {
         loop {

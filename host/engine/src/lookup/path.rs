@@ -151,6 +151,13 @@ impl Engine {
         Ok(directory.map(|seen| self.target(path, seen.attributes, record).node))
     }
 
+    /// A directory as its record says, if it has one.
+    pub(crate) async fn recorded_directory(&self, path: &FilePath) -> Result<Option<AccessNode>> {
+        let record = self.metadata.get(path).await?;
+        let record = record.filter(|record| record.content.is_none());
+        Ok(record.map(|record| self.node(path, EntryKind::Directory, Some(&record), None)))
+    }
+
     /// What exists at a path, and the record that belongs to it: an object that was made or changed
     /// hands while it was looked at is looked at again, or it would be judged by the record of
     /// something else.

@@ -157,7 +157,7 @@ impl Engine {
                 action: Action::Traverse,
                 path: directories[next].to_string(),
                 target: Some(ancestors[next].clone()),
-                ancestors: ancestors[..next].to_vec(),
+                ancestors: ancestors[..next].into(),
             };
             match self.authorizer.require(who, &[question]).await {
                 Ok(()) => open = next + 1,

@@ -2,8 +2,9 @@
 //!
 //! The order is that of the bytes, so `a`, `a.txt`, `a/b`: the contents of a directory come where
 //! `a/` sorts among its siblings. A walk can start after any path without walking what is before
-//! it, and holds one page of names for each level it is in. It enters what the caller may list and
-//! the storage can read, and no links.
+//! it, and holds one page of names for each level it is in. It enters what the caller may list, and
+//! no links. A walk may take as long as its reader likes, so the authorizer is asked again before
+//! each page: no name is shown that was made after its directory was closed.
 
 use std::sync::Arc;
 
@@ -24,14 +25,20 @@ pub struct Walk {
     engine: Arc<Engine>,
     who: Identity,
     max_depth: usize,
+    /// The directory that is walked.
+    top: FilePath,
     /// The directories on the way to the innermost level, itself included.
     way: Vec<AccessNode>,
     levels: Vec<WalkLevel>,
+    /// How many pages were begun.
+    pages: u64,
 }
 
 /// A directory that the walk is in.
 struct WalkLevel {
     children: Children,
+    /// Its first page was begun.
+    begun: bool,
     /// What comes next of its names.
     next: Option<Child>,
     /// Only names whose paths are greater than this, below the directory, are still to be shown.
@@ -86,8 +93,10 @@ impl Engine {
             engine,
             who,
             max_depth,
+            top: path.clone(),
             way,
             levels: Vec::new(),
+            pages: 0,
         };
         if max_depth > 0 {
             walk.enter(Pending {
@@ -102,6 +111,17 @@ impl Engine {
 }
 
 impl Walk {
+    /// How many pages of names were begun; whoever shows entries for long looks again, when this
+    /// grows, at who they are shown to.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// From now on the walk is for the same caller with the rights of this identity.
+    pub fn go_on_as(&mut self, who: &Identity) {
+        self.who = who.clone();
+    }
+
     /// The next entry.
     pub async fn next(&mut self) -> Result<Option<Info>> {
         loop {
@@ -111,10 +131,20 @@ impl Walk {
             let Some(level) = self.levels.last_mut() else {
                 return Ok(None);
             };
+            if level.next.is_none() && level.children.begins_page() {
+                self.pages += 1;
+                // What was asked about when it was entered is not asked about again at once.
+                if std::mem::replace(&mut level.begun, true) && !self.may_go_on().await? {
+                    self.leave();
+                    continue;
+                }
+            }
+            let Some(level) = self.levels.last_mut() else {
+                return Ok(None);
+            };
             match level.fetch(&self.engine).await {
                 Err(error) if self.levels.len() > 1 && is_closed(&error) => {
-                    self.levels.pop();
-                    self.way.pop();
+                    self.leave();
                     continue;
                 }
                 fetched => fetched?,
@@ -123,7 +153,7 @@ impl Walk {
                 return Ok(None);
             };
             if let Some(due) = level.due() {
-                if self.may_list(&due).await? {
+                if let Some(due) = self.may_enter(due).await? {
                     match self.enter(due).await {
                         Err(error) if is_closed(&error) => {}
                         entered => entered?,
@@ -132,8 +162,7 @@ impl Walk {
                 continue;
             }
             let Some(child) = level.next.take() else {
-                self.levels.pop();
-                self.way.pop();
+                self.leave();
                 continue;
             };
             let info = child.target.info(&child.path);
@@ -144,22 +173,64 @@ impl Walk {
         }
     }
 
-    async fn may_list(&self, pending: &Pending) -> Result<bool> {
-        let path = pending.path.to_string();
-        let target = Some(pending.node.clone());
-        let ancestors = self.way.as_slice().into();
-        let question = Question {
-            action: Action::List,
-            path,
-            target,
-            ancestors,
+    fn leave(&mut self) {
+        self.levels.pop();
+        self.way.pop();
+    }
+
+    /// Whether the names of the innermost level may be shown still. If those of the walk as a whole
+    /// may not, it fails.
+    async fn may_go_on(&mut self) -> Result<bool> {
+        let Some(directory) = self.levels.last().map(|level| level.children.directory()) else {
+            return Ok(false);
         };
-        let allowed = self
-            .engine
-            .authorizer
-            .filter(&self.who, &[question])
-            .await?;
+        let directory = directory.clone();
+        let changed = self.refresh(&directory).await?;
+        let Some((node, ancestors)) = self.way.split_last() else {
+            return Ok(false);
+        };
+        let question = listing(&directory, node, ancestors);
+        self.allows(question, changed || self.levels.len() == 1)
+            .await
+    }
+
+    /// The directory as it is recorded now, if the caller may list it.
+    async fn may_enter(&mut self, mut directory: Pending) -> Result<Option<Pending>> {
+        let changed = self.refresh(&directory.path).await?;
+        let recorded = self.engine.recorded_directory(&directory.path).await?;
+        directory.node = recorded.unwrap_or(directory.node);
+        let question = listing(&directory.path, &directory.node, &self.way);
+        let allowed = self.allows(question, changed).await?;
+        Ok(allowed.then_some(directory))
+    }
+
+    /// Whether the caller may do that; with `whole`, a denial may be about all of the walk, which
+    /// then fails.
+    async fn allows(&self, question: Question, whole: bool) -> Result<bool> {
+        let asked = std::slice::from_ref(&question);
+        let allowed = self.engine.authorizer.filter(&self.who, asked).await?;
+        if allowed != [true] && whole {
+            let place = self.engine.find_for(&self.who, &self.top).await?;
+            self.engine.permit(&self.who, &place, Action::List).await?;
+        }
         Ok(allowed == [true])
+    }
+
+    /// Reads the records of the directories on the way to a path again; answers whether any says
+    /// something else now.
+    async fn refresh(&mut self, path: &FilePath) -> Result<bool> {
+        let mut changed = false;
+        let directories = path.ancestors().into_iter().chain([path.clone()]);
+        for (directory, node) in directories.zip(&mut self.way) {
+            match self.engine.recorded_directory(&directory).await? {
+                Some(recorded) if recorded != *node => {
+                    *node = recorded;
+                    changed = true;
+                }
+                _ => {}
+            }
+        }
+        Ok(changed)
     }
 
     async fn enter(&mut self, directory: Pending) -> Result<()> {
@@ -176,12 +247,23 @@ impl Walk {
         let children = Children::new(&self.engine, path, after, PAGE);
         self.levels.push(WalkLevel {
             children,
+            begun: false,
             next: None,
             floor,
             pending,
         });
         self.way.push(node);
         Ok(())
+    }
+}
+
+/// May the caller see the names in a directory?
+fn listing(directory: &FilePath, node: &AccessNode, ancestors: &[AccessNode]) -> Question {
+    Question {
+        action: Action::List,
+        path: directory.to_string(),
+        target: Some(node.clone()),
+        ancestors: ancestors.into(),
     }
 }
 

@@ -28,18 +28,33 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
         refuse_other_sites(parts, app.cors.as_deref())?;
         let authentication = app.authentication.current();
-        let named = named(&parts.headers, authentication.headers());
-        let identity = match (authorization(&parts.headers)?, named.is_empty()) {
-            (Some(credential), true) => authentication.identify(&[credential]).await?,
-            (credential, _) => {
-                let headers = (!named.is_empty()).then_some(Credential::Headers(named));
-                let shown: Vec<Credential> = credential.into_iter().chain(headers).collect();
-                authentication.identify(&shown).await?
-            }
-        };
+        let shown = shown(&parts.headers, authentication.headers())?;
+        let identity = authentication.identify(&shown).await?;
         Standing::identified(parts, &identity)?;
         Ok(Self(identity))
     }
+}
+
+/// What a caller showed, kept for as long as an answer that asks again who the caller is.
+pub(crate) struct ShownCredentials(Vec<Credential>);
+
+impl ShownCredentials {
+    /// Those in the headers of a request.
+    pub(crate) fn of(headers: &HeaderMap, app: &App) -> Result<Self> {
+        shown(headers, app.authentication.current().headers()).map(Self)
+    }
+
+    /// Who the caller is now; fails if they are nobody any more.
+    pub(crate) async fn identify(&self, app: &App) -> Result<Arc<Identity>, Error> {
+        app.authentication.current().identify(&self.0).await
+    }
+}
+
+/// Everything in a request that an authenticator may look at.
+fn shown(headers: &HeaderMap, names: &[String]) -> Result<Vec<Credential>> {
+    let named = named(headers, names);
+    let named = (!named.is_empty()).then_some(Credential::Headers(named));
+    Ok(authorization(headers)?.into_iter().chain(named).collect())
 }
 
 /// A browser that remembers Basic credentials sends them with whatever another site makes it send;

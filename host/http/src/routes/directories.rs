@@ -22,10 +22,11 @@ use http::header::{
 use http::{StatusCode, Uri};
 pub(crate) use page::PageQuery;
 use serde::Serialize;
+pub(crate) use stream::ListingReader;
 use utoipa::ToSchema;
 
 use crate::content::entry::{self, EntryDocument};
-use crate::edge::caller::Caller;
+use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
 use crate::fields::accept::Shape;
 use crate::fields::query::Query;
@@ -88,9 +89,10 @@ pub(crate) async fn get(
         Shape::Json | Shape::Html => document(&app, &who, &target.path, options, &page).await?,
         Shape::Lines => {
             let lines = lines::format();
+            let shown = ShownCredentials::of(&headers, &app)?;
             stream::body(
                 &app,
-                &who,
+                ListingReader { who, shown },
                 target.path,
                 options,
                 page.limit,
@@ -187,7 +189,7 @@ pub(crate) async fn array(
 /// The entries of a directory as links.
 pub(crate) async fn index(
     app: &Arc<App>,
-    who: &Identity,
+    reader: ListingReader,
     path: FilePath,
     page: PageQuery,
     request_id: RequestId,
@@ -197,6 +199,6 @@ pub(crate) async fn index(
         ..ListOptions::default()
     };
     let links = html::format(&path);
-    let body = stream::body(app, who, path, options, page.limit, request_id, links).await?;
+    let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))
 }

@@ -269,6 +269,84 @@ async fn a_directory_that_the_storage_may_not_read_is_shown_and_not_entered() {
 }
 
 #[tokio::test]
+async fn no_page_is_shown_of_a_directory_that_was_closed() {
+    let world = World::new(folder());
+    world.mkdir(&alice(), "/d").await.expect("made");
+    for number in 0..2500 {
+        world.disk.plant(&format!("d/{number:04}"), "x");
+    }
+    let at = path("/d");
+    let (_, mut walk) = world.engine.walk(&bob(), &at, 1, None).await.expect("open");
+    for number in 0..1500 {
+        let info = walk.next().await.expect("open").expect("more");
+        assert_eq!(info.path.name(), format!("{number:04}"));
+    }
+    let pages = walk.pages();
+    world.chmod(&alice(), "/d", 0o700).await;
+    let mut shown = 1500;
+    let denied = loop {
+        match walk.next().await {
+            Ok(more) => shown += usize::from(more.is_some()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        (denied.kind(), shown),
+        (ErrorKind::PermissionDenied, 2000),
+        "the page that was begun, and no more"
+    );
+    assert!(walk.pages() > pages);
+}
+
+#[tokio::test]
+async fn nothing_is_entered_behind_a_directory_that_was_closed() {
+    let world = World::new(folder());
+    for at in ["/d", "/d/a", "/d/b", "/d/c"] {
+        world.mkdir(&alice(), at).await.expect("made");
+    }
+    world.disk.plant("d/a/x", "x");
+    let at = path("/d");
+    let walk = async || {
+        let bob = bob();
+        let walk = world.engine.walk(&bob, &at, usize::MAX, None).await;
+        let (_, mut walk) = walk.expect("open");
+        for expected in ["/d/a", "/d/a/x", "/d/b"] {
+            let info = walk.next().await.expect("open").expect("more");
+            assert_eq!(info.path.as_str(), expected);
+        }
+        world.disk.plant("d/b/new", "x");
+        walk
+    };
+    let names = async |mut walk: Walk| {
+        let mut names = Vec::new();
+        while let Some(info) = walk.next().await? {
+            names.push(info.path.as_str().to_owned());
+        }
+        Ok::<_, callfs_model::error::Error>(names)
+    };
+    // One directory is closed: the others go on.
+    let under_way = walk().await;
+    world.chmod(&alice(), "/d/b", 0o700).await;
+    assert_eq!(names(under_way).await.expect("open"), ["/d/c"]);
+    world.chmod(&alice(), "/d/b", 0o755).await;
+    world.disk.uproot("d/b/new");
+    // All of them are: what is missing does not look like the end.
+    let under_way = walk().await;
+    world.chmod(&alice(), "/d", 0o700).await;
+    assert_eq!(kind(names(under_way).await), ErrorKind::PermissionDenied);
+    world.chmod(&alice(), "/d", 0o755).await;
+    world.disk.uproot("d/b/new");
+    // Or only one for whom it is goes on as another.
+    let mut under_way = walk().await;
+    under_way.go_on_as(&admin());
+    world.chmod(&alice(), "/d", 0o700).await;
+    assert_eq!(
+        names(under_way).await.expect("an administrator"),
+        ["/d/b/new", "/d/c"]
+    );
+}
+
+#[tokio::test]
 async fn entries_carry_what_is_recorded_and_stale_records_are_no_entries() {
     let world = World::new(folder());
     world.put(&alice(), "/mine", "x").await.expect("stored");

@@ -1,18 +1,20 @@
 //! A listing as a stream: each entry as soon as it is found, at the speed of whoever reads them.
 //!
-//! How an entry is written is the business of a [`Format`].
+//! How an entry is written is the business of a [`Format`]. Before each page of names it is asked
+//! again who the caller is, because a reader may take as long as they like.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use callfs_model::error::Result;
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use futures_util::stream::{self, StreamExt, try_unfold};
 
 use crate::content::streams::Download;
+use crate::edge::caller::ShownCredentials;
 use crate::edge::request_id::RequestId;
 use crate::state::{App, Filter, Info, ListOptions, MatchingEffort, Walk};
 
@@ -29,8 +31,18 @@ pub(super) struct Format {
     pub(super) after: &'static [u8],
 }
 
+/// Who reads a listing.
+pub(crate) struct ListingReader {
+    pub(crate) who: Arc<Identity>,
+    pub(crate) shown: ShownCredentials,
+}
+
 /// A listing under way.
 struct ListingStream {
+    app: Arc<App>,
+    reader: ListingReader,
+    /// How many pages the walk had begun when the caller was last identified.
+    pages: u64,
     entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
     walk: Walk,
     /// What was found before there was a response.
@@ -45,7 +57,7 @@ struct ListingStream {
 /// before the first entry is an error, any later one cuts the response short.
 pub(super) async fn body(
     app: &Arc<App>,
-    who: &Identity,
+    reader: ListingReader,
     directory: FilePath,
     options: ListOptions,
     limit: Option<usize>,
@@ -59,10 +71,18 @@ pub(super) async fn body(
     } = format;
     let (_, mut walk) = app
         .engine
-        .walk(who, &directory, options.depth(), options.after.as_ref())
+        .walk(
+            &reader.who,
+            &directory,
+            options.depth(),
+            options.after.as_ref(),
+        )
         .await?;
     let first = walk.next().await?;
     let entries = ListingStream {
+        app: app.clone(),
+        reader,
+        pages: walk.pages(),
         entry,
         walk,
         first,
@@ -97,6 +117,7 @@ impl ListingStream {
             Some(first) => Some(first),
             None => self.walk.next().await?,
         };
+        self.identify().await?;
         let Some(info) = next else { return Ok(None) };
         let mut piece = Vec::new();
         let wanted = self.filter.takes(&self.directory, &info, &mut self.effort);
@@ -105,6 +126,26 @@ impl ListingStream {
             (self.entry)(&info, &mut piece)?;
         }
         Ok(Some((piece, self)))
+    }
+}
+
+impl ListingStream {
+    /// Looks again at who reads this, if another page was begun.
+    async fn identify(&mut self) -> Result<()> {
+        let pages = self.walk.pages();
+        if std::mem::replace(&mut self.pages, pages) == pages {
+            return Ok(());
+        }
+        let who = self.reader.shown.identify(&self.app).await?;
+        if who.subject != self.reader.who.subject {
+            let message = "the credentials are another caller's now";
+            return Err(Error::new(ErrorKind::Unauthenticated, message));
+        }
+        if who != self.reader.who {
+            self.walk.go_on_as(&who);
+            self.reader.who = who;
+        }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use http::{StatusCode, Uri};
 
 use crate::content::response::{FileResponse, Reader, RequestedPart};
 use crate::content::{entry, representation};
-use crate::edge::caller::Caller;
+use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
 use crate::fields::accept::Shape;
 use crate::fields::disposition;
@@ -22,7 +22,7 @@ use crate::fields::precondition::Preconditions;
 use crate::fields::query::Query;
 use crate::fields::target::RequestTarget;
 use crate::problem::Result;
-use crate::routes::directories::{self, PageQuery};
+use crate::routes::directories::{self, ListingReader, PageQuery};
 use crate::state::{App, Info, OpenedPath, Precondition};
 
 const DOWNLOAD: &str = "download";
@@ -66,7 +66,12 @@ pub(super) async fn get(
             let mut response = match representation::judge(&of_entries(&info), &precondition)? {
                 Some(not_modified) => not_modified,
                 None if shape == Shape::Html => {
-                    directories::index(&app, &who, target.path, page, request_id).await?
+                    let shown = ShownCredentials::of(&headers, &app)?;
+                    let reader = ListingReader {
+                        who: who.clone(),
+                        shown,
+                    };
+                    directories::index(&app, reader, target.path, page, request_id).await?
                 }
                 None => directories::array(&app, &who, &target.path, page).await?,
             };

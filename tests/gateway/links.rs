@@ -379,6 +379,81 @@ async fn a_link_gives_the_file_the_name_that_its_maker_wants() {
 }
 
 #[tokio::test]
+async fn a_link_gives_what_its_maker_may_read_and_share_now() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let bob = gateway.bob();
+    let link_of =
+        async |maker, path: &str| make(maker, json!({"path": path, "max_downloads": 100})).await;
+    let is_over = async |link: &Made, secret: &str| {
+        for reply in [get(&gateway, link).await, head(&gateway, link).await] {
+            assert_eq!(reply.status, 410, "{}", reply.text());
+            let shown = format!("{:?} {}", reply.headers, reply.text());
+            for hidden in ["permission", "denied", secret] {
+                assert!(!shown.contains(hidden), "{hidden} in {shown}");
+            }
+        }
+        let part = get(&gateway, link).header("range", "bytes=0-0").await;
+        part.problem(410, "GONE");
+    };
+    // The file is closed and rewritten.
+    bob.put("/bobs-file", "open").await.is(201);
+    let link = link_of(&alice, "/bobs-file").await;
+    assert_eq!(get(&gateway, &link).await.is(200).body, b"open");
+    bob.patch("/bobs-file", &json!({"mode": "0600"}))
+        .await
+        .is(200);
+    bob.put("/bobs-file", "closed").await.is(200);
+    is_over(&link, "bobs-file").await;
+    bob.patch("/bobs-file", &json!({"mode": "0644"}))
+        .await
+        .is(200);
+    assert_eq!(get(&gateway, &link).await.is(200).body, b"closed");
+    // Another file takes its place.
+    alice.put("/alices-file", "mine").await.is(201);
+    let link = link_of(&alice, "/alices-file").await;
+    alice.delete("/alices-file").await.is(204);
+    bob.put("/alices-file", "bob's").await.is(201);
+    bob.patch("/alices-file", &json!({"mode": "0600"}))
+        .await
+        .is(200);
+    is_over(&link, "alices-file").await;
+    // In another directory, where it is readable and out of reach.
+    alice.put("/place/thing", "mine").await.is(201);
+    let link = link_of(&alice, "/place/thing").await;
+    alice.delete("/place/thing").await.is(204);
+    alice.delete("/place").await.is(204);
+    bob.put("/place/thing", "bob's").await.is(201);
+    bob.patch("/place", &json!({"mode": "0700"})).await.is(200);
+    is_over(&link, "place").await;
+    bob.delete("/place/thing").await.is(204);
+    is_over(&link, "place").await;
+}
+
+#[tokio::test]
+async fn a_link_is_used_with_the_groups_and_the_rank_of_its_maker() {
+    let gateway = Gateway::start().await;
+    let bob = gateway.bob();
+    bob.put("/of-staff", "staff").await.is(201);
+    bob.patch("/of-staff", &json!({"mode": "0640"}))
+        .await
+        .is(200);
+    bob.put("/of-bob", "bob").await.is(201);
+    bob.patch("/of-bob", &json!({"mode": "0600"})).await.is(200);
+    let many = |path: &str| json!({"path": path, "max_downloads": 100});
+    let by_alice = make(&gateway.alice(), many("/of-staff")).await;
+    let by_admin = make(&gateway.admin(), many("/of-bob")).await;
+    let gateway = gateway.restart();
+    assert_eq!(get(&gateway, &by_alice).await.is(200).body, b"staff");
+    assert_eq!(get(&gateway, &by_admin).await.is(200).body, b"bob");
+    let bob = gateway.bob();
+    bob.patch("/of-staff", &json!({"mode": "0600"}))
+        .await
+        .is(200);
+    get(&gateway, &by_alice).await.problem(410, "GONE");
+}
+
+#[tokio::test]
 async fn one_use_never_gives_the_same_bytes_without_end() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();

@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::metadata::LinkStore;
+use callfs_model::identity::Identity;
 pub use callfs_model::metadata::{Link, LinkId};
+use callfs_model::metadata::{LinkStore, MakerRights};
 use callfs_model::path::FilePath;
 use callfs_model::shutdown::Shutdown;
 pub use clock::{Clock, System};
@@ -64,8 +65,8 @@ pub struct LinkSettings {
 pub struct Terms {
     /// The file.
     pub path: FilePath,
-    /// The user who makes it.
-    pub maker: String,
+    /// The user who makes it, whose rights are recorded with it.
+    pub maker: Identity,
     /// What the file is called when it is downloaded; none for its own name.
     pub filename: Option<String>,
     /// How long it lasts.
@@ -130,7 +131,8 @@ impl Links {
             id,
             token_sha256: digest(token.reveal()),
             path,
-            maker,
+            rights: MakerRights::from(&maker),
+            maker: maker.subject,
             filename,
             created,
             expires: created.saturating_add(milliseconds(expiry)),

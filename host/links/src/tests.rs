@@ -53,7 +53,12 @@ impl World {
         let expiry = self.links.settings().expiry;
         let terms = Terms {
             path,
-            maker: "alice".into(),
+            maker: Identity {
+                subject: "alice".into(),
+                groups: vec!["staff".into()],
+                admin: false,
+                attributes: vec![],
+            },
             filename: None,
             expiry,
             max_uses,

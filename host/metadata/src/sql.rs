@@ -28,6 +28,11 @@ pub(super) fn uses(link: &Link) -> Result<String, sqlx::Error> {
     serde_json::to_string(&link.uses).map_err(|cause| sqlx::Error::Encode(cause.into()))
 }
 
+/// The rights of a link's maker, as a row has them.
+pub(super) fn rights(link: &Link) -> Result<String, sqlx::Error> {
+    serde_json::to_string(&link.rights).map_err(|cause| sqlx::Error::Encode(cause.into()))
+}
+
 /// The bounds, both exclusive, of everything below a directory.
 pub(super) fn below(directory: &FilePath) -> (Vec<u8>, Vec<u8>) {
     let prefix = if directory.is_root() {

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-pub use self::links::{Link, LinkChange, LinkId, LinkStore, Use, link_changed, link_exists};
+pub use self::links::{
+    Link, LinkChange, LinkId, LinkStore, MakerRights, Use, link_changed, link_exists,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;
 use crate::storage::StorageIdentity;

@@ -56,7 +56,7 @@ impl Engine {
         // The quick way for what is there: one read, one question. Whatever is not a file is looked
         // at with care.
         if let Some((target, source)) = self
-            .open_file(Some(who), path, None, Condition::Always)
+            .open_file(who, &[Action::Read], path, None, Condition::Always)
             .await?
         {
             return Ok((target, Some(source)));
@@ -78,21 +78,14 @@ impl Engine {
         whole: &'a Info,
         range: Range<u64>,
     ) -> BoxFuture<'a, Result<Source>> {
-        Box::pin(async move { self.open_part_for(Some(who), whole, range).await })
+        Box::pin(async move { self.open_part_to(who, &[Action::Read], whole, range).await })
     }
 
-    /// The same of a file that [was opened](Self::open_shared) because it is shared.
-    pub fn open_shared_part<'a>(
-        &'a self,
-        whole: &'a Info,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<Source>> {
-        Box::pin(async move { self.open_part_for(None, whole, range).await })
-    }
-
-    async fn open_part_for(
+    /// The same for who may do all that.
+    pub(crate) async fn open_part_to(
         &self,
-        who: Option<&Identity>,
+        who: &Identity,
+        actions: &[Action],
         whole: &Info,
         range: Range<u64>,
     ) -> Result<Source> {
@@ -109,7 +102,7 @@ impl Engine {
             info.size == whole.size && info.etag == whole.etag && info.modified == whole.modified
         };
         match self
-            .open_file(who, &whole.path, Some(range), condition)
+            .open_file(who, actions, &whole.path, Some(range), condition)
             .await?
         {
             Some((target, source)) if same(&target.info(&whole.path)) => Ok(source),
@@ -156,11 +149,11 @@ impl Engine {
         }
     }
 
-    /// Opens a file for somebody, or for whoever it is shared with; none if anything about it needs
-    /// a closer look.
+    /// Opens a file for who may do all that with it; none if anything about it needs a closer look.
     pub(crate) async fn open_file(
         &self,
-        who: Option<&Identity>,
+        who: &Identity,
+        actions: &[Action],
         path: &FilePath,
         range: Option<ByteRange>,
         condition: Condition,
@@ -171,7 +164,7 @@ impl Engine {
         if self.mounts.any_within(path) {
             return Ok(None);
         }
-        let Some(ancestors) = self.way_to(path).await? else {
+        let Some(mut ancestors) = self.way_to(path).await? else {
             return Ok(None);
         };
         let storage = mount.storage();
@@ -181,8 +174,13 @@ impl Engine {
                 .read_visible(path, &*storage, rest, range, condition.clone())
                 .await;
             let record = self.metadata.get(path).await?;
-            if !gives_the_same_rights(before.as_deref(), record.as_deref()) {
-                // It would be judged by the record of something else.
+            // The read may have waited long for its turn.
+            let Some(way) = self.way_to(path).await? else {
+                return Ok(None);
+            };
+            if way != ancestors || !gives_the_same_rights(before.as_deref(), record.as_deref()) {
+                // It would be judged by the records of something else.
+                ancestors = way;
                 before = record;
                 continue;
             }
@@ -192,27 +190,21 @@ impl Engine {
                 Err(error)
                     if error.kind().is_retryable() || error.kind() == ErrorKind::Internal =>
                 {
-                    return Err(match who {
-                        Some(who) => self.veiled(who, path, error).await,
-                        None => error,
-                    });
+                    return Err(self.veiled(who, path, error).await);
                 }
                 Err(_) => return Ok(None),
             }
         };
         let target = self.target(path, attributes, record);
-        if let Some(who) = who {
-            let node = Some(target.node.clone());
-            let question = Question {
-                action: Action::Read,
-                path: path.to_string(),
-                target: node,
-                ancestors: ancestors.into(),
-            };
-            let asked = std::slice::from_ref(&question);
-            if let Err(error) = self.authorizer.require(who, asked).await {
-                return Err(self.denied(who, path, &question.ancestors, error).await);
-            }
+        let question = |action: &Action| Question {
+            action: *action,
+            path: path.to_string(),
+            target: Some(target.node.clone()),
+            ancestors: ancestors.as_slice().into(),
+        };
+        let questions: Vec<Question> = actions.iter().map(question).collect();
+        if let Err(error) = self.authorizer.require(who, &questions).await {
+            return Err(self.denied(who, path, &ancestors, error).await);
         }
         Ok(Some((target, source)))
     }

@@ -1,7 +1,9 @@
-//! Files that are shared: whether somebody may share one, and reading one because it is.
+//! Files that are shared: whether a user may share one, and reading one because they did.
 //!
-//! Whoever reads a shared file is nobody in particular, and nobody is asked whether they may: the
-//! one who shared it was asked when they did. What a link is, is not known here.
+//! A reader of a shared file is not known. The one who shared it is, and what they may not do any
+//! more with what is there now, nobody may in their name. What a link is, is not known here.
+
+use std::ops::Range;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{Action, Identity};
@@ -11,8 +13,11 @@ use callfs_model::storage::{Condition, EntryKind};
 use futures_util::future::BoxFuture;
 
 use crate::failure::{refuse, special};
-use crate::lookup::path::LookupTarget;
+use crate::lookup::path::{Lookup, LookupTarget};
 use crate::{Engine, Info};
+
+/// What the one who shares a file has to be allowed, each time it is read.
+const NEEDED: [Action; 2] = [Action::Read, Action::Share];
 
 impl Engine {
     /// Whether the caller may share what a path names, which has to be a file that they may read.
@@ -23,23 +28,25 @@ impl Engine {
     ) -> BoxFuture<'a, Result<Info>> {
         Box::pin(async move {
             let place = self.find_for(who, path).await?;
-            let target = self.permit(who, &place, Action::Read).await?;
-            self.authorizer
-                .require(who, &[place.question(Action::Share, target)])
-                .await?;
-            file(path, target)
+            file(path, self.permit_shared(who, &place).await?)
         })
     }
 
-    /// Opens a shared file, whole.
-    pub fn open_shared<'a>(&'a self, path: &'a FilePath) -> BoxFuture<'a, Result<(Info, Source)>> {
+    /// Opens a file that this user shared, whole, if they may share it still.
+    pub fn open_shared<'a>(
+        &'a self,
+        maker: &'a Identity,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<(Info, Source)>> {
         Box::pin(async move {
-            if let Some((target, source)) =
-                self.open_file(None, path, None, Condition::Always).await?
-            {
+            let opened = self
+                .open_file(maker, &NEEDED, path, None, Condition::Always)
+                .await?;
+            if let Some((target, source)) = opened {
                 return Ok((target.info(path), source));
             }
-            let mut place = self.find(path).await?;
+            let mut place = self.find_for(maker, path).await?;
+            self.permit_shared(maker, &place).await?;
             let Some(target) = place.target.take() else {
                 return Err(place.absence());
             };
@@ -50,12 +57,35 @@ impl Engine {
         })
     }
 
-    /// What a shared file is.
-    pub fn stat_shared<'a>(&'a self, path: &'a FilePath) -> BoxFuture<'a, Result<Info>> {
-        Box::pin(async move {
-            let place = self.find(path).await?;
-            file(path, place.target.as_ref().ok_or_else(|| place.absence())?)
-        })
+    /// Opens a part of a file that [was opened](Self::open_shared) before; see
+    /// [`open_part`](Self::open_part).
+    pub async fn open_shared_part(
+        &self,
+        maker: &Identity,
+        whole: &Info,
+        range: Range<u64>,
+    ) -> Result<Source> {
+        self.open_part_to(maker, &NEEDED, whole, range).await
+    }
+
+    /// What a file is that this user shared, if they may share it still.
+    pub fn stat_shared<'a>(
+        &'a self,
+        maker: &'a Identity,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<Info>> {
+        Box::pin(async move { self.permit_share(maker, path).await })
+    }
+
+    async fn permit_shared<'a>(
+        &self,
+        who: &Identity,
+        place: &'a Lookup,
+    ) -> Result<&'a LookupTarget> {
+        let target = self.permit(who, place, Action::Read).await?;
+        let share = place.question(Action::Share, target);
+        self.require(who, place, &[share]).await?;
+        Ok(target)
     }
 }
 
@@ -106,49 +136,70 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_shared_file_is_read_whoever_asks() {
+    async fn a_shared_file_is_read_as_its_sharer_may() {
         for world in [folder(), plain(), bucket()].map(World::new) {
             world.put(&alice(), "/d/a", "hello").await.expect("stored");
             world.chmod(&alice(), "/d/a", 0o600).await;
             world.chmod(&alice(), "/d", 0o700).await;
-            let (info, mut source) = world
-                .engine
-                .open_shared(&path("/d/a"))
-                .await
-                .expect("shared");
+            let engine = &world.engine;
+            let at = path("/d/a");
+            let (info, mut source) = engine.open_shared(&alice(), &at).await.expect("shared");
             assert_eq!(
                 source.next().await.expect("bytes").as_deref(),
                 Some(&b"hello"[..])
             );
             assert_eq!(
-                world
-                    .engine
-                    .stat_shared(&path("/d/a"))
-                    .await
-                    .expect("shared"),
+                engine.stat_shared(&alice(), &at).await.expect("shared"),
                 info
             );
-            let mut part = world
-                .engine
-                .open_shared_part(&info, 1..3)
-                .await
-                .expect("the same version");
+            let part = engine.open_shared_part(&alice(), &info, 1..3).await;
             assert_eq!(
-                part.next().await.expect("bytes").as_deref(),
+                part.expect("the same version")
+                    .next()
+                    .await
+                    .expect("bytes")
+                    .as_deref(),
                 Some(&b"el"[..])
             );
-            assert_eq!(
-                kind(world.engine.open_shared(&path("/d")).await),
-                ErrorKind::IsADirectory
-            );
-            assert_eq!(
-                kind(world.engine.open_shared(&path("/d/none")).await),
-                ErrorKind::NotFound
-            );
-            assert_eq!(
-                kind(world.engine.stat_shared(&path("/d/none")).await),
-                ErrorKind::NotFound
-            );
+            for (at, expected) in [
+                ("/d", ErrorKind::IsADirectory),
+                ("/d/none", ErrorKind::NotFound),
+            ] {
+                let at = path(at);
+                assert_eq!(kind(engine.open_shared(&alice(), &at).await), expected);
+                assert_eq!(kind(engine.stat_shared(&alice(), &at).await), expected);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_its_sharer_may_not_read_any_more_is_not_shared() {
+        for world in [folder(), plain(), bucket()].map(World::new) {
+            world.put(&alice(), "/d/a", "hello").await.expect("stored");
+            world.put(&alice(), "/d/b", "hello").await.expect("stored");
+            let engine = &world.engine;
+            let at = path("/d/a");
+            let (info, _) = engine.open_shared(&bob(), &at).await.expect("readable");
+            let is_denied = async |at: &FilePath| {
+                for denied in [
+                    kind(engine.open_shared(&bob(), at).await),
+                    kind(engine.stat_shared(&bob(), at).await),
+                    kind(engine.open_shared_part(&bob(), &info, 1..3).await),
+                ] {
+                    assert_eq!(denied, ErrorKind::PermissionDenied);
+                }
+            };
+            world.chmod(&alice(), "/d/a", 0o600).await;
+            is_denied(&at).await;
+            world.chmod(&alice(), "/d/a", 0o644).await;
+            engine.open_shared(&bob(), &at).await.expect("readable");
+            world.chmod(&alice(), "/d", 0o700).await;
+            is_denied(&at).await;
+            for behind in ["/d", "/d/none"] {
+                let behind = path(behind);
+                let denied = kind(engine.open_shared(&bob(), &behind).await);
+                assert_eq!(denied, ErrorKind::PermissionDenied);
+            }
         }
     }
 }

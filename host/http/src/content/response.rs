@@ -36,8 +36,8 @@ pub(crate) struct RequestedPart {
 pub(crate) enum Reader {
     /// Somebody who was recognised, and who may.
     Caller(Arc<Identity>),
-    /// Whoever has a link; what they get is counted.
-    Link(Arc<Redemption>),
+    /// Whoever has a link, as its maker may; what they get is counted.
+    Link(Arc<Identity>, Arc<Redemption>),
 }
 
 impl RequestedPart {
@@ -107,7 +107,7 @@ impl FileResponse {
     fn whole(self) -> Source {
         match self.reader {
             Reader::Caller(_) => self.source,
-            Reader::Link(redemption) => redemption.carry(self.source, 0),
+            Reader::Link(_, redemption) => redemption.carry(self.source, 0),
         }
     }
 
@@ -132,8 +132,8 @@ impl FileResponse {
             source,
         } = self;
         let (who, redemption) = match reader {
-            Reader::Caller(who) => (Some(who), None),
-            Reader::Link(redemption) => (None, Some(redemption)),
+            Reader::Caller(who) => (PartReader::Caller(who), None),
+            Reader::Link(maker, redemption) => (PartReader::LinkOf(maker), Some(redemption)),
         };
         let parts = if source.is_seekable() {
             Parts::Sliced(source)
@@ -147,6 +147,15 @@ impl FileResponse {
     }
 }
 
+/// Who opens a part.
+#[derive(Clone)]
+pub(crate) enum PartReader {
+    /// Who was recognised.
+    Caller(Arc<Identity>),
+    /// Whoever has a link of this maker.
+    LinkOf(Arc<Identity>),
+}
+
 /// Any part of one version of a file.
 pub(crate) enum Parts {
     /// Of the file that is open.
@@ -154,7 +163,7 @@ pub(crate) enum Parts {
     /// Each opened when it is its turn.
     Opened {
         app: Arc<App>,
-        who: Option<Arc<Identity>>,
+        who: PartReader,
         info: Info,
     },
     /// Any of these, counted.
@@ -177,8 +186,10 @@ impl Parts {
                 let info = info.clone();
                 let open = async move {
                     match who {
-                        Some(who) => app.engine.open_part(&who, &info, range).await,
-                        None => app.engine.open_shared_part(&info, range).await,
+                        PartReader::Caller(who) => app.engine.open_part(&who, &info, range).await,
+                        PartReader::LinkOf(maker) => {
+                            app.engine.open_shared_part(&maker, &info, range).await
+                        }
                     }
                 };
                 open.boxed()

@@ -1,7 +1,8 @@
 //! `/download/{token}`: the file that a link shares, for whoever has its token.
 //!
 //! The file is opened and everything about the request is looked at before a use of the link is
-//! taken, so that nothing but bytes on their way ever costs one. Where the file lies, and whose it
+//! taken, so that nothing but bytes on their way ever costs one. It is opened as the link's maker
+//! may: what they may not read or share any more is not shared. Where the file lies, and whose it
 //! is, stays unknown to those who get it.
 
 use std::sync::Arc;
@@ -39,7 +40,12 @@ pub(crate) async fn get(
 ) -> Result<Response> {
     refuse_ahead(&headers)?;
     let link = app.links.redeemable(token(&uri)).await?;
-    let (info, source) = app.engine.open_shared(&link.path).await.map_err(unnamed)?;
+    let maker = Arc::new(link.identity());
+    let (info, source) = app
+        .engine
+        .open_shared(&maker, &link.path)
+        .await
+        .map_err(unnamed)?;
     let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
     add_headers(response.headers_mut(), &link, &info);
     if response.status() != StatusCode::OK {
@@ -51,7 +57,7 @@ pub(crate) async fn get(
     let redemption = app.links.take(&link, version(&info), &parts).await?;
     let content = FileResponse {
         app,
-        reader: Reader::Link(redemption),
+        reader: Reader::Link(maker, redemption),
         info,
         source,
     };
@@ -69,7 +75,11 @@ pub(crate) async fn head(
     headers: HeaderMap,
 ) -> Result<Response> {
     let link = app.links.redeemable(token(&uri)).await?;
-    let info = app.engine.stat_shared(&link.path).await.map_err(unnamed)?;
+    let info = app
+        .engine
+        .stat_shared(&link.identity(), &link.path)
+        .await
+        .map_err(unnamed)?;
     let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
     add_headers(response.headers_mut(), &link, &info);
     if response.status() == StatusCode::OK {
@@ -125,11 +135,15 @@ fn unnamed(error: Error) -> Error {
         ErrorKind::NotFound
         | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
-        | ErrorKind::PermissionDenied
         | ErrorKind::BadRequest
         | ErrorKind::Unsupported => (
             ErrorKind::NotFound,
             "the file that the link shares is not there; ask whoever gave you the link".to_owned(),
+        ),
+        // What its maker may not do any more; who else may, and what is there, is not told.
+        ErrorKind::PermissionDenied => (
+            ErrorKind::Gone,
+            "the link is not valid any more; ask for a new one".to_owned(),
         ),
         kind @ ErrorKind::PreconditionFailed => (
             kind,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use callfs_model::metadata::{Content, Intent, Link, Record, Use};
+use callfs_model::metadata::{Content, Intent, Link, MakerRights, Record, Use};
 use callfs_model::path::FilePath;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -86,12 +86,18 @@ pub(super) struct LinkLine {
     token_sha256: Hex<32>,
     path: FilePath,
     maker: String,
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    rights: MakerRights,
     filename: Option<String>,
     created: i64,
     expires: i64,
     max_uses: u32,
     spent: u32,
     uses: Vec<UseLine>,
+}
+
+fn is_unknown(rights: &MakerRights) -> bool {
+    *rights == MakerRights::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -229,6 +235,7 @@ impl From<Link> for LinkLine {
             token_sha256,
             path,
             maker,
+            rights,
             filename,
             created,
             expires,
@@ -261,6 +268,7 @@ impl From<Link> for LinkLine {
             token_sha256,
             path,
             maker,
+            rights,
             filename,
             created,
             expires,
@@ -278,6 +286,7 @@ impl From<LinkLine> for Link {
             token_sha256,
             path,
             maker,
+            rights,
             filename,
             created,
             expires,
@@ -309,6 +318,7 @@ impl From<LinkLine> for Link {
             token_sha256,
             path,
             maker,
+            rights,
             filename,
             created,
             expires,

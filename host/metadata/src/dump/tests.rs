@@ -1,4 +1,4 @@
-use callfs_model::metadata::{Change, Content, Intent, Link, Record, Use};
+use callfs_model::metadata::{Change, Content, Intent, Link, MakerRights, Record, Use};
 
 use super::*;
 use crate::SqliteStore;
@@ -17,6 +17,11 @@ fn link(number: u8) -> Link {
         token_sha256: [number; 32],
         path: path("/ä/日 \"1\".txt"),
         maker: "alice".into(),
+        rights: MakerRights {
+            groups: vec!["staff".into()],
+            admin: number == 1,
+            attributes: vec![("a".into(), "b".into())],
+        },
         filename: (number == 1).then(|| "größe.txt".into()),
         created: 1_000,
         expires: i64::MAX,

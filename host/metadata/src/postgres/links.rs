@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::PostgresStore;
 use super::changes::speakable;
 use crate::queue::QueuedStep;
-use crate::sql::{COLUMNS, LinkRow, SqlFailure, uses};
+use crate::sql::{COLUMNS, LinkRow, SqlFailure, rights, uses};
 
 #[async_trait]
 impl LinkStore for PostgresStore {
@@ -73,12 +73,14 @@ pub(super) async fn carry_out(
     change: &LinkChange,
 ) -> Result<(), SqlFailure> {
     match change {
-        LinkChange::Create(link) => {
-            speakable(link.filename.as_deref().into_iter().chain([&*link.maker]))?;
-            let refused = || SqlFailure::Refused(link_exists());
-            (insert(connection, link).await? == 1)
-                .then_some(())
-                .ok_or_else(refused)
+        LinkChange::Create(link) => create(connection, link).await,
+        LinkChange::Issue(link, rights) => {
+            let rights = rights.clone();
+            let link = Link {
+                rights,
+                ..link.clone()
+            };
+            create(connection, &link).await
         }
         LinkChange::Replace(link) => {
             let refused = || SqlFailure::Refused(link_changed());
@@ -103,11 +105,19 @@ pub(super) async fn carry_out(
     }
 }
 
+async fn create(connection: &mut PgConnection, link: &Link) -> Result<(), SqlFailure> {
+    speakable(link.filename.as_deref().into_iter().chain([&*link.maker]))?;
+    let refused = || SqlFailure::Refused(link_exists());
+    (insert(connection, link).await? == 1)
+        .then_some(())
+        .ok_or_else(refused)
+}
+
 /// How many rows were made. A refusal is no error of the database, which would end the transaction.
 async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx::Error> {
     let insert = format!(
-        "INSERT INTO links ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) \
-         ON CONFLICT DO NOTHING"
+        "INSERT INTO links ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, \
+         $12) ON CONFLICT DO NOTHING"
     );
     let inserted = sqlx::query(AssertSqlSafe(insert))
         .bind(link.id.as_slice())
@@ -121,6 +131,7 @@ async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx:
         .bind(i64::from(link.spent))
         .bind(uses(link)?)
         .bind(link.kept_until())
+        .bind(rights(link)?)
         .execute(connection)
         .await?;
     Ok(inserted.rows_affected())

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use ::redis::{Script, ScriptInvocation};
 use async_trait::async_trait;
 use callfs_model::error::Result;
-use callfs_model::metadata::{Link, LinkChange, LinkId, LinkStore, Use, link_changed, link_exists};
+use callfs_model::metadata::{
+    Link, LinkChange, LinkId, LinkStore, MakerRights, Use, link_changed, link_exists,
+};
+use serde::{Deserialize, Serialize};
 
 use super::RedisStore;
 use super::failure::damaged;
@@ -21,7 +24,8 @@ const SWEEP: usize = 500;
 impl LinkStore for RedisStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
         match change {
-            LinkChange::Create(link) => self.create_link(&link).await,
+            LinkChange::Create(link) => self.create_link(link).await,
+            LinkChange::Issue(link, rights) => self.create_link(Link { rights, ..link }).await,
             LinkChange::Replace(link) => self.replace_link(&link).await,
             LinkChange::Remove(id) => {
                 let mut remove = script(&self.keys, "remove");
@@ -74,19 +78,22 @@ impl LinkStore for RedisStore {
 }
 
 impl RedisStore {
-    async fn create_link(&self, link: &Link) -> Result<()> {
+    async fn create_link(&self, link: Link) -> Result<()> {
         let mut create = script(&self.keys, "create");
         create
             .arg(&link.id)
             .arg(hex::encode(link.token_sha256))
             .arg(hex::encode(&link.maker));
-        create.arg(json(&Link {
-            spent: 0,
-            uses: Vec::new(),
-            revision: 0,
-            ..link.clone()
+        create.arg(json(&LinkBody {
+            rights: link.rights.clone(),
+            link: Link {
+                spent: 0,
+                uses: Vec::new(),
+                revision: 0,
+                ..link.clone()
+            },
         })?);
-        create.arg(uses(link)?).arg(link.kept_until());
+        create.arg(uses(&link)?).arg(link.kept_until());
         match self.run(create).await? {
             0 => Err(link_exists()),
             _ => Ok(()),
@@ -133,6 +140,15 @@ fn script(keys: &RedisKeys, what: &str) -> ScriptInvocation<'static> {
     script
 }
 
+/// What of a link never changes.
+#[derive(Serialize, Deserialize)]
+struct LinkBody {
+    #[serde(flatten)]
+    link: Link,
+    #[serde(default)]
+    rights: MakerRights,
+}
+
 /// What of a link changes.
 fn uses(link: &Link) -> Result<Vec<u8>> {
     json(&(link.spent, &link.uses))
@@ -152,11 +168,13 @@ fn links(values: Vec<Vec<u8>>) -> Result<Vec<Link>> {
                 .nth(2)
                 .ok_or_else(|| damaged("a link without a body"))?;
             let (revision, (spent, uses)): (u64, (u32, Vec<Use>)) = numbered(uses)?;
+            let LinkBody { link, rights } = parsed(body)?;
             Ok(Link {
                 spent,
                 uses,
                 revision,
-                ..parsed(body)?
+                rights,
+                ..link
             })
         })
         .collect()

@@ -60,7 +60,7 @@ impl IntentRow {
 
 /// Of a row of the links.
 pub(crate) const COLUMNS: &str = "id, token_sha256, path, maker, filename, created, expires, \
-                                  max_uses, spent, uses, kept_until, revision";
+                                  max_uses, spent, uses, kept_until, revision, rights";
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct LinkRow {
@@ -75,11 +75,13 @@ pub(crate) struct LinkRow {
     spent: i64,
     uses: String,
     revision: i64,
+    rights: Option<String>,
 }
 
 impl LinkRow {
     pub(crate) fn link(self) -> Result<Link> {
         let uses = serde_json::from_str(&self.uses);
+        let rights = self.rights.as_deref().map(serde_json::from_str);
         let count = |number: i64| {
             u32::try_from(number).map_err(|_| damaged("a number of uses is too large"))
         };
@@ -94,6 +96,12 @@ impl LinkRow {
                 .map_err(|_| damaged("a digest has the wrong length"))?,
             path: path(self.path)?,
             maker: self.maker,
+            rights: rights
+                .transpose()
+                .map(Option::unwrap_or_default)
+                .map_err(|cause| {
+                    damaged(&format!("the rights of a link cannot be read: {cause}"))
+                })?,
             filename: self.filename,
             created: self.created,
             expires: self.expires,

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::SqliteStore;
 use crate::queue::QueuedStep;
-use crate::sql::{COLUMNS, SqlFailure, uses};
+use crate::sql::{COLUMNS, SqlFailure, rights, uses};
 
 #[async_trait]
 impl LinkStore for SqliteStore {
@@ -40,12 +40,15 @@ pub(super) async fn carry_out(
     change: &LinkChange,
 ) -> Result<(), SqlFailure> {
     match change {
-        LinkChange::Create(link) => match insert(connection, link).await {
-            Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
-                Err(SqlFailure::Refused(link_exists()))
-            }
-            outcome => Ok(outcome?),
-        },
+        LinkChange::Create(link) => create(connection, link).await,
+        LinkChange::Issue(link, rights) => {
+            let rights = rights.clone();
+            let link = Link {
+                rights,
+                ..link.clone()
+            };
+            create(connection, &link).await
+        }
         LinkChange::Replace(link) => {
             let changed = update(connection, link).await?;
             let refused = || SqlFailure::Refused(link_changed());
@@ -68,9 +71,18 @@ pub(super) async fn carry_out(
     }
 }
 
+async fn create(connection: &mut SqliteConnection, link: &Link) -> Result<(), SqlFailure> {
+    match insert(connection, link).await {
+        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
+            Err(SqlFailure::Refused(link_exists()))
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
 async fn insert(connection: &mut SqliteConnection, link: &Link) -> Result<(), sqlx::Error> {
     let insert =
-        format!("INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)");
+        format!("INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)");
     sqlx::query(AssertSqlSafe(insert))
         .bind(link.id.as_slice())
         .bind(link.token_sha256.as_slice())
@@ -83,6 +95,7 @@ async fn insert(connection: &mut SqliteConnection, link: &Link) -> Result<(), sq
         .bind(link.spent)
         .bind(uses(link)?)
         .bind(link.kept_until())
+        .bind(rights(link)?)
         .execute(connection)
         .await?;
     Ok(())

@@ -1,3 +1,4 @@
+use callfs_model::metadata::{Link, LinkStore, MakerRights};
 use sqlx::Connection;
 
 use super::*;
@@ -166,6 +167,52 @@ async fn an_index_without_links_gets_them() {
             .await
             .expect("listed"),
         []
+    );
+}
+
+#[tokio::test]
+async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
+    let folder = Folder::new();
+    let store = folder.sqlite().await;
+    let link = Link {
+        id: [1; 16],
+        token_sha256: [2; 32],
+        path: path("/a"),
+        maker: "alice".into(),
+        rights: MakerRights {
+            admin: true,
+            ..MakerRights::default()
+        },
+        filename: None,
+        created: 1,
+        expires: 2,
+        max_uses: 3,
+        spent: 0,
+        uses: Vec::new(),
+        revision: 0,
+    };
+    store.create(link.clone()).await.expect("created");
+    store.close().await;
+    let mut connection = connect(&folder).await;
+    for statement in [
+        "ALTER TABLE links DROP COLUMN rights",
+        "DELETE FROM _sqlx_migrations WHERE version >= 7",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .expect("as it was before");
+    }
+    connection.close().await.expect("closed");
+    let store = folder.sqlite().await;
+    let found = store.by_id(&link.id).await.expect("read").expect("there");
+    let unknown = MakerRights::default();
+    assert_eq!(
+        found,
+        Link {
+            rights: unknown,
+            ..link
+        }
     );
 }
 

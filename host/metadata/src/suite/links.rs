@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callfs_model::metadata::{Link, Use};
+use callfs_model::metadata::{Link, MakerRights, Use};
 
 use super::*;
 
@@ -12,6 +12,11 @@ fn link(number: u8, maker: &str) -> Link {
         token_sha256: [number; 32],
         path: path("/ä/日.txt"),
         maker: maker.into(),
+        rights: MakerRights {
+            groups: vec!["größe".into(), "b".into()],
+            admin: number % 2 == 1,
+            attributes: vec![("name".into(), "value \"1\"".into())],
+        },
         filename: Some("größe.txt".into()),
         created: 1_000 + i64::from(number),
         expires: 2_000,

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::identity::Identity;
 use crate::path::FilePath;
 
 /// Names a link; unique, made by whoever creates it, and in the order of creation.
@@ -26,6 +27,11 @@ pub struct Link {
     pub path: FilePath,
     /// The user who made it.
     pub maker: String,
+    /// What else is known of them, for the authorizer to be asked about when the link is used. It
+    /// is not part of the serialized form, so that logs from before this was recorded can be read;
+    /// [`LinkChange::Issue`] carries it.
+    #[serde(skip)]
+    pub rights: MakerRights,
     /// What the file is called when it is downloaded; none for its own name.
     pub filename: Option<String>,
     /// When it was made, in milliseconds since 1970-01-01T00:00:00Z, as all times here.
@@ -40,6 +46,29 @@ pub struct Link {
     pub uses: Vec<Use>,
     /// Counts the changes of this link; 0 when it is created, whatever it is when it is given.
     pub revision: u64,
+}
+
+/// The rights of the user who made a link, as they were recognised then. Of a link from before this
+/// was recorded nothing is known: its maker counts as a user without groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MakerRights {
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Whether permissions do not apply.
+    pub admin: bool,
+    /// Anything an authorizer may want to know, by name.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl From<&Identity> for MakerRights {
+    fn from(who: &Identity) -> Self {
+        Self {
+            groups: who.groups.clone(),
+            admin: who.admin,
+            attributes: who.attributes.clone(),
+        }
+    }
 }
 
 /// A use that is taken by a download, or left by one that broke off.
@@ -59,6 +88,21 @@ pub struct Use {
 }
 
 impl Link {
+    /// Who made it, as they were recognised then.
+    pub fn identity(&self) -> Identity {
+        let MakerRights {
+            groups,
+            admin,
+            attributes,
+        } = self.rights.clone();
+        Identity {
+            subject: self.maker.clone(),
+            groups,
+            admin,
+            attributes,
+        }
+    }
+
     /// From when on nothing can happen to it any more: it has expired, and every download under it
     /// is over.
     pub fn kept_until(&self) -> i64 {
@@ -74,8 +118,7 @@ impl Link {
 /// One change of the links.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkChange {
-    /// Refused with [`AlreadyExists`](crate::error::ErrorKind::AlreadyExists) if its id or token is
-    /// recorded.
+    /// An [`Issue`](Self::Issue) without rights, as logs from before there were any hold it.
     Create(Link),
     /// Refused with [`PreconditionFailed`](crate::error::ErrorKind::PreconditionFailed) unless the
     /// revision is the same.
@@ -84,6 +127,9 @@ pub enum LinkChange {
     Remove(LinkId),
     /// Forgets all links that were to be kept until before this time.
     Sweep(i64),
+    /// Records a link, with the rights of its maker. Refused with
+    /// [`AlreadyExists`](crate::error::ErrorKind::AlreadyExists) if its id or token is recorded.
+    Issue(Link, MakerRights),
 }
 
 /// A store of links.
@@ -108,7 +154,8 @@ pub trait LinkStore: Send + Sync {
 
     /// Records a link. Refused if its id or its token is recorded already.
     async fn create(&self, link: Link) -> Result<()> {
-        self.change(LinkChange::Create(link)).await
+        let rights = link.rights.clone();
+        self.change(LinkChange::Issue(link, rights)).await
     }
 
     /// Replaces the uses of a link, and how many are spent, if it still has the revision of this

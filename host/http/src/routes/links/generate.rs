@@ -7,6 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use callfs_model::identity::Identity;
 use callfs_model::path::{FilePath, check_name};
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION};
 use http::{StatusCode, Uri};
@@ -75,7 +76,7 @@ pub(crate) async fn generate(
     json::check_media_type(&headers, "this")?;
     let settings = app.links.settings();
     let document = parse(&streams::collect(body, MAX_DOCUMENT).await?)?;
-    let terms = document.terms(&who.subject, settings.expiry, settings.max_expiry)?;
+    let terms = document.terms(&who, settings.expiry, settings.max_expiry)?;
     app.engine.permit_share(&who, &terms.path).await?;
     let (link, token) = app.links.issue(terms).await?;
     let id = hex::encode(link.id);
@@ -122,7 +123,7 @@ fn nearest(name: &str) -> String {
 }
 
 impl NewLink {
-    fn terms(self, maker: &str, expiry: Duration, max_expiry: Duration) -> Result<Terms> {
+    fn terms(self, maker: &Identity, expiry: Duration, max_expiry: Duration) -> Result<Terms> {
         let path = FilePath::parse(&self.path)
             .map_err(|error| Problem::bad_request(format!("'path': {error}")))?;
         let expiry = self.expiry_seconds.map_or(expiry, Duration::from_secs);
@@ -143,7 +144,7 @@ impl NewLink {
         let filename = self.filename.map(name).transpose()?;
         Ok(Terms {
             path,
-            maker: maker.to_owned(),
+            maker: maker.clone(),
             filename,
             expiry,
             max_uses,
@@ -167,8 +168,17 @@ fn name(name: String) -> Result<String> {
 mod tests {
     use super::*;
 
+    fn alice() -> Identity {
+        Identity {
+            subject: "alice".into(),
+            groups: vec!["staff".into()],
+            admin: false,
+            attributes: vec![],
+        }
+    }
+
     fn terms(json: &str) -> Result<Terms> {
-        parse(json.as_bytes())?.terms("alice", Duration::from_secs(60), Duration::from_secs(3600))
+        parse(json.as_bytes())?.terms(&alice(), Duration::from_secs(60), Duration::from_secs(3600))
     }
 
     #[test]
@@ -176,7 +186,7 @@ mod tests {
         let got = terms(r#"{"path": "/a b/%20"}"#).expect("good");
         let expected = Terms {
             path: FilePath::parse("/a b/%20").expect("a good path"),
-            maker: "alice".into(),
+            maker: alice(),
             filename: None,
             expiry: Duration::from_secs(60),
             max_uses: 1,

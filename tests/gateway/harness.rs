@@ -31,7 +31,7 @@ pub(crate) use garage::Garage;
 pub(crate) use gateway::{Gateway, command};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::Process;
-pub(crate) use raw::Raw;
+pub(crate) use raw::{Raw, RawReply};
 pub(crate) use reload::{built_in, edited, marked};
 pub(crate) use s3::S3;
 pub(crate) use setup::{ADMIN_KEY, ALICE_KEY, BOB_KEY, Mount, Setup};

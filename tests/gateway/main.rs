@@ -66,6 +66,7 @@ mod conformance_servers;
 mod first_run;
 mod folders;
 mod fsck;
+mod heads;
 mod link_cli;
 mod metadata_cli;
 mod readme;

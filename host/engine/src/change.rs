@@ -15,4 +15,5 @@ pub(crate) mod parents;
 pub(crate) mod put;
 pub(crate) mod relocation;
 pub(crate) mod rename;
+pub(crate) mod room;
 pub(crate) mod transfer;

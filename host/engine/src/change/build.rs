@@ -8,11 +8,12 @@ use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Content, Record};
-use callfs_model::path::FilePath;
+use callfs_model::path::{FilePath, PathError};
 use callfs_model::storage::{Condition, EntryKind};
 use sha2::{Digest, Sha256};
 
 use crate::Engine;
+use crate::change::room::too_long;
 use crate::change::transfer::{Arrived, is_same};
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::children::{Child, Children};
@@ -124,8 +125,9 @@ impl<'a> Build<'a> {
                 .path
                 .moved(&from.path, self.to)
                 .ok_or_else(|| Error::internal("a name is not below its directory"))?;
-            let to = to.map_err(|error| {
-                Error::new(ErrorKind::BadRequest, format!("'{}': {error}", child.path))
+            let to = to.map_err(|error| match error {
+                PathError::TooLong(length) => too_long(&from.path, self.to, length),
+                error => Error::new(ErrorKind::BadRequest, error.to_string()),
             })?;
             match child.target.attributes.kind {
                 EntryKind::Special => return Err(special(&child.path)),

@@ -185,6 +185,7 @@ impl Engine {
         if self.is_relocation(&from.path, &to.path)? {
             self.relocate(&lock, &from, &to).await
         } else {
+            self.check_room(&from, &to.path).await?;
             self.carry_out(&lock, &from, &to, options).await
         }
     }
@@ -230,16 +231,21 @@ impl Engine {
             _ => Condition::Always,
         };
         let Err(error) = storage.rename(rest, destination, condition).await else {
-            return self
-                .end(
-                    lock,
-                    begun,
-                    vec![Change::Rename {
-                        from: from.path.clone(),
-                        to: to.path.clone(),
-                    }],
-                )
-                .await;
+            let id = begun.id();
+            let follow = Change::Rename {
+                from: from.path.clone(),
+                to: to.path.clone(),
+            };
+            let ended = self.end(lock, begun, vec![follow]).await;
+            if let Err(error) = &ended
+                && error.kind() == ErrorKind::BadRequest
+                && self
+                    .heal_move(lock, id, &from.path, &to.path, false)
+                    .await?
+            {
+                self.intents.forget(&id);
+            }
+            return ended;
         };
         // A storage that did not answer, or failed in the middle, may yet carry it out.
         let unsure = error.kind().is_retryable() || error.kind() == ErrorKind::Internal;

@@ -8,14 +8,16 @@
 
 use std::time::{Duration, Instant};
 
-use callfs_model::error::{ErrorKind, Result};
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Intent, IntentId};
 use callfs_model::path::FilePath;
+use callfs_model::storage::Condition;
 use futures_util::future::BoxFuture;
 use futures_util::future::join_all;
 
 use crate::Engine;
+use crate::failure::about;
 use crate::recovery::intents::Interrupted;
 use crate::recovery::tombstones::{LEFT, Tombstone};
 
@@ -214,10 +216,16 @@ impl Engine {
         let recorded = self.metadata.get(from).await?.is_some();
         let mut changes = Vec::new();
         if recorded && arrived && !source {
-            changes.push(Change::Rename {
+            let follow = Change::Rename {
                 from: from.clone(),
                 to: to.clone(),
-            });
+            };
+            return match self.commit(lock, vec![follow, Change::End(id)]).await {
+                Err(error) if error.kind() == ErrorKind::BadRequest => {
+                    self.undo_move(lock, id, from, to, error).await
+                }
+                followed => followed.map(|()| true),
+            };
         } else if recorded && unsure {
             return Ok(false);
         } else {
@@ -232,6 +240,34 @@ impl Engine {
             }
         }
         changes.push(Change::End(id));
+        self.commit(lock, changes).await.map(|()| true)
+    }
+
+    /// Moves back what the storage has moved and the records can never follow: without them it
+    /// would be adopted.
+    async fn undo_move(
+        &self,
+        lock: &Guard,
+        id: IntentId,
+        from: &FilePath,
+        to: &FilePath,
+        refused: Error,
+    ) -> Result<bool> {
+        tracing::warn!(%from, %to, error = %refused, "the records of a move cannot follow it: it \
+            is undone");
+        let (storage, rest) = self.backend(from)?;
+        let (_, moved) = self.backend(to)?;
+        let condition = if storage.abilities().conditional_write {
+            Condition::Absent
+        } else {
+            Condition::Always
+        };
+        storage
+            .rename(moved, rest, condition)
+            .await
+            .map_err(|error| about(from, error))?;
+        // Whatever is recorded at the new name has no object any more.
+        let changes = vec![Change::RemoveTree(to.clone()), Change::End(id)];
         self.commit(lock, changes).await.map(|()| true)
     }
 }

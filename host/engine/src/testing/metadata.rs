@@ -57,6 +57,16 @@ impl FakeMetadata {
         self.state().records.values().cloned().collect()
     }
 
+    /// Records at once, as another process may between any two steps.
+    pub(crate) fn put_now(&self, changes: Vec<Change>) {
+        let mut state = self.state();
+        for change in changes {
+            if let Change::Put(record) = change {
+                state.records.insert(record.path.clone(), record);
+            }
+        }
+    }
+
     /// Nothing is committed under this lease any more.
     pub(crate) fn fence(&self, lease: LeaseId) {
         self.state().fenced.push(lease);
@@ -150,6 +160,11 @@ impl Metadata for FakeMetadata {
                 Change::Remove(path) => drop(state.records.remove(&path)),
                 Change::RemoveTree(path) => state.records.retain(|one, _| !one.is_within(&path)),
                 Change::Rename { from, to } => {
+                    let too_long =
+                        |at: &FilePath| at.moved(&from, &to).is_some_and(|at| at.is_err());
+                    if state.records.keys().any(too_long) {
+                        return Err(Error::new(ErrorKind::BadRequest, "a path is too long"));
+                    }
                     state.records.retain(|one, _| !one.is_within(&to));
                     let records = std::mem::take(&mut state.records);
                     state.records = records

@@ -259,3 +259,147 @@ async fn an_intent_whose_storage_is_down_waits() {
     assert_eq!(world.engine.recover().await.expect("asked"), 0);
     assert_eq!(world.metadata.intents_left(), 1);
 }
+
+/// A path of so many bytes below a directory.
+fn deep(below: &str, length: usize) -> String {
+    let mut path = below.to_owned();
+    while path.len() + 201 < length {
+        path.push('/');
+        path.extend(std::iter::repeat_n('x', 199));
+    }
+    path.push('/');
+    path.extend(std::iter::repeat_n('y', length - path.len()));
+    path
+}
+
+#[tokio::test]
+async fn a_move_that_leaves_something_without_a_path_is_refused_before_anything_moves() {
+    let long = "n".repeat(200);
+    let name = |length: usize| "n".repeat(length);
+    for abilities in [folder(), plain()] {
+        // What is long is recorded, stored, or both; the last length that fits, and one more.
+        for (stored, recorded) in [(true, true), (true, false), (false, true)] {
+            for (length, refused) in [(225, false), (226, true), (255, true)] {
+                let world = World::new(abilities);
+                world.mkdir(&bob(), "/team").await.expect("made");
+                world.chmod(&bob(), "/team", 0o777).await;
+                world.mkdir(&alice(), "/team/alice").await.expect("made");
+                world
+                    .put(&alice(), "/team/alice/a", "secret")
+                    .await
+                    .expect("stored");
+                world.chmod(&alice(), "/team/alice/a", 0o600).await;
+                world.chmod(&alice(), "/team/alice", 0o700).await;
+                let at = deep("/team", 3876);
+                world.put(&bob(), &at, "long").await.expect("stored");
+                if !recorded {
+                    let forget = Change::Remove(path(&at));
+                    world
+                        .engine
+                        .metadata
+                        .apply(vec![forget])
+                        .await
+                        .expect("forgotten");
+                }
+                if !stored {
+                    world.disk.uproot(&at[1..]);
+                }
+                let to = format!("/{}", name(length - 1));
+                let before = (world.disk.paths(), world.metadata.owners());
+                let moved = world.rename(&bob(), "/team", &to).await;
+                let what = format!("stored {stored}, recorded {recorded}, {length} bytes");
+                if refused {
+                    let error = moved.expect_err(&what);
+                    assert_eq!(error.kind(), ErrorKind::BadRequest, "{what}");
+                    assert!(!error.message().contains("xxx"), "{error}");
+                    assert_eq!(
+                        (world.disk.paths(), world.metadata.owners()),
+                        before,
+                        "{what}"
+                    );
+                } else {
+                    moved.expect(&what);
+                }
+                let now = if refused { "/team" } else { &to };
+                assert_eq!(
+                    kind(world.get(&bob(), &format!("{now}/alice/a")).await),
+                    ErrorKind::PermissionDenied,
+                    "{what}"
+                );
+                world.assert_quiet();
+            }
+        }
+    }
+    // What has no path today may stay so, and links are not entered.
+    let world = World::new(folder());
+    world.mkdir(&bob(), "/team").await.expect("made");
+    world.disk.plant(&deep("/team", 4090)[1..], "long");
+    world.disk.plant(&deep("/team", 4200)[1..], "hidden");
+    assert_eq!(
+        kind(world.rename(&bob(), "/team", &format!("/{long}")).await),
+        ErrorKind::BadRequest
+    );
+    world.rename(&bob(), "/team", "/te").await.expect("shorter");
+    world.rename(&bob(), "/te", "/t1").await.expect("as long");
+}
+
+#[tokio::test]
+async fn what_the_records_cannot_follow_is_moved_back() {
+    for running in [true, false] {
+        let world = World::new(folder());
+        world
+            .put(&alice(), "/team/a", "secret")
+            .await
+            .expect("stored");
+        world.chmod(&alice(), "/team/a", 0o600).await;
+        let to = format!("/{}", "n".repeat(254));
+        let stray = || {
+            let record =
+                world
+                    .engine
+                    .new_record(&bob(), &path(&deep("/team", 3900)), EntryKind::File);
+            vec![Change::Put(record)]
+        };
+        if running {
+            // It is recorded by another process after the move was checked.
+            let metadata = world.metadata.clone();
+            let stray = stray();
+            world.disk.before_change(move |_| metadata.put_now(stray));
+            assert_eq!(
+                kind(world.rename(&alice(), "/team", &to).await),
+                ErrorKind::BadRequest
+            );
+        } else {
+            let intent = Intent::Rename {
+                from: path("/team"),
+                to: path(&to),
+            };
+            let mut begun = stray();
+            begun.push(Change::Begin([7; 16], intent));
+            world.engine.metadata.apply(begun).await.expect("begun");
+            callfs_model::storage::Storage::rename(
+                &world.disk,
+                "team",
+                &to[1..],
+                Condition::Always,
+            )
+            .await
+            .expect("moved");
+            assert_eq!(world.engine.recover().await.expect("recovered"), 1);
+        }
+        assert_eq!(
+            world.get(&alice(), "/team/a").await.expect("back"),
+            "secret"
+        );
+        assert_eq!(
+            kind(world.get(&bob(), "/team/a").await),
+            ErrorKind::PermissionDenied
+        );
+        assert_eq!(
+            kind(world.get(&alice(), &format!("{to}/a")).await),
+            ErrorKind::NotFound
+        );
+        assert_eq!(world.engine.intents.left(), []);
+        world.assert_quiet();
+    }
+}

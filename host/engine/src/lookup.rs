@@ -9,5 +9,6 @@ pub(crate) mod list;
 pub(crate) mod path;
 pub(crate) mod permission;
 pub(crate) mod read;
+pub(crate) mod records;
 pub(crate) mod share;
 pub(crate) mod walk;

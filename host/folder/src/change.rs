@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::Folder;
 use super::attributes::{attributes, file_type, kind};
 use super::entry::FolderEntry;
+use super::links::refuse_re_aimed;
 use super::names::Names;
 use super::path::FolderPath;
 
@@ -130,6 +131,11 @@ pub(super) fn rename(
     }
     let source = FolderEntry::open(&folder.root, from)?;
     let target = FolderEntry::open(&folder.root, to)?;
+    if source.directory_id() != target.directory_id()
+        && let Some(moved) = source.stat()?
+    {
+        refuse_re_aimed(&source, from, &moved)?;
+    }
     {
         let _turn = folder.turns.wait_for_both(&source, &target);
         let moved = source.stat()?.ok_or_else(|| source.failed(Errno::NOENT))?;

@@ -12,6 +12,7 @@ mod clock;
 mod draft;
 mod entry;
 mod failure;
+mod links;
 mod listing;
 mod marker;
 mod names;

@@ -146,7 +146,8 @@ impl Engine {
             path: to.path.clone(),
             ..source.to_record(&from.path)
         };
-        let between = self.between(&before, &after);
+        // Bytes change before their record can.
+        let between = self.defaults.narrower(&before, &after);
         let narrowed = !gives_the_same_rights(Some(&between), Some(&before));
         if narrowed {
             self.commit(lock, vec![Change::Put(between)]).await?;
@@ -187,28 +188,6 @@ impl Engine {
             Err(_) => {
                 drop(self.tombstones.hold(id, from.path.clone(), false));
                 Err(error)
-            }
-        }
-    }
-
-    /// Bytes change before their record can: meanwhile nobody may do more with them than with
-    /// either file.
-    fn between(&self, before: &Record, after: &Record) -> Record {
-        let same = before.owner == after.owner && before.group == after.group;
-        if same {
-            Record {
-                mode: before.mode & after.mode,
-                ..before.clone()
-            }
-        } else {
-            // Not even the owner of one, who could change the mode.
-            let owner = self.defaults.owner.clone();
-            let group = self.defaults.group.clone();
-            Record {
-                owner,
-                group,
-                mode: 0,
-                ..before.clone()
             }
         }
     }

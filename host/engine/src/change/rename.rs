@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use crate::change::parents::to_its_end;
 use crate::failure::{about, mounted, raced, refuse};
 use crate::lookup::path::Lookup;
+use crate::recovery::tombstones::MoveInFlight;
 use crate::{Engine, Precondition};
 
 /// How to move.
@@ -226,24 +227,31 @@ impl Engine {
             .chain(claim.into_iter().flatten())
             .collect();
         let begun = self.begin(lock, intent, along).await?;
+        let id = begun.id();
+        // Until the records have followed, what arrives is judged by all that it may be.
+        self.tombstones
+            .begin_move(MoveInFlight::new(id, &from.path, &to.path));
         let condition = match &to.target {
             None if storage.abilities().conditional_write => Condition::Absent,
             _ => Condition::Always,
         };
         let Err(error) = storage.rename(rest, destination, condition).await else {
-            let id = begun.id();
             let follow = Change::Rename {
                 from: from.path.clone(),
                 to: to.path.clone(),
             };
             let ended = self.end(lock, begun, vec![follow]).await;
-            if let Err(error) = &ended
-                && error.kind() == ErrorKind::BadRequest
-                && self
+            let settled = match &ended {
+                Ok(()) => true,
+                Err(error) if error.kind() == ErrorKind::BadRequest => self
                     .heal_move(lock, id, &from.path, &to.path, false)
-                    .await?
-            {
+                    .await
+                    .unwrap_or(false),
+                Err(_) => false,
+            };
+            if settled {
                 self.intents.forget(&id);
+                self.tombstones.end_move(id);
             }
             return ended;
         };
@@ -255,14 +263,16 @@ impl Engine {
         );
         let healed = if claimed && lost {
             // What is there now is somebody else's: our record must not claim it.
-            let disclaimed = vec![Change::RemoveTree(to.path.clone()), Change::End(begun.id())];
+            let disclaimed = vec![Change::RemoveTree(to.path.clone()), Change::End(id)];
             self.commit(lock, disclaimed).await.map(|()| true)
         } else {
-            self.heal_move(lock, begun.id(), &from.path, &to.path, unsure)
-                .await
+            self.heal_move(lock, id, &from.path, &to.path, unsure).await
         };
         match healed {
-            Ok(true) => begun.ended(),
+            Ok(true) => {
+                begun.ended();
+                self.tombstones.end_move(id);
+            }
             Ok(false) => {}
             Err(error) => {
                 tracing::warn!(from = %from.path, to = %to.path, %error, "a failed move is looked \

@@ -16,6 +16,7 @@ use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, Storage};
 use crate::Engine;
 use crate::failure::about;
 use crate::lookup::path::{LookupTarget, bare_directory};
+use crate::recovery::tombstones::View;
 
 /// One name in a directory.
 pub(crate) struct Child {
@@ -34,6 +35,8 @@ pub(crate) struct Children {
     mounts: VecDeque<String>,
     /// What lists them: the same from the first to the last, whatever takes its place meanwhile.
     storage: Option<Arc<dyn Storage>>,
+    /// In which nothing here was moving; none once something was.
+    still: Option<View>,
     /// Something was passed over because no path can have its name.
     pub(crate) passed_over: bool,
 }
@@ -91,6 +94,7 @@ impl Children {
             records,
             mounts,
             storage,
+            still: Some(engine.tombstones.view()),
             passed_over: false,
         }
     }
@@ -146,9 +150,26 @@ impl Children {
             if is_mounted {
                 (attributes, link) = (self.mounted(engine, &path, attributes).await, false);
             }
-            let target = engine.target(&path, attributes, record.map(Into::into));
+            let target = if self.nothing_moves(engine) {
+                engine.target(&path, attributes, record.map(Into::into))
+            } else {
+                // The page of records may be older than the name.
+                engine.judged_now(&path, attributes).await?
+            };
             return Ok(Some(Child { path, target, link }));
         }
+    }
+
+    /// Whether nothing at, above or below the directory has moved since the first look.
+    fn nothing_moves(&mut self, engine: &Engine) -> bool {
+        let Some(before) = &self.still else {
+            return false;
+        };
+        let now = engine.tombstones.view();
+        let still =
+            engine.tombstones.still(before, &self.directory) && !now.moves_near(&self.directory);
+        self.still = still.then_some(now);
+        still
     }
 
     /// The record of a name, or that of a directory before it which exists by its record alone.

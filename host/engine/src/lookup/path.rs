@@ -13,6 +13,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind, Storage};
 
 use crate::failure::{if_any, refuse};
+use crate::lookup::records::Records;
 use crate::{Engine, Info};
 
 /// How many directories are looked for from below, one after the other, before the rest of a way
@@ -51,7 +52,17 @@ struct Sighting {
 impl Engine {
     /// Looks at a path with everything on the way to it, each as it is now.
     pub(crate) async fn find(&self, path: &FilePath) -> Result<Lookup> {
-        let (seen, record) = self.look_with_record(path).await?;
+        loop {
+            let view = self.tombstones.view();
+            let found = self.find_once(path).await?;
+            if self.tombstones.still(&view, path) {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
+        let (seen, records) = self.look_with_records(path).await?;
         let mut directories = path.ancestors();
         let mut missing = Vec::new();
         let mut obstacle = None;
@@ -74,7 +85,7 @@ impl Engine {
                 node.unwrap_or_else(|| self.node(directory, EntryKind::Directory, None, None)),
             );
         }
-        let target = seen.map(|seen| self.target(path, seen.attributes, record));
+        let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         Ok(Lookup {
             path: path.clone(),
             ancestors,
@@ -130,25 +141,18 @@ impl Engine {
     /// A directory as the permission model sees it; its storage is asked only where there is no
     /// record.
     pub(crate) async fn directory_node(&self, path: &FilePath) -> Result<Option<AccessNode>> {
-        if self.tombstones.view().hides(path) {
+        let view = self.tombstones.view();
+        if view.hides(path) {
             return Ok(None);
         }
-        let record = self
-            .metadata
-            .get(path)
-            .await?
-            .filter(|record| record.content.is_none());
+        let records = self.records_at(&view, path).await?;
+        let record = records.of_directory();
         if record.is_some() || path.is_root() {
-            return Ok(Some(self.node(
-                path,
-                EntryKind::Directory,
-                record.as_deref(),
-                None,
-            )));
+            return Ok(Some(self.node(path, EntryKind::Directory, record, None)));
         }
-        let (seen, record) = self.look_with_record(path).await?;
+        let (seen, records) = self.look_with_records(path).await?;
         let directory = seen.filter(|seen| seen.attributes.kind == EntryKind::Directory);
-        Ok(directory.map(|seen| self.target(path, seen.attributes, record).node))
+        Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
     }
 
     /// A directory as its record says, if it has one.
@@ -161,18 +165,15 @@ impl Engine {
     /// What exists at a path, and the record that belongs to it: an object that was made or changed
     /// hands while it was looked at is looked at again, or it would be judged by the record of
     /// something else.
-    async fn look_with_record(
-        &self,
-        path: &FilePath,
-    ) -> Result<(Option<Sighting>, Option<Arc<Record>>)> {
-        let mut before = self.metadata.get(path).await?;
+    async fn look_with_records(&self, path: &FilePath) -> Result<(Option<Sighting>, Records)> {
         loop {
-            let seen = self.look(path, before.as_deref()).await?;
-            let record = self.metadata.get(path).await?;
-            if gives_the_same_rights(before.as_deref(), record.as_deref()) {
-                return Ok((seen, record));
+            let view = self.tombstones.view();
+            let before = self.records_at(&view, path).await?;
+            let seen = self.look(path, before.own()).await?;
+            let records = self.records_at(&view, path).await?;
+            if before.agree_with(&records) && self.tombstones.still(&view, path) {
+                return Ok((seen, records));
             }
-            before = record;
         }
     }
 

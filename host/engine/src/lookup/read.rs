@@ -135,13 +135,17 @@ impl Engine {
             EntryKind::File => {
                 // It was not there a moment ago, or its storage cannot open it.
                 let (storage, rest) = self.backend(path)?;
+                let view = self.tombstones.view();
                 let read = self
                     .read_visible(path, &*storage, rest, None, Condition::Always)
                     .await;
                 let (attributes, source) = read.map_err(|error| about(path, error))?;
-                let record = self.metadata.get(path).await?;
-                if gives_the_same_rights(target.record.as_deref(), record.as_deref()) {
-                    Ok((self.target(path, attributes, record), Some(source)))
+                let records = self.records_at(&view, path).await?;
+                let opened = self.judged(path, attributes, records);
+                let same =
+                    gives_the_same_rights(target.record.as_deref(), opened.record.as_deref());
+                if same && self.tombstones.still(&view, path) {
+                    Ok((opened, Some(source)))
                 } else {
                     Err(raced(path))
                 }
@@ -164,28 +168,29 @@ impl Engine {
         if self.mounts.any_within(path) {
             return Ok(None);
         }
-        let Some(mut ancestors) = self.way_to(path).await? else {
-            return Ok(None);
-        };
         let storage = mount.storage();
-        let mut before = self.metadata.get(path).await?;
-        let (attributes, source, record) = loop {
+        let (ancestors, attributes, source, records) = loop {
+            // One for all that is looked at: a move of a directory on the way may end in between.
+            let view = self.tombstones.view();
+            let Some(ancestors) = self.way_to(path).await? else {
+                return Ok(None);
+            };
+            let before = self.records_at(&view, path).await?;
             let read = self
                 .read_visible(path, &*storage, rest, range, condition.clone())
                 .await;
-            let record = self.metadata.get(path).await?;
+            let records = self.records_at(&view, path).await?;
             // The read may have waited long for its turn.
             let Some(way) = self.way_to(path).await? else {
                 return Ok(None);
             };
-            if way != ancestors || !gives_the_same_rights(before.as_deref(), record.as_deref()) {
+            let same = way == ancestors && before.agree_with(&records);
+            if !(same && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
-                ancestors = way;
-                before = record;
                 continue;
             }
             match read {
-                Ok((attributes, source)) => break (attributes, source, record),
+                Ok((attributes, source)) => break (ancestors, attributes, source, records),
                 // A backend that is down is down for the closer look as well.
                 Err(error)
                     if error.kind().is_retryable() || error.kind() == ErrorKind::Internal =>
@@ -195,7 +200,7 @@ impl Engine {
                 Err(_) => return Ok(None),
             }
         };
-        let target = self.target(path, attributes, record);
+        let target = self.judged(path, attributes, records);
         let question = |action: &Action| Question {
             action: *action,
             path: path.to_string(),

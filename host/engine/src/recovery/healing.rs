@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 use crate::Engine;
 use crate::failure::about;
 use crate::recovery::intents::Interrupted;
-use crate::recovery::tombstones::{LEFT, Tombstone};
+use crate::recovery::tombstones::{LEFT, MoveInFlight, Tombstone};
 
 /// How many records are looked at at a time, and of how many the storage is asked at once.
 const PAGE: u32 = 256;
@@ -49,11 +49,16 @@ impl Engine {
                         });
                         tombstones.push(path);
                     }
-                    intent => interrupted.push(Interrupted {
-                        id,
-                        intent,
-                        since: None,
-                    }),
+                    intent => {
+                        if let Some(one) = MoveInFlight::of(id, &intent) {
+                            self.tombstones.begin_move(one);
+                        }
+                        interrupted.push(Interrupted {
+                            id,
+                            intent,
+                            since: None,
+                        });
+                    }
                 }
             }
             let mut healed = self.heal_all(&interrupted).await;
@@ -127,6 +132,7 @@ impl Engine {
         for one in batch {
             if !begun.iter().any(|(id, _)| *id == one.id) {
                 self.intents.forget(&one.id);
+                self.tombstones.end_move(one.id);
                 continue;
             }
             let outcome = match &one.intent {
@@ -140,6 +146,7 @@ impl Engine {
             match outcome {
                 Ok(true) => {
                     self.intents.forget(&one.id);
+                    self.tombstones.end_move(one.id);
                     healed += 1;
                 }
                 Ok(false) => self.left(one, false, "there was no time to"),

@@ -8,6 +8,7 @@
 
 mod clearing;
 mod following;
+mod moves;
 mod removal;
 
 use std::collections::VecDeque;
@@ -20,13 +21,14 @@ use tokio::sync::Notify;
 
 pub(crate) use self::clearing::{LEFT, Recorded};
 use self::following::Looks;
+pub(crate) use self::moves::MoveInFlight;
 
 /// How many changes are remembered; whoever looked longer ago than that looks again.
 const REMEMBERED: usize = 256;
 /// The bit of the state that says whether there are any; the others count changes.
 const ANY: u64 = 1;
 
-/// What does not exist although it is stored. One that is new is empty.
+/// What does not exist although it is stored, and what is being moved. One that is new is empty.
 #[derive(Default)]
 pub struct Tombstones {
     /// How often the set changed, and whether anything is in it: all that most readers need.
@@ -43,6 +45,7 @@ pub struct Tombstones {
 struct Set {
     version: u64,
     tombstones: Vec<Tombstone>,
+    moves: Vec<MoveInFlight>,
     /// The latest changes: which version each made, and where.
     changes: VecDeque<(u64, FilePath)>,
 }
@@ -84,7 +87,13 @@ impl View {
             .is_some_and(|set| set.tombstones.iter().any(|tombstone| tombstone.hides(path)))
     }
 
-    /// How many there were.
+    /// Whether anything was hidden or moving.
+    #[cfg(test)]
+    pub(crate) fn any(&self) -> bool {
+        self.set.is_some()
+    }
+
+    /// How many tombstones there were.
     pub(crate) fn len(&self) -> usize {
         self.set.as_ref().map_or(0, |set| set.tombstones.len())
     }
@@ -201,9 +210,14 @@ impl Tombstones {
 
     /// One step for whoever looks; `change` answers which paths it is about.
     fn change(&self, change: impl FnOnce(&mut Vec<Tombstone>) -> Vec<FilePath>) {
+        self.change_set(|set| change(&mut set.tombstones));
+    }
+
+    /// The same of the moves in flight, too.
+    fn change_set(&self, change: impl FnOnce(&mut Set) -> Vec<FilePath>) {
         let mut current = self.set.write().unwrap_or_else(PoisonError::into_inner);
         let mut set = Set::clone(&current);
-        let changed = change(&mut set.tombstones);
+        let changed = change(&mut set);
         if changed.is_empty() {
             return;
         }
@@ -213,7 +227,8 @@ impl Tombstones {
         while set.changes.len() > REMEMBERED {
             set.changes.pop_front();
         }
-        let any = if set.tombstones.is_empty() { 0 } else { ANY };
+        let none = set.tombstones.is_empty() && set.moves.is_empty();
+        let any = if none { 0 } else { ANY };
         let state = set.version << 1 | any;
         *current = Arc::new(set);
         self.state.store(state, Ordering::SeqCst);

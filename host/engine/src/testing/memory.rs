@@ -72,6 +72,10 @@ impl Memory {
         self.insert(path, EntryKind::File, bytes, 0o644, false);
     }
 
+    pub(crate) fn plant_mode(&self, path: &str, bytes: &str, mode: u32) {
+        self.insert(path, EntryKind::File, bytes, mode, false);
+    }
+
     pub(crate) fn plant_directory(&self, path: &str, mode: u32) {
         self.insert(path, EntryKind::Directory, "", mode, false);
     }
@@ -93,6 +97,12 @@ impl Memory {
 
     pub(crate) fn has(&self, path: &str) -> bool {
         self.state().objects.contains_key(path)
+    }
+
+    pub(crate) fn is_file(&self, path: &str) -> bool {
+        let state = self.state();
+        let object = state.objects.get(path);
+        object.is_some_and(|object| object.kind == EntryKind::File)
     }
 
     /// Every path.

@@ -306,3 +306,61 @@ async fn a_read_only_folder_refuses_every_change() {
         .collect();
     assert_eq!(left, ["f"], "not even a staging directory is made");
 }
+
+#[tokio::test]
+async fn what_would_lead_elsewhere_does_not_move_to_another_directory() {
+    let served = Fixture::new();
+    served.put("conf/key", "secret");
+    served.put("x/conf/key", "other");
+    served.make("a/b/deep/er");
+    // Where it is, where it leads, and which moves keep that.
+    let cases = [
+        ("a/b/link", "../conf/key", &["a"][..]),
+        ("a/b/link", "../../conf", &[]),
+        ("a/b/deep/er/link", "../../../conf", &["a"]),
+        ("a/b/link", "deep/../../conf", &[]),
+        ("a/b/deep/link", "../../nothing", &["a"]),
+    ];
+    for (at, target, kept) in cases {
+        served.link(at, target);
+        for from in [at, "a/b", "a"] {
+            let moved = served
+                .folder
+                .rename(from, "x/moved", Condition::Absent)
+                .await;
+            if kept.contains(&from) {
+                moved.expect(target);
+                served
+                    .folder
+                    .rename("x/moved", from, Condition::Absent)
+                    .await
+                    .expect("it moves back");
+            } else {
+                let (kind, message) = failed(moved);
+                assert_eq!(kind, ErrorKind::Unsupported, "{from} {target}");
+                assert!(message.contains("relative link"), "{message}");
+            }
+            assert!(served.path("x/moved").symlink_metadata().is_err());
+        }
+        // In its own directory it leads to the same under any name.
+        served
+            .folder
+            .rename("a/b", "a/c", Condition::Absent)
+            .await
+            .expect("the same directory");
+        served
+            .folder
+            .rename("a/c", "a/b", Condition::Absent)
+            .await
+            .expect("the same directory");
+        fs::remove_file(served.path(at)).expect("a link");
+    }
+    served.link("a/b/inside", "deep/er");
+    served.link("a/b/deep/er/inside", "../../deep");
+    served.link("a/b/absolute", "/etc");
+    served
+        .folder
+        .rename("a/b", "x/moved", Condition::Absent)
+        .await
+        .expect("all lead to the same");
+}

@@ -17,7 +17,8 @@ use callfs_model::path::FilePath;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Tombstone, Tombstones};
+use super::moves::take_moves;
+use super::{MoveInFlight, Tombstone, Tombstones};
 use crate::Engine;
 use crate::recovery::intents::Interrupted;
 
@@ -90,11 +91,12 @@ impl Tombstones {
         &self,
         look: u64,
         begun: &[(IntentId, FilePath, bool)],
+        moves: &[MoveInFlight],
         is_own: impl Fn(&IntentId) -> bool,
     ) -> Told {
         let mut told = Told::Believed;
         let mut more = false;
-        self.change(|tombstones| {
+        self.change_set(|set| {
             let mut state = self.looks.0.lock().unwrap_or_else(PoisonError::into_inner);
             if look <= state.believed {
                 told = Told::Late;
@@ -112,6 +114,17 @@ impl Tombstones {
                 .map(|(_, id)| *id)
                 .collect();
             state.touched.retain(|(begun, _)| *begun > look);
+            // Of its own moves a process knows more than the metadata store told.
+            let is_moved_here = |id: &IntentId| touched.contains(id) || is_own(id);
+            let mut changed =
+                take_moves(set, |one| !is_moved_here(&one.id) && !moves.contains(one));
+            for told in moves {
+                if !is_moved_here(&told.id) && !set.moves.contains(told) {
+                    changed.extend([told.from.clone(), told.to.clone()]);
+                    set.moves.push(told.clone());
+                }
+            }
+            let tombstones = &mut set.tombstones;
             let is_known_better = |id: &IntentId, here: &[Tombstone]| {
                 let held = here
                     .iter()
@@ -127,10 +140,8 @@ impl Tombstones {
             let goes = |one: &Tombstone| {
                 !is_known_better(&one.id, &before) && !begun.iter().any(|told| same(one, told))
             };
-            let mut changed: Vec<FilePath> = tombstones
-                .extract_if(.., |one| goes(one))
-                .map(|one| one.path)
-                .collect();
+            let gone = tombstones.extract_if(.., |one| goes(one));
+            changed.extend(gone.map(|one| one.path));
             for told in begun {
                 if !is_known_better(&told.0, &before)
                     && !tombstones.iter().any(|one| same(one, told))
@@ -163,19 +174,21 @@ impl Engine {
         loop {
             let look = self.tombstones.looks.begin();
             let mut tombstones = Vec::new();
+            let mut moves = Vec::new();
             let mut others = Vec::new();
             for (id, intent) in self.metadata.intents().await? {
                 match intent {
                     Intent::Tombstone { path, inside, .. } => {
                         tombstones.push((id, path, inside));
                     }
-                    intent => others.push((id, intent)),
+                    intent => {
+                        moves.extend(MoveInFlight::of(id, &intent));
+                        others.push((id, intent));
+                    }
                 }
             }
-            match self
-                .tombstones
-                .agree(look, &tombstones, |id| self.intents.is_own(id))
-            {
+            let is_own = |id: &IntentId| self.intents.is_own(id);
+            match self.tombstones.agree(look, &tombstones, &moves, is_own) {
                 Told::Believed | Told::Late => return Ok(others),
                 Told::Again => {}
             }

@@ -80,25 +80,25 @@ fn an_answer_is_not_believed_about_what_was_changed_here_meanwhile() {
     let foreign = |_: &IntentId| false;
     let told = [([1; 16], path("/a"), false), ([2; 16], path("/b"), true)];
     let hidden = |at: &str| tombstones.view().hides(&path(at));
-    tombstones.agree(tombstones.looks.begin(), &told, foreign);
+    tombstones.agree(tombstones.looks.begin(), &told, &[], foreign);
     assert!(hidden("/a") && hidden("/b/x") && !hidden("/b"));
     let late = tombstones.looks.begin();
     tombstones.forget([1; 16]);
-    tombstones.agree(late, &told, foreign);
+    tombstones.agree(late, &told, &[], foreign);
     assert!(
         !hidden("/a") && hidden("/b/x"),
         "it was cleared here after the metadata store was asked"
     );
     let older = tombstones.looks.begin();
     let newer = tombstones.looks.begin();
-    tombstones.agree(newer, &[], foreign);
-    tombstones.agree(older, &told, foreign);
+    tombstones.agree(newer, &[], &[], foreign);
+    tombstones.agree(older, &told, &[], foreign);
     assert_eq!(
         tombstones.view().len(),
         0,
         "a newer answer was believed already"
     );
-    tombstones.agree(tombstones.looks.begin(), &told, foreign);
+    tombstones.agree(tombstones.looks.begin(), &told, &[], foreign);
     assert_eq!(tombstones.view().len(), 2);
 }
 
@@ -107,10 +107,10 @@ fn what_is_worked_on_here_is_not_touched() {
     let tombstones = Tombstones::shared();
     let own = |id: &IntentId| id[0] == 1;
     let held = tombstones.hold([1; 16], path("/a"), false);
-    tombstones.agree(tombstones.looks.begin(), &[], own);
+    tombstones.agree(tombstones.looks.begin(), &[], &[], own);
     assert!(tombstones.view().hides(&path("/a")));
     drop(held);
-    tombstones.agree(tombstones.looks.begin(), &[], own);
+    tombstones.agree(tombstones.looks.begin(), &[], &[], own);
     assert_eq!(
         tombstones.view().len(),
         0,
@@ -119,6 +119,7 @@ fn what_is_worked_on_here_is_not_touched() {
     tombstones.agree(
         tombstones.looks.begin(),
         &[([1; 16], path("/a"), false)],
+        &[],
         own,
     );
     assert_eq!(
@@ -136,12 +137,48 @@ fn an_answer_that_too_much_happened_since_is_asked_for_again() {
     for _ in 0..2000 {
         tombstones.forget([3; 16]);
     }
-    tombstones.agree(late, &[([1; 16], path("/a"), false)], foreign);
+    tombstones.agree(late, &[([1; 16], path("/a"), false)], &[], foreign);
     assert_eq!(tombstones.view().len(), 0);
     tombstones.agree(
         tombstones.looks.begin(),
         &[([1; 16], path("/a"), false)],
+        &[],
         foreign,
     );
     assert_eq!(tombstones.view().len(), 1);
+}
+
+#[test]
+fn moves_of_others_are_followed_and_looked_at_again() {
+    let tombstones = Tombstones::shared();
+    let own = |id: &IntentId| id[0] == 1;
+    let arrives = |at: &str| {
+        let view = tombstones.view();
+        view.arrival(&path(at)).map(|(_, origin)| origin)
+    };
+    let told = [MoveInFlight::new([2; 16], &path("/a"), &path("/b"))];
+    let view = tombstones.view();
+    tombstones.agree(tombstones.looks.begin(), &[], &told, own);
+    for at in ["/", "/a", "/a/x", "/b", "/b/x"] {
+        assert!(!tombstones.still(&view, &path(at)), "{at}");
+    }
+    assert!(tombstones.still(&view, &path("/c")));
+    assert_eq!(arrives("/b/x"), Some(path("/a/x")));
+    assert_eq!(arrives("/b"), Some(path("/a")));
+    assert_eq!((arrives("/a/x"), arrives("/bx")), (None, None));
+    assert_eq!(tombstones.view().len(), 0, "it hides nothing");
+    assert!(tombstones.within(&path("/")).is_empty() && tombstones.left().is_empty());
+    let late = tombstones.looks.begin();
+    tombstones.end_move([2; 16]);
+    tombstones.agree(late, &[], &told, own);
+    assert_eq!(
+        arrives("/b"),
+        None,
+        "it ended here after the store was asked"
+    );
+    tombstones.begin_move(MoveInFlight::new([1; 16], &path("/a"), &path("/b")));
+    tombstones.agree(tombstones.looks.begin(), &[], &[], own);
+    assert_eq!(arrives("/b"), Some(path("/a")), "it is known better here");
+    tombstones.end_move([1; 16]);
+    assert_eq!(arrives("/b"), None);
 }

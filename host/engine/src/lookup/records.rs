@@ -1,0 +1,151 @@
+//! Which record an object is judged by, also while it moves.
+//!
+//! Of an object that may have been moved a moment ago, or not yet, nothing more is allowed than by
+//! both of the records that it may have.
+
+use std::sync::Arc;
+
+use callfs_model::error::Result;
+use callfs_model::metadata::Record;
+use callfs_model::path::FilePath;
+use callfs_model::storage::{Attributes, EntryKind};
+
+use crate::lookup::path::{LookupTarget, gives_the_same_rights};
+use crate::recovery::tombstones::View;
+use crate::{Defaults, Engine};
+
+/// The record of what is at a path; none if it is adopted.
+type MaybeRecord = Option<Arc<Record>>;
+
+/// The records that what is at a path may have.
+#[derive(Debug, Clone)]
+pub(crate) struct Records {
+    own: MaybeRecord,
+    /// While it may be that of something else.
+    or: Option<MaybeRecord>,
+}
+
+impl Records {
+    /// That of the path alone.
+    pub(crate) fn one(own: MaybeRecord) -> Self {
+        Self { own, or: None }
+    }
+
+    /// That of a directory, if there is no doubt about it.
+    pub(crate) fn of_directory(&self) -> Option<&Record> {
+        match &self.or {
+            None => self.own.as_deref().filter(|own| own.content.is_none()),
+            Some(_) => None,
+        }
+    }
+
+    /// What is recorded at the path itself.
+    pub(crate) fn own(&self) -> Option<&Record> {
+        self.own.as_deref()
+    }
+
+    /// Whether both give the same rights.
+    pub(crate) fn agree_with(&self, other: &Self) -> bool {
+        let same = |one: &MaybeRecord, other: &MaybeRecord| {
+            gives_the_same_rights(one.as_deref(), other.as_deref())
+        };
+        same(&self.own, &other.own)
+            && match (&self.or, &other.or) {
+                (Some(one), Some(other)) => same(one, other),
+                (None, None) => true,
+                _ => false,
+            }
+    }
+}
+
+impl Engine {
+    /// The records that what is at a path may have, in the state of a view.
+    pub(crate) async fn records_at(&self, view: &View, path: &FilePath) -> Result<Records> {
+        let own = self.metadata.get(path).await?;
+        let Some((arriving, origin)) = view.arrival(path) else {
+            return Ok(Records::one(own));
+        };
+        let moved = self.metadata.get(&origin).await?;
+        let replaced = *path == arriving.to;
+        // Every move begins with a record of what moves, which goes when all records have followed.
+        let source = if replaced {
+            moved.clone()
+        } else {
+            self.metadata.get(&arriving.from).await?
+        };
+        if source.is_none() {
+            return Ok(Records::one(self.metadata.get(path).await?));
+        }
+        // Below a directory that arrives nothing else can be; at the path itself something may be
+        // replaced.
+        let or = (replaced || own.is_some()).then_some(own);
+        Ok(Records { own: moved, or })
+    }
+
+    /// What was found at a path, judged by the records that it may have now.
+    pub(crate) async fn judged_now(
+        &self,
+        path: &FilePath,
+        attributes: Attributes,
+    ) -> Result<LookupTarget> {
+        loop {
+            let view = self.tombstones.view();
+            let records = self.records_at(&view, path).await?;
+            if self.tombstones.still(&view, path) {
+                return Ok(self.judged(path, attributes, records));
+            }
+        }
+    }
+
+    /// What was found at a path, judged by the records that it may have.
+    pub(crate) fn judged(
+        &self,
+        path: &FilePath,
+        attributes: Attributes,
+        records: Records,
+    ) -> LookupTarget {
+        let Records { own, or } = records;
+        let Some(or) = or else {
+            return self.target(path, attributes, own);
+        };
+        let is_of = |record: &MaybeRecord| {
+            let content = record.as_ref().and_then(|record| record.content.as_ref());
+            attributes.kind == EntryKind::File
+                && attributes.etag.is_some()
+                && content.is_some_and(|content| content.etag == attributes.etag)
+        };
+        match (is_of(&own), is_of(&or)) {
+            (true, false) => self.target(path, attributes, own),
+            (false, true) => self.target(path, attributes, or),
+            _ => {
+                let one = self.target(path, attributes.clone(), own).to_record(path);
+                let other = self.target(path, attributes.clone(), or).to_record(path);
+                let record = self.defaults.narrower(&one, &other);
+                self.target(path, attributes, Some(record.into()))
+            }
+        }
+    }
+}
+
+impl Defaults {
+    /// A record that allows nothing to anyone that one of two records denies them.
+    pub(crate) fn narrower(&self, one: &Record, other: &Record) -> Record {
+        let mode = one.mode & other.mode;
+        if one.owner == other.owner && one.group == other.group {
+            return Record {
+                mode,
+                ..one.clone()
+            };
+        }
+        // Not even the owner of one, who could change the mode.
+        Record {
+            owner: self.owner.clone(),
+            group: self.group.clone(),
+            mode: 0,
+            ..one.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -230,6 +230,13 @@ fn every_sin_is_found_by_the_check_of_its_name() {
             why["operation"].is_string() && why["expected"].is_string() && why["seen"].is_string(),
             "{why}"
         );
+        if sin == "traps" {
+            let seen = why["seen"].as_str().expect("a text");
+            assert!(
+                seen.contains("a component that panics over a large body"),
+                "{seen}"
+            );
+        }
         // Even what cannot be listed is removed; what cannot be removed is told.
         assert_eq!(
             is_empty(&folder),

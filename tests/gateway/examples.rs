@@ -349,6 +349,24 @@ async fn what_was_tampered_with_never_is_a_complete_answer() {
     assert!(alice.get("/x").await.is(200).body == content, "other bytes");
 }
 
+/// The last chunk is where a file that was cut or extended differs from a whole one.
+#[tokio::test]
+async fn a_damaged_tail_is_never_a_complete_answer() {
+    let gateway = encrypted(SECRET).start().await;
+    let alice = gateway.alice();
+    for size in [0, 1, 65_535, 65_536, 65_537, 131_072] {
+        alice.put("/x", bytes(5, size)).await;
+        alice.get("/x").await.is(200);
+        let file = gateway.path("files/x");
+        let mut stored = fs::read(&file).expect("stored");
+        *stored.last_mut().expect("a tag") ^= 1;
+        fs::write(&file, stored).expect("writable");
+        if let Ok(reply) = alice.get("/x").attempt().await {
+            assert!(reply.status >= 400, "{size}: {}", reply.status);
+        }
+    }
+}
+
 #[tokio::test]
 async fn another_key_opens_nothing_and_says_so() {
     let gateway = encrypted(SECRET).start().await;

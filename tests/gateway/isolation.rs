@@ -297,3 +297,107 @@ async fn a_component_that_cannot_write_says_so() {
         );
     }
 }
+
+/// A check at the end of a file is worth as much as what is done with its outcome.
+#[tokio::test]
+async fn an_error_after_the_last_byte_is_never_a_complete_answer() {
+    let gateway = Setup::hostile().start().await;
+    for path in [
+        "tail",
+        "tail-unannounced",
+        "tail-empty",
+        "tail-panic",
+        "tail-panic-unannounced",
+    ] {
+        for range in [None, Some("bytes=0-")] {
+            let mut call = gateway.alice().get(&format!("/hostile/{path}"));
+            if let Some(range) = range {
+                call = call.header("range", range);
+            }
+            if let Ok(reply) = call.attempt().await {
+                assert!(
+                    reply.status >= 400,
+                    "{path}: {} with {} bytes",
+                    reply.status,
+                    reply.body.len()
+                );
+            }
+        }
+    }
+    all_is_well(&gateway).await;
+    let log = gateway.log();
+    assert!(log.contains("a response was cut short"), "{log}");
+    assert!(log.contains("the tail does not match"), "{log}");
+}
+
+/// What a component does after its last byte is waited for, and its instance serves again.
+#[tokio::test]
+async fn an_instance_that_streamed_finishes_and_serves_again() {
+    let gateway = Setup::hostile().limits("instances = 1").start().await;
+    let alice = gateway.alice();
+    alice.get("/hostile/busy").await.is(200);
+    assert!(gateway.path("hostile/after").is_dir());
+    let instances = async |state: &str| {
+        let labels = [("plugin", "hostile"), ("state", state)];
+        gateway
+            .metrics()
+            .await
+            .sum("callfs_plugin_instances", &labels)
+    };
+    for path in ["streamed", "numbered", "busy", "streamed"] {
+        alice.get(&format!("/hostile/{path}")).await.is(200);
+        eventually("the instance to come back", async || {
+            (instances("busy").await == 0.0).then_some(())
+        })
+        .await;
+        assert_eq!(instances("idle").await, 1.0, "after {path}");
+    }
+    // So does one whose reader went away.
+    let mut raw = gateway.raw().await;
+    raw.head("GET", "/v1/files/hostile/streamed", &[]).await;
+    assert_eq!(raw.answer_head().await.status, 200);
+    drop(raw);
+    eventually("the instance to come back", async || {
+        (instances("idle").await == 1.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_streams_leave_instances_to_others() {
+    let gateway = Setup::hostile().limits("instances = 8").start().await;
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        let mut raw = gateway.raw().await;
+        raw.head("GET", "/v1/files/hostile/large", &[]).await;
+        slow.push(raw);
+    }
+    eventually("the streams to begin", async || {
+        let labels = [("plugin", "hostile"), ("state", "busy")];
+        let busy = gateway
+            .metrics()
+            .await
+            .sum("callfs_plugin_instances", &labels);
+        // Three quarters of eight; those who ask for a seventh wait without an instance.
+        (busy == 6.0).then_some(())
+    })
+    .await;
+    for _ in 0..20 {
+        gateway.alice().get("/hostile/ok").await.is(200);
+        gateway.alice().head("/hostile/streamed").await.is(200);
+    }
+    // Whoever had to wait is served as soon as another has read.
+    let read = slow
+        .into_iter()
+        .map(|mut raw| async move { raw.answer().await.status });
+    assert_eq!(join_all(read).await, [200; 12]);
+}
+
+#[tokio::test]
+async fn validators_of_any_length_do_not_become_headers() {
+    let gateway = Setup::hostile().start().await;
+    let reply = gateway.alice().get("/hostile/long-etag").await.is(200);
+    assert_eq!(reply.body, b"ok\n");
+    assert_eq!(reply.header("etag"), "");
+    assert!(reply.header("content-type").len() < 100);
+}

@@ -45,6 +45,7 @@ mod outages;
 mod patience;
 mod plugin_lock;
 mod plugins;
+mod prices;
 mod rate_limits;
 mod reload;
 mod reload_config;

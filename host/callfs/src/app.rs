@@ -66,6 +66,9 @@ pub async fn serve(
     let metrics = Metrics::new()?;
     let secret = link_secret(&config.links.secret)?;
     let limits = ConnectionLimits {
+        connections: config.server.max_connections.get() as usize,
+        per_address: config.server.max_connections_per_address.get() as usize,
+        proxies: trusted_proxies(&config),
         idle_timeout: config.server.idle_timeout,
         drain_timeout: DRAIN,
     };
@@ -74,7 +77,7 @@ pub async fn serve(
     let waits_for: Reloadable<str> = Reloadable::new("metadata".into());
     let starting = callfs_http::starting_service(metrics.clone(), waits_for.clone());
     let edge = Reloadable::new(Arc::new(starting));
-    let server = callfs_http::serve(listeners, edge.clone(), shutdown.clone(), limits);
+    let server = callfs_http::serve(listeners, edge.clone(), shutdown.clone(), limits.clone());
     let server = AbortOnDropHandle::new(tokio::spawn(server));
     let store = Arc::new(MetadataHandle::open(&config).await?);
     if !store.answers(shutdown.begun()).await? {
@@ -206,6 +209,18 @@ fn cors(config: &config::CorsConfig) -> anyhow::Result<Cors> {
     })
 }
 
+/// Who is believed about the address of a client.
+fn trusted_proxies(config: &Config) -> TrustedProxies {
+    let mut proxies = TrustedProxies::default();
+    for proxy in &config.server.trusted_proxies {
+        match proxy {
+            Proxy::Network(network) => proxies.networks.push(*network),
+            Proxy::Local => proxies.local = true,
+        }
+    }
+    proxies
+}
+
 /// How often one client may ask, and who is believed about who a client is.
 fn rate_limits(config: &Config, metrics: &Arc<Metrics>) -> Option<Arc<RateLimits>> {
     let quota = |limit: Option<RateLimit>| {
@@ -221,13 +236,7 @@ fn rate_limits(config: &Config, metrics: &Arc<Metrics>) -> Option<Arc<RateLimits
             },
         )
     };
-    let mut proxies = TrustedProxies::default();
-    for proxy in &config.server.trusted_proxies {
-        match proxy {
-            Proxy::Network(network) => proxies.networks.push(*network),
-            Proxy::Local => proxies.local = true,
-        }
-    }
+    let proxies = trusted_proxies(config);
     let limits = &config.rate_limits;
     RateLimits::new(
         quota(limits.per_ip),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, Condition, Staged, Transfer};
@@ -217,10 +217,19 @@ struct Pieces {
     last: bool,
 }
 
+/// Pieces of fewer bytes are put together.
+const SMALL: usize = 4096;
+
+/// Small pieces that came one after the other, as one.
+fn rest_of(small: &mut BytesMut) -> Option<Bytes> {
+    (!small.is_empty()).then(|| small.split().freeze())
+}
+
 /// The next pieces: up to `limit` bytes (and what the last piece has beyond it), but no more than
 /// are there already once they are worth writing.
 async fn gather(body: &mut Source, limit: usize) -> Result<Pieces> {
     let mut bytes = Vec::new();
+    let mut small = BytesMut::new();
     let mut size = 0;
     while size <= limit {
         let next = if size < ENOUGH {
@@ -232,10 +241,18 @@ async fn gather(body: &mut Source, limit: usize) -> Result<Pieces> {
             }
         };
         let Some(piece) = next else {
+            bytes.extend(rest_of(&mut small));
             return Ok(Pieces { bytes, last: true });
         };
         size += piece.len();
-        bytes.push(piece);
+        if piece.len() < SMALL {
+            // Many of them would take more memory than what they hold.
+            small.extend_from_slice(&piece);
+        } else {
+            bytes.extend(rest_of(&mut small));
+            bytes.push(piece);
+        }
     }
+    bytes.extend(rest_of(&mut small));
     Ok(Pieces { bytes, last: false })
 }

@@ -3,6 +3,7 @@
 //! A connection lives as long as something moves on it. When the service stops, it accepts nothing
 //! more, says so on every connection, and lets what is under way finish for a bounded time.
 
+mod connections;
 mod gate;
 mod head;
 mod listener;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use axum::body::Body;
 use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
+use connections::OpenConnections;
 use futures_util::future::BoxFuture;
 use head::RefusedHead;
 use http::header::{CONNECTION, HeaderValue};
@@ -32,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::content::streams::UploadBody;
-use crate::edge::client_address::ConnectionPeer;
+use crate::edge::client_address::{ConnectionPeer, TrustedProxies};
 use crate::edge::service::Edge;
 
 /// How long a client may take to send the head of a request, and how long an idle connection is
@@ -40,8 +42,14 @@ use crate::edge::service::Edge;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How connections are served.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ConnectionLimits {
+    /// How many there are at the same time.
+    pub connections: usize,
+    /// How many there are from one address; an IPv6 client is its /64.
+    pub per_address: usize,
+    /// Who may have as many as all others together, because it speaks for many clients.
+    pub proxies: TrustedProxies,
     /// How long a transfer may move nothing, in either direction.
     pub idle_timeout: Duration,
     /// How long what is under way may take to finish once the service stops.
@@ -59,8 +67,11 @@ pub fn serve(
     Box::pin(async move {
         let abort = CancellationToken::new();
         let connections = TaskTracker::new();
+        let drain_timeout = limits.drain_timeout;
+        let open = OpenConnections::new(&limits, edge.metrics().clone());
         let server = Arc::new(HttpServer {
             builder: builder(),
+            open,
             edge,
             limits,
             shutdown,
@@ -72,7 +83,7 @@ pub fn serve(
         futures_util::future::join_all(accepting).await;
 
         connections.close();
-        if tokio::time::timeout(limits.drain_timeout, connections.wait())
+        if tokio::time::timeout(drain_timeout, connections.wait())
             .await
             .is_err()
         {
@@ -89,6 +100,7 @@ pub fn serve(
 /// What all connections share.
 struct HttpServer {
     builder: Builder,
+    open: Arc<OpenConnections>,
     edge: Reloadable<Edge>,
     limits: ConnectionLimits,
     shutdown: Shutdown,
@@ -99,7 +111,8 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(head::MAX_HEAD);
     builder
 }
 
@@ -132,6 +145,10 @@ async fn accept(mut listener: Listener, server: Arc<HttpServer>, connections: Ta
 
 impl HttpServer {
     async fn connection(self: Arc<Self>, stream: impl socket::Socket, peer: ConnectionPeer) {
+        // One that is refused is closed at once: its client is told nothing, and costs nothing.
+        let Some(_open) = self.open.admit(peer) else {
+            return;
+        };
         let watch = Arc::new(SocketWatch::default());
         let socket = TimedSocket::new(
             stream,

@@ -38,7 +38,17 @@ pub struct Source {
 enum SourceKind {
     Bytes(Bytes),
     File(FileSource),
-    Stream { feed: LentStream, left: Option<u64> },
+    Stream(StreamSource),
+}
+
+/// A stream, as far as it goes.
+struct StreamSource {
+    feed: LentStream,
+    /// How many bytes are still to be handed out, where that is known.
+    left: Option<u64>,
+    /// The last piece, kept back until the stream says that it was complete: whoever counts bytes
+    /// does not look at what comes after the last of them.
+    last: Bytes,
 }
 
 /// A part of an open file.
@@ -75,13 +85,14 @@ impl Source {
         }
     }
 
-    /// A stream; a stated size must be met exactly, or reading ends in an error.
+    /// A stream; a stated size must be met exactly, or reading ends in an error. Where the size is
+    /// known, the last piece is handed out once the stream has ended without an error.
     pub fn from_stream(stream: BoxStream<'static, Result<Bytes>>, size: Option<u64>) -> Self {
         Self {
-            kind: SourceKind::Stream {
-                feed: LentStream::new(Bytes::new(), stream),
-                left: size,
-            },
+            kind: SourceKind::Stream(StreamSource::new(
+                LentStream::new(Bytes::new(), stream),
+                size,
+            )),
             meter: None,
         }
     }
@@ -94,8 +105,8 @@ impl Source {
     /// The same stream, which must now have exactly this many bytes, or reading it ends in an
     /// error.
     pub fn expecting(mut self, size: u64) -> Self {
-        if let SourceKind::Stream { left, .. } = &mut self.kind {
-            *left = Some(size);
+        if let SourceKind::Stream(stream) = &mut self.kind {
+            stream.left = Some(size);
         }
         self
     }
@@ -105,13 +116,13 @@ impl Source {
         match &self.kind {
             SourceKind::Bytes(bytes) => Some(bytes.len() as u64),
             SourceKind::File(file) => Some(file.left.end - file.left.start),
-            SourceKind::Stream { left, .. } => *left,
+            SourceKind::Stream(stream) => stream.left,
         }
     }
 
     /// Whether any part can be had without reading what is before it.
     pub fn is_seekable(&self) -> bool {
-        !matches!(self.kind, SourceKind::Stream { .. })
+        !matches!(self.kind, SourceKind::Stream(_))
     }
 
     /// The part of a seekable source from `range.start` up to but not including `range.end`, both
@@ -125,7 +136,7 @@ impl Source {
                 file.clone(),
                 left.start + range.start..left.start + range.end,
             ),
-            SourceKind::Stream { .. } => return None,
+            SourceKind::Stream(_) => return None,
         };
         Some(part.metered(self.meter.clone()))
     }
@@ -158,15 +169,13 @@ impl Source {
                     pending: None,
                 })
             }
-            SourceKind::Stream { feed, left } => {
-                let size = left.as_mut().map(|left| {
+            SourceKind::Stream(stream) => {
+                stream.feed.put_back(std::mem::take(&mut stream.last));
+                let size = stream.left.as_mut().map(|left| {
                     *left -= part;
                     part
                 });
-                SourceKind::Stream {
-                    feed: feed.lend(part),
-                    left: size,
-                }
+                SourceKind::Stream(StreamSource::new(stream.feed.lend(part), size))
             }
         };
         Self {
@@ -187,17 +196,18 @@ impl Source {
                 file.left.start -= size;
                 file.pending = None;
             }
-            SourceKind::Stream { feed, left } => {
-                feed.put_back(taken);
-                left.iter_mut().for_each(|left| *left += size);
+            SourceKind::Stream(stream) => {
+                stream.feed.put_back(std::mem::take(&mut stream.last));
+                stream.feed.put_back(taken);
+                stream.left.iter_mut().for_each(|left| *left += size);
             }
             SourceKind::Bytes(bytes) => {
                 let left = Some(size + bytes.len() as u64);
                 let rest = Self::from_bytes(std::mem::take(bytes));
-                self.kind = SourceKind::Stream {
-                    feed: LentStream::new(taken, rest.boxed()),
+                self.kind = SourceKind::Stream(StreamSource::new(
+                    LentStream::new(taken, rest.boxed()),
                     left,
-                };
+                ));
             }
         }
         self
@@ -241,23 +251,7 @@ impl Source {
                 Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(MAX_CHUNK)))))
             }
             SourceKind::File(file) => file.poll_piece(cx),
-            SourceKind::Stream { feed, left } => {
-                let piece = ready!(feed.poll_piece(cx));
-                Poll::Ready(match (piece, left) {
-                    (Some(Ok(bytes)), Some(left)) => match left.checked_sub(bytes.len() as u64) {
-                        Some(rest) => {
-                            *left = rest;
-                            Some(Ok(bytes))
-                        }
-                        None => Some(Err(wrong_length("more"))),
-                    },
-                    (None, Some(left)) if *left > 0 => {
-                        *left = 0;
-                        Some(Err(wrong_length("fewer")))
-                    }
-                    (piece, _) => piece,
-                })
-            }
+            SourceKind::Stream(stream) => stream.poll_piece(cx),
         }
     }
 }
@@ -267,6 +261,57 @@ impl Stream for Source {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_piece(cx)
+    }
+}
+
+impl StreamSource {
+    fn new(feed: LentStream, left: Option<u64>) -> Self {
+        Self {
+            feed,
+            left,
+            last: Bytes::new(),
+        }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            let piece = ready!(self.feed.poll_piece(cx));
+            let Some(left) = &mut self.left else {
+                return Poll::Ready(piece);
+            };
+            let kept = self.last.len() as u64;
+            return Poll::Ready(match piece {
+                Some(Ok(bytes)) => match left.checked_sub(kept + bytes.len() as u64) {
+                    Some(0) if !bytes.is_empty() => {
+                        self.last = bytes;
+                        continue;
+                    }
+                    Some(rest) if kept == 0 => {
+                        *left = rest;
+                        Some(Ok(bytes))
+                    }
+                    // An empty piece after the last byte.
+                    Some(_) => Some(Ok(bytes)),
+                    None => {
+                        self.last = Bytes::new();
+                        Some(Err(wrong_length("more")))
+                    }
+                },
+                Some(Err(error)) => {
+                    self.last = Bytes::new();
+                    Some(Err(error))
+                }
+                None if kept > 0 => {
+                    *left = 0;
+                    Some(Ok(std::mem::take(&mut self.last)))
+                }
+                None if *left > 0 => {
+                    *left = 0;
+                    Some(Err(wrong_length("fewer")))
+                }
+                None => None,
+            });
+        }
     }
 }
 

@@ -94,6 +94,15 @@ pub(super) fn cut(mut text: String) -> String {
     text
 }
 
+/// The longest entity tag or media type of a component that counts, in bytes: each of them becomes
+/// a header of an answer, and is recorded.
+const MAX_FIELD: usize = 1024;
+
+/// A longer one counts as none.
+fn bounded(field: Option<String>) -> Option<String> {
+    field.filter(|text| text.len() <= MAX_FIELD)
+}
+
 pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
     let wit::Attributes {
         kind,
@@ -107,10 +116,10 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
     Attributes {
         kind: kind_in(kind),
         size,
-        etag,
+        etag: bounded(etag),
         modified,
         mode: mode.map(|mode| mode & 0o7777),
-        content_type,
+        content_type: bounded(content_type),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callfs_telemetry::PluginMetrics;
 use wasmtime::component::{InstancePre, ResourceTable};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{AsContextMut, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::exports::{ExportIndices, Exports};
@@ -92,6 +92,14 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// How many tasks, streams and futures there are in it: as many as before a call once nothing
+    /// of the call is left.
+    pub(super) fn concurrent_state(&mut self) -> usize {
+        self.store.as_context_mut().concurrent_state_table_size()
+    }
+}
+
 fn state(
     settings: &PluginSettings,
     log: &PluginLog,
@@ -99,6 +107,7 @@ fn state(
 ) -> InstanceState {
     let mut table = ResourceTable::new();
     table.set_max_capacity(MAX_RESOURCES);
+    let log = log.for_instance();
     // No folders, no environment, no arguments, no sockets: what Rust's std imports, it gets empty.
     let wasi = WasiCtx::builder()
         .stdout(log.clone())
@@ -111,7 +120,7 @@ fn state(
         plugin: settings.name.clone(),
         grants: settings.grants.clone(),
         meter: InstanceMeter::new(settings.limits),
-        log: log.clone(),
+        log,
         metrics: metrics.clone(),
         streams: OpenStreams::default(),
     }

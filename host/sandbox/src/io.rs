@@ -13,6 +13,7 @@ use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, Str
 use super::bindings::callfs::plugin::{io, types as wit};
 use super::convert;
 use super::instance::InstanceState;
+use super::limits::HeldBytes;
 use super::stream::{self, SourceProducer, StreamEnd};
 
 /// A source in the hands of a component.
@@ -24,6 +25,10 @@ pub struct HostSource {
     rest: Bytes,
     /// The component made the bytes itself: reading them back moves nothing.
     own: bool,
+    /// For the bytes that it made.
+    made: Option<HeldBytes>,
+    /// For what was taken and is not yet handed out.
+    taken: Option<HeldBytes>,
 }
 
 impl HostSource {
@@ -32,6 +37,8 @@ impl HostSource {
             source: Some(source),
             rest: Bytes::new(),
             own: false,
+            made: None,
+            taken: None,
         }
     }
 
@@ -40,6 +47,14 @@ impl HostSource {
             own: true,
             ..Self::new(source)
         }
+    }
+
+    /// The source, untouched, for whoever called the component.
+    pub(super) fn hand_out(self) -> wasmtime::Result<Source> {
+        if let Some(made) = &self.made {
+            made.release();
+        }
+        self.into_source()
     }
 
     /// The source, untouched; an error if the component has read a part of it.
@@ -66,11 +81,13 @@ impl io::Host for InstanceState {}
 
 impl io::HostSource for InstanceState {
     fn from_bytes(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Resource<HostSource>> {
+        let (bytes, made) = self.meter.hold(bytes)?;
         let metrics = self.metrics.clone();
         let meter = Arc::new(move |bytes| metrics.guest_read(bytes));
-        Ok(self.table.push(HostSource::own(
-            Source::from_bytes(bytes).metered(Some(meter)),
-        ))?)
+        Ok(self.table.push(HostSource {
+            made: Some(made),
+            ..HostSource::own(Source::from_bytes(bytes).metered(Some(meter)))
+        })?)
     }
 
     fn size(&mut self, source: Resource<HostSource>) -> wasmtime::Result<Option<u64>> {
@@ -93,9 +110,12 @@ impl io::HostSource for InstanceState {
         let mut whole = whole.put_back(std::mem::take(&mut held.rest));
         let part = whole.split_front(max);
         held.source = Some(whole);
+        held.taken = None;
         let own = held.own;
+        let made = held.made.clone();
         Ok(self.table.push(HostSource {
             own,
+            made,
             ..HostSource::new(part)
         })?)
     }
@@ -154,6 +174,11 @@ impl io::HostSourceWithStore<InstanceState> for HasSelf<InstanceState> {
             let held = state.table.get_mut(&resource)?;
             state.meter.moved(piece.len() as u64, held.own);
             held.source = Some(source);
+            // What it made itself is charged already.
+            held.taken = None;
+            if !rest.is_empty() && !held.own {
+                held.taken = Some(state.meter.charge_held(rest.len())?);
+            }
             held.rest = rest;
             wasmtime::error::Ok(())
         })?;
@@ -164,7 +189,9 @@ impl io::HostSourceWithStore<InstanceState> for HasSelf<InstanceState> {
         mut host: Access<'_, InstanceState, Self>,
         resource: Resource<HostSource>,
     ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<StreamEnd>)> {
-        let HostSource { source, rest, own } = host.get().table.delete(resource)?;
+        let HostSource {
+            source, rest, own, ..
+        } = host.get().table.delete(resource)?;
         let Some(source) = source else {
             wasmtime::bail!("a source cannot become a stream while it is being read")
         };

@@ -26,6 +26,7 @@ mod runtime;
 mod stopwatch;
 mod storage;
 mod stream;
+mod used_instance;
 
 pub use authenticator::AuthenticatorPlugin;
 pub use authorizer::AuthorizerPlugin;

@@ -1,15 +1,19 @@
 //! What one component may use: memory, processor time, wall time and instances.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use wasmtime::ResourceLimiter;
 
 use super::stopwatch::Stopwatch;
 
 /// How often a running guest is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// What holding anything takes besides its bytes.
+const HOLDING: usize = 256;
 
 /// How much more processor time a call gets for each [`MOVED`] bytes that it moves through guest
 /// memory.
@@ -41,9 +45,54 @@ impl Default for CallLimits {
     }
 }
 
+/// Bytes that the host holds for a component, given back with the last of those that share them.
+#[derive(Clone)]
+pub(super) struct HeldBytes(Arc<HeldCharge>);
+
+struct HeldCharge {
+    bytes: AtomicUsize,
+    held: Arc<AtomicUsize>,
+}
+
+impl HeldBytes {
+    /// The bytes with the charge for them.
+    pub(super) fn of(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        Bytes::from_owner(Charged(bytes, self))
+    }
+
+    /// They are no longer the component's: a request took them over.
+    pub(super) fn release(&self) {
+        self.0.release();
+    }
+}
+
+impl HeldCharge {
+    fn release(&self) {
+        let bytes = self.bytes.swap(0, Ordering::Relaxed);
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for HeldCharge {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// Bytes with the charge for them.
+struct Charged<B>(B, HeldBytes);
+
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Charged<B> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
 /// Watches one instance.
 pub(super) struct InstanceMeter {
     limits: CallLimits,
+    /// Bytes in host memory that the component made the host hold.
+    held: Arc<AtomicUsize>,
     /// Linear memory in use, and the most that ever was, in bytes.
     memory: usize,
     /// A request for more memory was refused: what fails next fails for that reason.
@@ -111,6 +160,7 @@ impl InstanceMeter {
     pub(super) fn new(limits: CallLimits) -> Self {
         Self {
             limits,
+            held: Arc::default(),
             memory: 0,
             out_of_memory: false,
             used: Duration::ZERO,
@@ -173,6 +223,33 @@ impl InstanceMeter {
     /// Says when the current call is over for lack of progress.
     pub(super) fn progress(&self) -> CallProgress {
         self.progress.clone()
+    }
+
+    /// The same bytes, charged to the component for as long as they are held: as many as it may
+    /// have of its own memory, and no more.
+    pub(super) fn hold(
+        &mut self,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> wasmtime::Result<(Bytes, HeldBytes)> {
+        let charge = self.charge_held(bytes.as_ref().len())?;
+        Ok((charge.clone().of(bytes), charge))
+    }
+
+    /// Charges so many bytes.
+    pub(super) fn charge_held(&mut self, bytes: usize) -> wasmtime::Result<HeldBytes> {
+        let bytes = bytes + HOLDING;
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        let charge = HeldBytes(Arc::new(HeldCharge {
+            bytes: AtomicUsize::new(bytes),
+            held: self.held.clone(),
+        }));
+        if before + bytes > self.limits.memory {
+            self.out_of_memory = true;
+            wasmtime::bail!(
+                "the host holds more bytes of sources and streams for it than it may have memory"
+            );
+        }
+        Ok(charge)
     }
 
     /// The most linear memory that was ever in use, in bytes.
@@ -265,6 +342,30 @@ mod tests {
         assert_eq!(ticks(&mut meter), 100 + 5 * 1024);
         meter.begin();
         assert_eq!(ticks(&mut meter), 100, "the next call moved nothing");
+    }
+
+    #[test]
+    fn what_the_host_holds_is_bounded_by_the_memory_limit() {
+        let mut meter = InstanceMeter::new(CallLimits {
+            memory: 10 * (1000 + HOLDING),
+            ..CallLimits::default()
+        });
+        let hold = |meter: &mut InstanceMeter| meter.hold(vec![1_u8; 1000]);
+        let mut held: Vec<_> = (0..10).map(|_| hold(&mut meter).expect("fits")).collect();
+        assert!(hold(&mut meter).is_err() && meter.out_of_memory);
+        // A part of the bytes keeps all of them.
+        let (bytes, charge) = held.pop().expect("ten");
+        let part = bytes.slice(..1);
+        drop((bytes, charge));
+        assert!(hold(&mut meter).is_err());
+        drop(part);
+        let again = hold(&mut meter).expect("given back");
+        // What a request took over is no longer the component's.
+        assert!(hold(&mut meter).is_err());
+        again.1.release();
+        held.push(hold(&mut meter).expect("released"));
+        drop((again, held));
+        assert_eq!(meter.held.load(Ordering::Relaxed), 0);
     }
 
     #[test]

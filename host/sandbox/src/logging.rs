@@ -4,7 +4,7 @@
 //! characters and limited in rate, so that a component can neither forge lines nor fill a disk.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use callfs_telemetry::Allowance;
@@ -17,9 +17,17 @@ use super::instance::InstanceState;
 /// The longest line, in bytes.
 const MAX_LINE: usize = 4096;
 
-/// The log of one plugin.
+/// How much is kept of what an instance said last, in bytes.
+const MAX_LAST_WORDS: usize = 1024;
+
+/// The log of one plugin, as one instance writes it.
 #[derive(Clone)]
-pub(super) struct PluginLog(Arc<LogTarget>);
+pub(super) struct PluginLog {
+    target: Arc<LogTarget>,
+    /// What the instance wrote to standard output and error during this call: a panic tells there
+    /// what was wrong, and traps.
+    last_words: Arc<Mutex<String>>,
+}
 
 struct LogTarget {
     plugin: String,
@@ -28,18 +36,56 @@ struct LogTarget {
 
 impl PluginLog {
     pub(super) fn new(plugin: &str) -> Self {
-        Self(Arc::new(LogTarget {
-            plugin: plugin.into(),
-            allowance: Allowance::default(),
-        }))
+        Self {
+            target: Arc::new(LogTarget {
+                plugin: plugin.into(),
+                allowance: Allowance::default(),
+            }),
+            last_words: Arc::default(),
+        }
+    }
+
+    /// The same log for another instance.
+    pub(super) fn for_instance(&self) -> Self {
+        Self {
+            target: self.target.clone(),
+            last_words: Arc::default(),
+        }
+    }
+
+    /// What was said since this was last asked.
+    pub(super) fn take_last_words(&self) -> String {
+        std::mem::take(&mut *self.said())
+    }
+
+    fn said(&self) -> MutexGuard<'_, String> {
+        self.last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, line: &str) {
+        let mut said = self.said();
+        if !said.is_empty() {
+            said.push(' ');
+        }
+        said.extend(
+            line.chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_LAST_WORDS),
+        );
+        // The last of it is what matters.
+        let excess = said.len().saturating_sub(MAX_LAST_WORDS);
+        let from = said.ceil_char_boundary(excess);
+        said.drain(..from);
     }
 
     /// Logs a line, or counts it as suppressed.
     pub(super) fn line(&self, level: Level, message: &str) {
-        let Some(suppressed) = self.0.allowance.admit() else {
+        let Some(suppressed) = self.target.allowance.admit() else {
             return;
         };
-        let plugin = &self.0.plugin;
+        let plugin = &self.target.plugin;
         if suppressed > 0 {
             tracing::warn!(
                 plugin,
@@ -105,7 +151,10 @@ impl AsyncWrite for PluginLog {
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * MAX_LINE)]);
         text.lines()
             .filter(|line| !line.trim().is_empty())
-            .for_each(|line| self.line(Level::INFO, line));
+            .for_each(|line| {
+                self.remember(line);
+                self.line(Level::INFO, line);
+            });
         Poll::Ready(Ok(bytes.len()))
     }
 

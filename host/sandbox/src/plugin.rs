@@ -2,11 +2,11 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_telemetry::PluginMetrics;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
 use wasmtime::component::{Accessor, InstancePre};
 
@@ -16,10 +16,11 @@ use super::exports::{ExportIndices, Exports};
 use super::grants::Grants;
 use super::inspection::{self, Inspection, PluginKind};
 use super::instance::{Instance, InstanceState};
-use super::limits::{CallLimits, CallProgress};
+use super::limits::CallLimits;
 use super::logging::PluginLog;
-use super::pool::{Checkout, Pool};
+use super::pool::{Checkout, LastingTurn, Pool};
 use super::runtime::{Runtime, RuntimeEngine};
+use super::used_instance::UsedInstance;
 
 type InstanceStore = wasmtime::Store<InstanceState>;
 
@@ -55,6 +56,16 @@ pub(super) struct Plugin {
     pool: Arc<Pool>,
     log: PluginLog,
     metrics: Arc<PluginMetrics>,
+    /// It carries out writes with streams of its own making, which take as long as a client takes.
+    makes_writes: AtomicBool,
+}
+
+/// What a call needs whose instance goes on after it, because it made a stream.
+enum StreamTurn {
+    /// Nothing: it has one, if one was free.
+    Optional(Option<LastingTurn>),
+    /// One, or the call counts as not made.
+    Required(Option<LastingTurn>),
 }
 
 impl Plugin {
@@ -103,6 +114,7 @@ impl Plugin {
             pool,
             log,
             metrics,
+            makes_writes: AtomicBool::new(false),
         };
         let inspection = plugin.configure_first(component).await?;
         Ok((plugin, inspection))
@@ -248,7 +260,7 @@ impl Plugin {
 
     /// Waits for the right to make a call that lasts as long as a client writes; it is held until
     /// then.
-    pub(super) async fn admit_writer(&self) -> Result<OwnedSemaphorePermit> {
+    pub(super) async fn admit_writer(&self) -> Result<LastingTurn> {
         self.pool.admit_writer().await
     }
 
@@ -261,9 +273,77 @@ impl Plugin {
             &Exports,
         ) -> wasmtime::Result<Result<R, wit::Error>>,
     ) -> Result<R> {
+        let turn = StreamTurn::Optional(None);
+        self.call_in_turn(operation, turn, call)
+            .await?
+            .ok_or_else(|| Error::internal("a call that needs no turn was refused one"))
+    }
+
+    /// The same of an export that answers a source. Where all instances that may be kept busy by
+    /// clients who read are, it lets go of the stream, waits without an instance, and asks again.
+    pub(super) async fn call_read<R>(
+        &self,
+        operation: &'static str,
+        call: impl AsyncFn(
+            &Accessor<InstanceState>,
+            &Exports,
+        ) -> wasmtime::Result<Result<R, wit::Error>>,
+    ) -> Result<R> {
+        let mut turn = None;
+        loop {
+            let needed = StreamTurn::Required(turn.take());
+            if let Some(read) = self.call_in_turn(operation, needed, &call).await? {
+                return Ok(read);
+            }
+            turn = Some(self.pool.admit_reader().await?);
+        }
+    }
+
+    /// The same of an export that answers a transfer. Whether the component makes the bytes itself
+    /// is known once it did.
+    pub(super) async fn call_write<R>(
+        &self,
+        operation: &'static str,
+        call: impl AsyncFnOnce(
+            &Accessor<InstanceState>,
+            &Exports,
+        ) -> wasmtime::Result<Result<R, wit::Error>>,
+    ) -> Result<R> {
+        let turn = if self.makes_writes.load(Ordering::Relaxed) {
+            Some(self.pool.admit_writer().await?)
+        } else {
+            None
+        };
+        let turn = StreamTurn::Optional(turn);
+        self.call_in_turn(
+            operation,
+            turn,
+            async |accessor: &Accessor<InstanceState>, exports: &Exports| {
+                let written = call(accessor, exports).await?;
+                if accessor.with(|mut access| access.get().streams.any()) {
+                    self.makes_writes.store(true, Ordering::Relaxed);
+                }
+                Ok(written)
+            },
+        )
+        .await?
+        .ok_or_else(|| Error::internal("a call that needs no turn was refused one"))
+    }
+
+    /// None if the call made a stream and has no turn for it.
+    async fn call_in_turn<R>(
+        &self,
+        operation: &'static str,
+        turn: StreamTurn,
+        call: impl AsyncFnOnce(
+            &Accessor<InstanceState>,
+            &Exports,
+        ) -> wasmtime::Result<Result<R, wit::Error>>,
+    ) -> Result<Option<R>> {
         let started = Instant::now();
         let (checkout, mut instance, calls_left) = self.begin(operation).await?;
         let exports = instance.exports.clone();
+        let resting = instance.concurrent_state();
         let outcome = {
             // Bytes that move on behalf of the call put its end off, so the deadline is looked up
             // again when it is over.
@@ -286,8 +366,35 @@ impl Plugin {
         };
         let result = match outcome {
             Some(Ok(result)) => {
-                self.end(checkout, instance, calls_left);
-                result.map_err(|error| convert::error_in(error, &self.settings.name))
+                let mut result = result
+                    .map(Some)
+                    .map_err(|error| convert::error_in(error, &self.settings.name));
+                let mut kept = None;
+                let streamed = instance.store.data().streams.any();
+                if streamed {
+                    kept = match turn {
+                        StreamTurn::Optional(turn) | StreamTurn::Required(turn @ Some(_)) => turn,
+                        StreamTurn::Required(None) => {
+                            let turn = self.pool.try_admit_reader();
+                            if turn.is_none() {
+                                // Its streams close with it.
+                                result = result.map(|_| None);
+                            }
+                            turn
+                        }
+                    };
+                }
+                let used = UsedInstance {
+                    checkout,
+                    instance,
+                    calls_left,
+                };
+                if streamed {
+                    self.go_on(used, resting, kept);
+                } else {
+                    self.end(used);
+                }
+                result
             }
             Some(Err(trap)) => Err(self.broken(&instance, &trap)),
             None => Err(self.overdue()),
@@ -317,7 +424,12 @@ impl Plugin {
         .await
         {
             Ok(Ok(result)) => {
-                self.end(checkout, instance, calls_left);
+                let used = UsedInstance {
+                    checkout,
+                    instance,
+                    calls_left,
+                };
+                self.end(used);
                 Ok(result)
             }
             Ok(Err(trap)) => Err(self.broken(&instance, &trap)),
@@ -349,43 +461,33 @@ impl Plugin {
                 }
             },
         };
+        instance.store.data().log.take_last_words();
         instance.store.data_mut().meter.begin();
         instance.store.set_epoch_deadline(1);
         Ok((checkout, instance, calls_left - 1))
     }
 
-    /// Gives the instance back, or keeps it running for as long as somebody reads a stream of its
-    /// making.
-    fn end(&self, checkout: Checkout, mut instance: Instance, calls_left: u32) {
-        let streams = instance.store.data().streams.clone();
+    /// Gives the instance back.
+    fn end(&self, used: UsedInstance) {
         self.pool.succeeded();
-        self.metrics.memory(instance.store.data().meter.memory());
-        if !streams.any() {
-            // One that kept a source or a transfer keeps files open and clients waiting: it is not
-            // used again.
-            let kept = instance.store.data_mut().keeps_bytes();
-            return checkout.put_back(instance, if kept { 0 } else { calls_left });
-        }
-        instance.store.data_mut().meter.begin();
+        self.metrics
+            .memory(used.instance.store.data().meter.memory());
+        used.put_back();
+    }
+
+    /// Keeps the instance running for as long as a stream of its making is read, and then for a
+    /// bounded time until it has finished.
+    fn go_on(&self, used: UsedInstance, resting: usize, turn: Option<LastingTurn>) {
+        let streams = used.instance.store.data().streams.clone();
+        self.pool.succeeded();
+        self.metrics
+            .memory(used.instance.store.data().meter.memory());
         let plugin = self.settings.name.clone();
         let metrics = self.metrics.clone();
+        let to_finish = self.settings.limits.call_timeout;
         tokio::spawn(async move {
-            // The guest runs only while this is polled, and it may be stuck: whether somebody still
-            // reads is asked beside.
-            let meter = &instance.store.data().meter;
-            let stopwatch = meter.stopwatch();
-            let progress = meter.progress();
-            let running = instance
-                .store
-                .run_concurrent(async |_| std::future::pending::<()>().await);
-            let driven = tokio::select! {
-                driven = stopwatch.timing(running) => driven,
-                () = streams.closed() => Ok(()),
-                // Nobody reads so slowly: it was forgotten, perhaps by the component itself.
-                () = at_rest(&progress) => Err(wasmtime::format_err!("nobody read the stream for \
-                    {FORGOTTEN:?}")),
-            };
-            if let Err(error) = driven {
+            let outcome = used.finish(streams, resting, to_finish).await;
+            if let Err(error) = outcome {
                 metrics.trap("stream");
                 tracing::warn!(
                     plugin = &*plugin,
@@ -393,8 +495,7 @@ impl Plugin {
                     "the plugin failed in the middle of a stream"
                 );
             }
-            // What its tasks left behind is dropped with the instance.
-            drop((instance, checkout));
+            drop(turn);
         });
     }
 
@@ -424,9 +525,12 @@ impl Plugin {
             )
         };
         self.metrics.trap(reason);
-        Error::new(kind, message)
-            .because(format!("{trap:#}"))
-            .of_plugin(&**name)
+        // What a component says when it panics, before where it was.
+        let cause = match instance.store.data().log.take_last_words() {
+            said if said.is_empty() => format!("{trap:#}"),
+            said => format!("it said: {said}: {trap:#}"),
+        };
+        Error::new(kind, message).because(cause).of_plugin(&**name)
     }
 
     fn overdue(&self) -> Error {
@@ -438,21 +542,6 @@ impl Plugin {
             limits.call_timeout
         );
         Error::new(ErrorKind::BackendTimeout, message).of_plugin(&**name)
-    }
-}
-
-/// How long a stream of a component may rest before its instance is given up: longer than any
-/// client may.
-const FORGOTTEN: Duration = Duration::from_secs(600);
-
-/// Waits until no byte has moved for that long.
-async fn at_rest(progress: &CallProgress) {
-    loop {
-        let rested = progress.rested();
-        match FORGOTTEN.checked_sub(rested) {
-            None => return,
-            Some(left) => tokio::time::sleep(left).await,
-        }
     }
 }
 

@@ -29,8 +29,11 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Pool {
     plugin: Arc<str>,
     permits: Arc<Semaphore>,
-    /// Fewer than `permits`: who takes as long as a client takes must leave something to others.
+    /// Fewer than `permits`: what takes as long as a client takes must leave something to others.
     writers: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
+    /// Fewer than `permits`, for writers and readers together.
+    lasting: Arc<Semaphore>,
     idle: Mutex<Vec<Warm>>,
     failures: Mutex<FailureStreak>,
     metrics: Arc<PluginMetrics>,
@@ -47,6 +50,12 @@ struct FailureStreak {
     not_before: Option<Instant>,
 }
 
+/// The right to keep an instance for as long as a client takes.
+pub(super) struct LastingTurn {
+    _kind: OwnedSemaphorePermit,
+    _lasting: OwnedSemaphorePermit,
+}
+
 /// The right to use one instance.
 pub(super) struct Checkout {
     pool: Arc<Pool>,
@@ -61,11 +70,15 @@ impl Pool {
         metrics: Arc<PluginMetrics>,
     ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(instances.max(1)));
-        let writers = Arc::new(Semaphore::new((instances * 3 / 4).max(1)));
+        let most = || Arc::new(Semaphore::new((instances * 3 / 4).max(1)));
+        // One of each kind at least: a copy within a mount reads and writes at the same time.
+        let lasting = Arc::new(Semaphore::new((instances * 7 / 8).max(2)));
         Arc::new(Self {
             plugin,
             permits,
-            writers,
+            writers: most(),
+            readers: most(),
+            lasting,
             idle: Mutex::default(),
             failures: Mutex::default(),
             metrics,
@@ -92,8 +105,27 @@ impl Pool {
     }
 
     /// Waits for the right to keep an instance for as long as a client writes.
-    pub(super) async fn admit_writer(&self) -> Result<OwnedSemaphorePermit> {
-        self.wait_for(&self.writers).await
+    pub(super) async fn admit_writer(&self) -> Result<LastingTurn> {
+        Ok(LastingTurn {
+            _kind: self.wait_for(&self.writers).await?,
+            _lasting: self.wait_for(&self.lasting).await?,
+        })
+    }
+
+    /// Waits for the right to keep an instance for as long as a client reads what it makes.
+    pub(super) async fn admit_reader(&self) -> Result<LastingTurn> {
+        Ok(LastingTurn {
+            _kind: self.wait_for(&self.readers).await?,
+            _lasting: self.wait_for(&self.lasting).await?,
+        })
+    }
+
+    /// The same, if that is possible at once.
+    pub(super) fn try_admit_reader(&self) -> Option<LastingTurn> {
+        Some(LastingTurn {
+            _kind: self.readers.clone().try_acquire_owned().ok()?,
+            _lasting: self.lasting.clone().try_acquire_owned().ok()?,
+        })
     }
 
     async fn wait_for(&self, permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {

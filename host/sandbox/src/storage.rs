@@ -204,10 +204,10 @@ impl Storage for StoragePlugin {
             condition: convert::condition_out(condition),
             extra: Vec::new(),
         };
-        let call = self.plugin.call("read", async |accessor, exports| {
+        let call = self.plugin.call_read("read", async |accessor, exports| {
             let (attributes, resource) = match exports
                 .storage()?
-                .call_read(accessor, path, options)
+                .call_read(accessor, path.clone(), options.clone())
                 .await?
             {
                 Ok(opened) => opened,
@@ -215,7 +215,7 @@ impl Storage for StoragePlugin {
             };
             let source = accessor
                 .with(|mut access| access.get().table.delete(resource))?
-                .into_source()?;
+                .hand_out()?;
             Ok(Ok((attributes, source)))
         });
         let (attributes, source) = call.await?;
@@ -269,7 +269,7 @@ impl Storage for StoragePlugin {
             mode,
             extra: Vec::new(),
         };
-        let call = self.plugin.call("write", async |accessor, exports| {
+        let call = self.plugin.call_write("write", async |accessor, exports| {
             let body = give_source(accessor, body)?;
             match exports
                 .write()?
@@ -338,7 +338,7 @@ impl Storage for StoragePlugin {
         let from = from.to_owned();
         let to = to.to_owned();
         let condition = convert::condition_out(condition);
-        let call = self.plugin.call("copy", async |accessor, exports| {
+        let call = self.plugin.call_write("copy", async |accessor, exports| {
             match exports
                 .copy()?
                 .call_copy(accessor, from, to, condition)

@@ -265,12 +265,13 @@ impl StreamConsumer<InstanceState> for ChunkConsumer {
         }
         let count = items.remaining(&mut store).min(MAX_CHUNK);
         store.data_mut().meter.moved(count as u64, false);
+        let charge = store.data_mut().meter.charge_held(count)?;
         let mut items = items.as_direct(store);
         let offered = items.remaining();
         if count > 0 {
-            let chunk = Bytes::copy_from_slice(&offered[..count]);
+            let chunk = offered[..count].to_vec();
             items.mark_read(count);
-            if self.chunks.send_item(chunk).is_err() {
+            if self.chunks.send_item(charge.of(chunk)).is_err() {
                 return Poll::Ready(Ok(StreamResult::Dropped));
             }
         }

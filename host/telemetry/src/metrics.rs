@@ -98,11 +98,13 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 24] = [
+    const FAMILIES: [&str; 26] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
         "callfs_http_in_flight",
+        "callfs_http_connections",
+        "callfs_http_connections_refused_total",
         "callfs_http_bytes_total",
         "callfs_http_rate_limited_total",
         "callfs_plugin_calls_total",
@@ -138,6 +140,8 @@ mod tests {
             .http()
             .finished("files", "PUT", None, Duration::from_millis(2));
         metrics.http().refused("ip");
+        metrics.http().connection_opened();
+        metrics.http().connection_refused("total");
         metrics.http().received(5);
         metrics.http().sent(7);
 
@@ -191,6 +195,8 @@ mod tests {
             r#"callfs_http_requests_total{method="PUT",route="files",status="closed"} 1"#,
             r#"callfs_http_request_seconds_count{route="files"} 2"#,
             "callfs_http_in_flight 1",
+            "callfs_http_connections 1",
+            r#"callfs_http_connections_refused_total{limit="total"} 1"#,
             r#"callfs_http_bytes_total{direction="out"} 7"#,
             r#"callfs_plugin_calls_total{operation="read",outcome="ok",plugin="localfs"} 2"#,
             r#"callfs_plugin_calls_total{operation="read",outcome="not-found",plugin="localfs"} 1"#,

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::eventually_now;
 
@@ -131,6 +132,22 @@ impl Process {
     /// The resident set, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         self.status("VmRSS:") << 10
+    }
+
+    /// The processor time that it has used, in user space and in the kernel.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("the process runs");
+        // The name of the command may hold anything, and ends with the last bracket.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+        let ticks: u64 = fields
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<u64>().expect("a number of ticks"))
+            .sum();
+        // USER_HZ, which is 100 on every Linux that this runs on (man 5 proc_pid_stat).
+        Duration::from_millis(ticks * 10)
     }
 
     /// How many threads it has.

@@ -1,5 +1,6 @@
 //! The plain sections: each key that is declared here does something.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ pub struct ServerConfig {
     /// How long a transfer may move nothing.
     #[serde(deserialize_with = "quantity::some_duration")]
     pub idle_timeout: Duration,
+    /// How many connections there are at the same time.
+    pub max_connections: NonZeroU32,
+    /// How many of them one address has.
+    pub max_connections_per_address: NonZeroU32,
     /// Who is believed about the address of a client; nobody unless said.
     #[serde(default)]
     pub trusted_proxies: Vec<Proxy>,

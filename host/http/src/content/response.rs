@@ -94,12 +94,16 @@ impl FileResponse {
         id: RequestId,
     ) -> Result<Response> {
         let limit = self.app.idle_timeout;
-        let body = if parts.is_empty() {
+        let mut body = if parts.is_empty() {
             self.whole()
         } else {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             self.parts(parts, response.headers_mut()).await?
         };
+        if body.size() == Some(0) {
+            // No body is read of an answer without one: whether it is right is to be known before.
+            while body.next().await?.is_some() {}
+        }
         *response.body_mut() = Body::new(Download::new(body, limit, id));
         Ok(response)
     }

@@ -68,7 +68,7 @@ impl http_body::Body for UploadBody {
                     .http()
                     .received(frame.data_ref().map_or(0, Bytes::len) as u64);
                 self.ended = self.incoming.is_end_stream();
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(Ok(frame.map_data(unpinned))))
             }
             Poll::Ready(Some(Err(error))) => {
                 let message = "the body of the request ended before it was complete";
@@ -102,6 +102,17 @@ impl Drop for UploadBody {
         if !self.ended {
             self.unread.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// The same bytes, without the buffer that they are a small part of: a body in pieces of one byte
+/// would keep one buffer for each of them.
+fn unpinned(piece: Bytes) -> Bytes {
+    const SMALL: usize = 4096;
+    if piece.len() < SMALL {
+        Bytes::copy_from_slice(&piece)
+    } else {
+        piece
     }
 }
 

@@ -91,6 +91,9 @@ async fn start_with(
         .expect("bound");
     let address = listener.local_addr().expect("TCP");
     let limits = ConnectionLimits {
+        connections: 100,
+        per_address: 50,
+        proxies: TrustedProxies::default(),
         idle_timeout: Duration::from_millis(idle),
         drain_timeout: Duration::from_millis(drain),
     };

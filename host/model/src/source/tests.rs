@@ -250,3 +250,66 @@ async fn a_part_of_a_part_without_end_is_an_error() {
     }
     assert_eq!(all(&mut source).await.expect("readable"), WHOLE);
 }
+
+#[tokio::test]
+async fn the_last_byte_is_handed_out_once_the_stream_said_that_it_was_complete() {
+    let ok = |text: &'static str| Ok(Bytes::from_static(text.as_bytes()));
+    let damaged = || {
+        Err(Error::new(
+            ErrorKind::PluginFailed,
+            "the MAC does not match",
+        ))
+    };
+    // What a stream of six bytes gives, and what of it may be handed out.
+    let table = [
+        (vec![ok("abc"), ok("def")], "abcdef", true),
+        (vec![ok("abc"), ok("def"), ok("")], "abcdef", true),
+        (vec![ok(""), ok("abcdef")], "abcdef", true),
+        (vec![ok("abc"), ok("def"), damaged()], "abc", false),
+        (vec![ok("abcdef"), damaged()], "", false),
+        (
+            vec![ok("abcde"), ok("f"), ok(""), damaged()],
+            "abcde",
+            false,
+        ),
+        (vec![ok("abc"), ok("def"), ok("g")], "abc", false),
+        (vec![ok("abc"), ok("defg")], "abc", false),
+        (vec![ok("abc")], "abc", false),
+        (vec![ok("abc"), damaged()], "abc", false),
+    ];
+    for (number, (pieces, expected, complete)) in table.into_iter().enumerate() {
+        let stream = stream::iter(pieces).boxed();
+        let mut source = Source::from_stream(stream, None).expecting(6);
+        let mut read = Vec::new();
+        let ended = loop {
+            let left = source.size().expect("a size");
+            assert!(left + read.len() as u64 == 6 || left == 0, "row {number}");
+            match source.next().await {
+                Ok(Some(piece)) => read.extend_from_slice(&piece),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        assert_eq!(read, expected.as_bytes(), "row {number}");
+        assert_eq!(ended, complete, "row {number}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_back_is_in_the_parts_that_are_split_off() {
+    // The end of this stream is not known while its last piece is.
+    let pieces = stream::iter([Ok(Bytes::from_static(b"abcdef"))]);
+    let (end, ended) = tokio::sync::oneshot::channel::<Result<()>>();
+    let end_of = stream::once(ended).filter_map(async |ended| match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(Err(error)),
+        Err(_) => None,
+    });
+    let mut source = Source::from_stream(pieces.chain(end_of.boxed()).boxed(), Some(6));
+    assert!(futures_util::FutureExt::now_or_never(source.next()).is_none());
+    let mut front = source.split_front(4);
+    assert_eq!((front.size(), source.size()), (Some(4), Some(2)));
+    assert_eq!(all(&mut front).await.expect("readable"), b"abcd");
+    end.send(Ok(())).expect("awaited");
+    assert_eq!(all(&mut source).await.expect("readable"), b"ef");
+}

@@ -14,6 +14,8 @@ pub struct HttpMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     in_flight: IntGauge,
+    connections: IntGauge,
+    connections_refused: IntCounterVec,
     rate_limited: IntCounterVec,
     received: IntCounter,
     sent: IntCounter,
@@ -30,6 +32,11 @@ impl HttpMetrics {
             "Time from a request to the last byte of its answer.",
         );
         let in_flight = IntGauge::new("callfs_http_in_flight", "Requests under way.");
+        let connections = IntGauge::new("callfs_http_connections", "Connections that are open.");
+        let connections_refused = Opts::new(
+            "callfs_http_connections_refused_total",
+            "Connections closed because there were too many, in total or from one address.",
+        );
         let limited = Opts::new(
             "callfs_http_rate_limited_total",
             "Requests refused by a rate limit.",
@@ -49,6 +56,11 @@ impl HttpMetrics {
                 HistogramVec::new(seconds.buckets(buckets()), &["route"]),
             )?,
             in_flight: register(registry, in_flight)?,
+            connections: register(registry, connections)?,
+            connections_refused: register(
+                registry,
+                IntCounterVec::new(connections_refused, &["limit"]),
+            )?,
             rate_limited: register(registry, IntCounterVec::new(limited, &["limit"]))?,
             received: bytes.with_label_values(&["in"]),
             sent: bytes.with_label_values(&["out"]),
@@ -78,6 +90,21 @@ impl HttpMetrics {
         self.seconds
             .with_label_values(&[route])
             .observe(elapsed.as_secs_f64());
+    }
+
+    /// A connection was accepted. Each is closed once.
+    pub fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// A connection ended.
+    pub fn connection_closed(&self) {
+        self.connections.dec();
+    }
+
+    /// A connection was closed at once because of a limit, which is one of few.
+    pub fn connection_refused(&self, limit: &'static str) {
+        self.connections_refused.with_label_values(&[limit]).inc();
     }
 
     /// A request was refused by a rate limit, which is one of few.

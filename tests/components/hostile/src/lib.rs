@@ -40,6 +40,16 @@ impl Storage for Hostile {
             "files" => self.folder.stat(String::new()).await,
             "ok" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
             "streamed" | "cut" | "numbered" => Ok(attributes(Kind::File, streams::SIZE)),
+            "tail" | "tail-unannounced" | "tail-panic" | "tail-panic-unannounced" | "busy" => {
+                Ok(attributes(Kind::File, streams::SIZE))
+            }
+            "large" => Ok(attributes(Kind::File, streams::LARGE)),
+            "tail-empty" => Ok(attributes(Kind::File, 0)),
+            "long-etag" => Ok(Attributes {
+                etag: Some("e".repeat(3_900_000)),
+                content_type: Some("text/".to_owned() + &"t".repeat(5000)),
+                ..attributes(Kind::File, CONTENT.len() as u64)
+            }),
             "short" | "long" => Ok(attributes(Kind::File, CONTENT.len() as u64)),
             _ => match path.strip_prefix("files/") {
                 Some(inside) => self.folder.stat(inside.into()).await,
@@ -54,9 +64,24 @@ impl Storage for Hostile {
         }
         let attributes = self.stat(path).await?;
         let source = match path {
-            "ok" => Source::from_bytes(CONTENT),
+            "ok" | "long-etag" => Source::from_bytes(CONTENT),
+            "tail" => streams::damaged(streams::SIZE, true),
+            "tail-unannounced" => streams::damaged(streams::SIZE, false),
+            "tail-empty" => streams::damaged(0, true),
+            "tail-panic" => streams::panicking(true),
+            "tail-panic-unannounced" => streams::panicking(false),
+            // A second copy, as it were.
+            "busy" => {
+                let folder = Directory::open("/")
+                    .map_err(|error| Error::Unavailable(error.message().to_owned()))?;
+                streams::busy(async move || {
+                    // What is not written is found missing by the test.
+                    let _ = folder.make("after".into(), None).await;
+                })
+            }
             "streamed" => streams::complete(),
             "numbered" => streams::numbered(part(options.range)),
+            "large" => streams::numbered(0..streams::LARGE),
             "cut" => streams::cut(),
             "short" => Source::from_bytes(&CONTENT[1..]),
             "long" => Source::from_bytes(&CONTENT.repeat(1000)),

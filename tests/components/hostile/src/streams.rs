@@ -6,6 +6,9 @@ use callfs_sdk::{Error, Source, wit_bindgen};
 /// Bytes in a complete stream, all of them `s`.
 pub(crate) const SIZE: u64 = 1 << 20;
 
+/// Bytes in a numbered file that is larger than what sockets hold.
+pub(crate) const LARGE: u64 = 16 << 20;
+
 /// Bytes in a piece of a numbered file.
 const PIECE: u64 = 64 << 10;
 
@@ -22,6 +25,24 @@ pub(crate) fn cut() -> Source {
     )
 }
 
+/// All bytes, and then an error: what was at the end did not match.
+pub(crate) fn damaged(size: u64, announced: bool) -> Source {
+    let end = Err(Error::other("DAMAGED", "the tail does not match"));
+    of(size, announced.then_some(size), end, async || {})
+}
+
+/// All bytes, and then a panic.
+pub(crate) fn panicking(announced: bool) -> Source {
+    of(SIZE, announced.then_some(SIZE), Ok(()), async || {
+        panic!("a component that panics after its last byte")
+    })
+}
+
+/// All bytes, and then something else to do before the end.
+pub(crate) fn busy(then: impl AsyncFnOnce() + 'static) -> Source {
+    of(SIZE, Some(SIZE), Ok(()), then)
+}
+
 /// A part of a file in which every byte tells its place: `place % 251`. Never all of it in memory.
 pub(crate) fn numbered(range: std::ops::Range<u64>) -> Source {
     Source::produce(Some(range.end - range.start), async move |sink| {
@@ -35,14 +56,24 @@ pub(crate) fn numbered(range: std::ops::Range<u64>) -> Source {
 }
 
 fn produce(size: u64, end: Result<(), Error>) -> Source {
+    of(size, Some(SIZE), end, async || {})
+}
+
+fn of(
+    size: u64,
+    announced: Option<u64>,
+    end: Result<(), Error>,
+    then: impl AsyncFnOnce() + 'static,
+) -> Source {
     let (mut bytes, reader) = wit_stream::new();
     let (result, end_reader) =
         wit_future::new(|| Err(Error::Interrupted("nobody finished the stream".into())));
     wit_bindgen::spawn_local(async move {
         bytes.write_all(vec![b's'; size as usize]).await;
         drop(bytes);
+        then().await;
         // Nobody waits for the end of a stream that nobody reads any more.
         let _ = result.write(end).await;
     });
-    Source::from_stream(reader, end_reader, Some(SIZE))
+    Source::from_stream(reader, end_reader, announced)
 }

@@ -1,0 +1,293 @@
+//! No request costs more than it brought: requests that were made to be expensive, what they may
+//! take of memory and of processor time, and what the real binary takes.
+//!
+//! Each row has a gateway of its own, because the kernel remembers the largest resident set alone.
+//! The bounds are several times what is taken, and a fraction of what was taken before there were
+//! limits.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::harness::{ALICE_KEY, BOB_KEY, Gateway, Raw, Setup, encode, eventually};
+
+const MIB: u64 = 1 << 20;
+
+/// What comes of a request.
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// An answer with one of these, which is read.
+    Answered(&'static [u16]),
+    /// The same, of which the head alone is read.
+    Unread(&'static [u16]),
+    /// Nothing, because the request never ends.
+    Nothing,
+    /// The end of the connection, with an answer if the client still reads one.
+    Refused,
+}
+
+/// Requests that are made at the same time, as bytes on connections of their own.
+struct Adversary {
+    name: &'static str,
+    /// What is on disk before the gateway starts.
+    prepare: fn(&Path),
+    connections: usize,
+    request: Vec<u8>,
+    outcome: Outcome,
+    memory: u64,
+    processor: Duration,
+}
+
+impl Adversary {
+    fn new(name: &'static str, connections: usize, request: Vec<u8>, outcome: Outcome) -> Self {
+        Self {
+            name,
+            prepare: |_| {},
+            connections,
+            request,
+            outcome,
+            memory: 48 * MIB,
+            processor: Duration::from_secs(2),
+        }
+    }
+}
+
+fn head(method: &str, target: &str, key: &str, headers: &[String]) -> Vec<u8> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\n");
+    head += &format!("Authorization: Bearer {key}\r\n");
+    for line in headers {
+        head += line;
+        head += "\r\n";
+    }
+    (head + "\r\n").into_bytes()
+}
+
+fn with_body(method: &str, target: &str, key: &str, header: &str, body: &[u8]) -> Vec<u8> {
+    let headers = [header.to_owned(), format!("Content-Length: {}", body.len())];
+    [head(method, target, key, &headers), body.to_vec()].concat()
+}
+
+/// A dictionary of distinct names, as long as the head of a request may be.
+fn dictionary() -> String {
+    let mut names = String::new();
+    let mut number = 0;
+    while names.len() < 60_000 {
+        names += &format!("a{number:x}=1,");
+        number += 1;
+    }
+    names + "sha-256=1"
+}
+
+fn closed_folder(files: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir(files.join("c")).expect("a folder");
+    let closed = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(files.join("c"), closed).expect("its mode");
+}
+
+fn names_of_one_letter(files: &Path) {
+    fs::create_dir(files.join("many")).expect("a folder");
+    for number in 0..2000 {
+        let name = format!("{}{number:04}", "a".repeat(236));
+        fs::write(files.join("many").join(name), "").expect("a file");
+    }
+}
+
+fn long_paths(files: &Path) {
+    let mut folder = files.join("long");
+    for _ in 0..14 {
+        folder.push("n".repeat(200));
+    }
+    fs::create_dir_all(&folder).expect("folders");
+    for number in 0..10_000 {
+        fs::write(folder.join(format!("{number:06}")), "").expect("a file");
+    }
+}
+
+fn adversaries() -> Vec<Adversary> {
+    use Outcome::{Answered, Nothing, Refused, Unread};
+
+    let deep = "/a".repeat(2040);
+    let body = |header: &str| {
+        let header = format!("{header}: {}", dictionary());
+        with_body("PUT", "/v1/files/x", ALICE_KEY, &header, b"x")
+    };
+    let mut pieces = head(
+        "PUT",
+        "/v1/files/pieces",
+        ALICE_KEY,
+        &["Transfer-Encoding: chunked".into()],
+    );
+    pieces.extend(b"1\r\nx\r\n".repeat(60_000));
+    pieces.extend(b"0\r\n\r\n");
+    let unfinished = |length| {
+        let mut head = b"GET / HTTP/1.1\r\nHost: x\r\nX: ".to_vec();
+        head.resize(length, b'x');
+        head
+    };
+    let pattern = encode(&format!("{}b", "*a".repeat(500)));
+    let globbed = format!("/v1/directories/many?glob={pattern}");
+    let page = |target: &str| head("GET", target, ALICE_KEY, &[]);
+    let refused_put = with_body("PUT", &format!("/v1/files/c{deep}"), BOB_KEY, "X: x", b"x");
+    let allowed_put = with_body("PUT", &format!("/v1/files{deep}"), ALICE_KEY, "X: x", b"x");
+    vec![
+        Adversary {
+            prepare: closed_folder,
+            ..Adversary::new(
+                "a deep upload without the right to it",
+                8,
+                refused_put,
+                Answered(&[403]),
+            )
+        },
+        Adversary::new(
+            "a deep upload with all rights",
+            8,
+            allowed_put,
+            Answered(&[400]),
+        ),
+        Adversary::new(
+            "a read of a deep path that is missing",
+            20,
+            page(&format!("/v1/files{deep}")),
+            Answered(&[404]),
+        ),
+        Adversary::new(
+            "a long Content-Digest",
+            8,
+            body("Content-Digest"),
+            Answered(&[400]),
+        ),
+        Adversary::new(
+            "a long Want-Repr-Digest",
+            8,
+            body("Want-Repr-Digest"),
+            Answered(&[200, 201]),
+        ),
+        Adversary::new(
+            "an upload in pieces of one byte",
+            4,
+            pieces,
+            Answered(&[200, 201]),
+        ),
+        Adversary::new("heads that never end", 400, unfinished(60_000), Nothing),
+        Adversary::new("heads that are too long", 400, unfinished(400_000), Refused),
+        Adversary {
+            prepare: names_of_one_letter,
+            processor: Duration::from_secs(5),
+            ..Adversary::new(
+                "a pattern that matches slowly",
+                2,
+                page(&globbed),
+                Answered(&[200]),
+            )
+        },
+        Adversary {
+            prepare: long_paths,
+            memory: 320 * MIB,
+            processor: Duration::from_secs(20),
+            ..Adversary::new(
+                "pages of long paths that are not read",
+                20,
+                page("/v1/directories/long?recursive=true&limit=10000"),
+                Unread(&[200]),
+            )
+        },
+    ]
+}
+
+/// Sends the request, and reads as much of the answer as this client does.
+async fn made(authority: String, adversary: &Adversary) -> Raw {
+    let mut raw = Raw::connect(&authority, "").await;
+    // The answer may come, and the connection end, before all of it was sent.
+    let _ = raw.attempt(&adversary.request).await;
+    let answer = match adversary.outcome {
+        Outcome::Answered(status) => Some((status, raw.answer().await)),
+        Outcome::Unread(status) => Some((status, raw.answer_head().await)),
+        Outcome::Nothing => None,
+        Outcome::Refused => {
+            raw.read(1).await;
+            None
+        }
+    };
+    if let Some((status, answer)) = answer {
+        let name = adversary.name;
+        let expected = status.contains(&answer.status);
+        assert!(expected, "{name}: {} {}", answer.status, answer.text());
+    }
+    raw
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_takes_memory_or_processor_time_out_of_proportion() {
+    for adversary in adversaries() {
+        let dir = Setup::default().prepare();
+        (adversary.prepare)(&dir.path().join("files"));
+        let mut gateway = Gateway::start_in(dir, &[]);
+        gateway.alice().get("/").await.is(200);
+        gateway.bob().get("/").await.is(200);
+        let memory = gateway.process().peak_memory();
+        let processor = gateway.process().processor_time();
+        let authority = gateway.authority();
+        let requests = (0..adversary.connections).map(|_| made(authority.clone(), &adversary));
+        let held = join_all(requests).await;
+        if matches!(adversary.outcome, Outcome::Nothing) {
+            let wanted = adversary.connections as f64;
+            eventually("the connections to be accepted", async || {
+                let open = gateway.metrics().await.sum("callfs_http_connections", &[]);
+                (open >= wanted).then_some(())
+            })
+            .await;
+        }
+        // Beside them, everything else goes on.
+        gateway.alice().put("/beside", "x").await.is(201);
+        let memory = gateway.process().peak_memory() - memory;
+        let processor = gateway.process().processor_time() - processor;
+        drop(held);
+        let name = adversary.name;
+        eprintln!("{name}: {} MiB, {processor:?}", memory / MIB);
+        assert!(memory <= adversary.memory, "{name}: {} MiB", memory / MIB);
+        assert!(processor <= adversary.processor, "{name}: {processor:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_address_has_a_bounded_number_of_connections() {
+    let gateway = Setup::default()
+        .server("max_connections_per_address = 3")
+        .start()
+        .await;
+    let refused = async || {
+        let labels = [("limit", "address")];
+        gateway
+            .metrics()
+            .await
+            .sum("callfs_http_connections_refused_total", &labels)
+    };
+    let before = refused().await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut raw = gateway.raw().await;
+        raw.head("GET", "/v1/files/", &[]).await;
+        assert_eq!(raw.answer().await.status, 200);
+        held.push(raw);
+    }
+    let mut more = gateway.raw().await;
+    // Closed at once, before or after these bytes arrive.
+    let _ = more.attempt(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    eventually("the connection to be refused", async || {
+        (refused().await > before).then_some(())
+    })
+    .await;
+    drop(held.pop());
+    eventually("room for another", async || {
+        let mut raw = gateway.raw().await;
+        let asked = raw
+            .attempt(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await;
+        (asked.is_ok() && !raw.read(1000).await.is_empty()).then_some(())
+    })
+    .await;
+}

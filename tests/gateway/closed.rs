@@ -11,8 +11,13 @@ use serde_json::json;
 use crate::harness::link::ask;
 use crate::harness::{BOB_KEY, Call, Client, Gateway, Raw, Reply};
 
+/// Makes something at a path on disk.
+type Make = fn(&Path);
+/// Asks something about a path of the gateway.
+type Ask = fn(&Client, &str) -> Call;
+
 /// What can be at the path `/private/x` on disk.
-const STATES: [(&str, fn(&Path)); 11] = [
+const STATES: [(&str, Make); 11] = [
     ("nothing", |_| ()),
     ("a file", |at| fs::write(at, "secret").expect("made")),
     ("an empty file", |at| fs::write(at, "").expect("made")),
@@ -40,7 +45,7 @@ const STATES: [(&str, fn(&Path)); 11] = [
 ];
 
 /// Everything that can be asked about a path.
-const ASKED: [(&str, fn(&Client, &str) -> Call); 26] = [
+const ASKED: [(&str, Ask); 26] = [
     ("GET", |bob, path| bob.get(path)),
     ("GET of a directory", |bob, path| {
         bob.get(&format!("{path}/"))

@@ -68,7 +68,7 @@ pub fn serve(
         let abort = CancellationToken::new();
         let connections = TaskTracker::new();
         let drain_timeout = limits.drain_timeout;
-        let open = OpenConnections::new(&limits, edge.metrics().clone());
+        let open = OpenConnections::new(&limits, edge.current().metrics().clone());
         let server = Arc::new(HttpServer {
             builder: builder(),
             open,
@@ -196,7 +196,7 @@ impl HttpServer {
         watch: &SocketWatch,
     ) -> Result<Response<Body>, NeverFails> {
         watch.body_left_unread();
-        let mut response = self.edge.handle(head.into_request(), peer).await;
+        let mut response = self.edge.current().handle(head.into_request(), peer).await;
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -162,7 +162,7 @@ mod tests {
     fn allows_what_is_new_and_little_else() {
         const MANY: u64 = 1 << 40;
         let whole = &[][..];
-        let part = |start: u64, end: u64| [start..end];
+        let part = |start: u64, end: u64| Vec::from_iter([Range { start, end }]);
         let some = set(&[(0, 99)]);
         assert!(some.allows(whole, 100) && some.allows(&part(0, 99), 100));
         let twice = set(&[(0, 99), (0, 99)]);

@@ -23,7 +23,7 @@ pub(super) enum QueuedStep {
     /// Changes of the records, in order.
     Records(Vec<Change>),
     /// A change of the links.
-    Link(LinkChange),
+    Link(Box<LinkChange>),
 }
 
 /// The one that commits.

@@ -317,7 +317,7 @@ impl Metadata for RaftStore {
 #[async_trait]
 impl LinkStore for RaftStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
-        self.queue.commit(QueuedStep::Link(change)).await
+        self.queue.commit(QueuedStep::Link(Box::new(change))).await
     }
 
     async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {

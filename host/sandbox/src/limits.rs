@@ -57,7 +57,10 @@ struct HeldCharge {
 impl HeldBytes {
     /// The bytes with the charge for them.
     pub(super) fn of(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
-        Bytes::from_owner(Charged(bytes, self))
+        Bytes::from_owner(Charged {
+            bytes,
+            _charge: self,
+        })
     }
 
     /// They are no longer the component's: a request took them over.
@@ -80,11 +83,14 @@ impl Drop for HeldCharge {
 }
 
 /// Bytes with the charge for them.
-struct Charged<B>(B, HeldBytes);
+struct Charged<B> {
+    bytes: B,
+    _charge: HeldBytes,
+}
 
 impl<B: AsRef<[u8]>> AsRef<[u8]> for Charged<B> {
     fn as_ref(&self) -> &[u8] {
-        self.0.as_ref()
+        self.bytes.as_ref()
     }
 }
 

@@ -280,19 +280,23 @@ impl Plugin {
     }
 
     /// The same of an export that answers a source. Where all instances that may be kept busy by
-    /// clients who read are, it lets go of the stream, waits without an instance, and asks again.
-    pub(super) async fn call_read<R>(
+    /// clients who read are, it lets go of the stream, waits without an instance, and asks again,
+    /// with another of these calls.
+    pub(super) async fn call_read<R, C>(
         &self,
         operation: &'static str,
-        call: impl AsyncFn(
+        calls: impl Fn() -> C,
+    ) -> Result<R>
+    where
+        C: AsyncFnOnce(
             &Accessor<InstanceState>,
             &Exports,
         ) -> wasmtime::Result<Result<R, wit::Error>>,
-    ) -> Result<R> {
+    {
         let mut turn = None;
         loop {
             let needed = StreamTurn::Required(turn.take());
-            if let Some(read) = self.call_in_turn(operation, needed, &call).await? {
+            if let Some(read) = self.call_in_turn(operation, needed, calls()).await? {
                 return Ok(read);
             }
             turn = Some(self.pool.admit_reader().await?);

@@ -17,6 +17,7 @@ use wasmtime::component::{Accessor, Resource};
 use super::bindings::callfs::plugin::io as io_wit;
 use super::bindings::exports::callfs::plugin::{storage as wit, storage_write as write_wit};
 use super::convert;
+use super::exports::Exports;
 use super::inspection::{Inspection, PluginKind};
 use super::instance::InstanceState;
 use super::io::HostSource;
@@ -204,21 +205,22 @@ impl Storage for StoragePlugin {
             condition: convert::condition_out(condition),
             extra: Vec::new(),
         };
-        let call = self.plugin.call_read("read", async |accessor, exports| {
-            let (attributes, resource) = match exports
-                .storage()?
-                .call_read(accessor, path.clone(), options.clone())
-                .await?
-            {
-                Ok(opened) => opened,
-                Err(error) => return Ok(Err(error)),
-            };
-            let source = accessor
-                .with(|mut access| access.get().table.delete(resource))?
-                .hand_out()?;
-            Ok(Ok((attributes, source)))
-        });
-        let (attributes, source) = call.await?;
+        let call = || {
+            let path = path.clone();
+            let options = options.clone();
+            async move |accessor: &Accessor<InstanceState>, exports: &Exports| {
+                let read = exports.storage()?.call_read(accessor, path, options);
+                let (attributes, resource) = match read.await? {
+                    Ok(opened) => opened,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let source = accessor
+                    .with(|mut access| access.get().table.delete(resource))?
+                    .hand_out()?;
+                Ok(Ok((attributes, source)))
+            }
+        };
+        let (attributes, source) = self.plugin.call_read("read", call).await?;
         let attributes = convert::attributes_in(attributes);
         let source = self.hold_to_its_word(source, &attributes, range)?;
         Ok((attributes, source))

@@ -58,7 +58,7 @@ impl RequestTarget {
         let text = percent_decode_str(raw)
             .decode_utf8()
             .map_err(|_| PathError::NotUtf8)?;
-        let text = without_dots(if text.is_empty() { "/" } else { &*text });
+        let text = without_dots(if text.is_empty() { "/" } else { &text });
         let path = FilePath::parse(&text)?;
         Ok(Self {
             trailing_slash: text.len() > 1 && text.ends_with('/'),

@@ -15,7 +15,7 @@ use crate::sql::{COLUMNS, LinkRow, SqlFailure, rights, uses};
 impl LinkStore for PostgresStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
         self.claimed()?;
-        self.queue.commit(QueuedStep::Link(change)).await
+        self.queue.commit(QueuedStep::Link(Box::new(change))).await
     }
 
     async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {

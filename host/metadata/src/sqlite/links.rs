@@ -13,7 +13,7 @@ use crate::sql::{COLUMNS, SqlFailure, rights, uses};
 #[async_trait]
 impl LinkStore for SqliteStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
-        self.queue.commit(QueuedStep::Link(change)).await
+        self.queue.commit(QueuedStep::Link(Box::new(change))).await
     }
 
     async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {

@@ -1,8 +1,8 @@
 //! Relative links, which lead elsewhere once they are in another directory.
 //!
-//! A link is followed with the permissions of its own path, so a move that aims it at something else
-//! would open what is there. Within a tree that moves as a whole, links that stay inside still lead
-//! to the same.
+//! A link is followed with the permissions of its own path, so a move that aims it at something
+//! else would open what is there. Within a tree that moves as a whole, links that stay inside still
+//! lead to the same.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -23,7 +23,7 @@ const BUFFER: usize = 32 << 10;
 
 /// A directory of the walk: how long its path within the tree is, and which directories in it are
 /// still to be looked at.
-struct Level {
+struct LinkLevel {
     length: usize,
     directories: Vec<CString>,
 }
@@ -53,8 +53,9 @@ pub(super) fn refuse_re_aimed(
                 return Ok(());
             };
             // The caller may not be allowed to know what is in it.
-            tracing::info!(directory = %place, link = %String::from_utf8_lossy(&link), "a directory \
-                was not moved because it holds a relative link that leaves it");
+            let link = String::from_utf8_lossy(&link);
+            tracing::info!(directory = %place, %link, "a directory was not moved because it holds \
+                a relative link that leaves it");
             let message = format!(
                 "{place} holds a relative link that leaves it and would lead elsewhere from \
                  another directory; move it on the server"
@@ -72,7 +73,7 @@ fn leaving(source: &FolderEntry<'_>) -> Result<Option<Vec<u8>>, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let mut path = b".".to_vec();
     let mut buffer = Vec::with_capacity(BUFFER);
-    let mut levels: Vec<Level> = Vec::new();
+    let mut levels: Vec<LinkLevel> = Vec::new();
     loop {
         match openat2(&tree, path.as_slice(), flags, Mode::empty(), resolve) {
             Ok(directory) => {
@@ -83,7 +84,7 @@ fn leaving(source: &FolderEntry<'_>) -> Result<Option<Vec<u8>>, Errno> {
                     path.extend_from_slice(link.as_bytes());
                     return Ok(Some(path));
                 }
-                levels.push(Level {
+                levels.push(LinkLevel {
                     length: path.len(),
                     directories,
                 });

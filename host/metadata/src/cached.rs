@@ -124,7 +124,7 @@ impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
         let lasts = record.is_some() || self.notifications.is_none();
         if let Some(stamp) = stamp.filter(|_| lasts) {
             self.entries.insert(
-                path.clone(),
+                path.compact(),
                 CachedRecord {
                     stamp,
                     record: record.clone(),

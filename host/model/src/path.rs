@@ -4,7 +4,9 @@
 //! at the end. Whoever holds one need not check it again. It knows nothing of mounts, disks or
 //! permissions.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The longest name, in bytes.
@@ -13,8 +15,15 @@ pub const MAX_NAME: usize = 255;
 pub const MAX_PATH: usize = 4096;
 
 /// An absolute, canonical path. Cheap to clone; ordered by its bytes.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FilePath(Arc<str>);
+///
+/// The directories on the way to a path share its text: the 2,047 of the deepest path would
+/// otherwise take 4 MiB for each request that names it.
+#[derive(Clone)]
+pub struct FilePath {
+    text: Arc<str>,
+    /// How much of the text it is.
+    length: usize,
+}
 
 /// Why a text is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +54,7 @@ pub enum PathError {
 impl FilePath {
     /// `/`.
     pub fn root() -> Self {
-        Self("/".into())
+        Self::of("/")
     }
 
     /// A canonical path from a text that starts with `/`. One trailing slash is accepted and
@@ -64,7 +73,7 @@ impl FilePath {
             return Err(PathError::TooLong(names.len() + 1));
         }
         names.split('/').try_for_each(check_name)?;
-        Ok(Self(text[..names.len() + 1].into()))
+        Ok(Self::of(&text[..names.len() + 1]))
     }
 
     /// The path of a name in this directory.
@@ -76,28 +85,52 @@ impl FilePath {
         let joined = if self.is_root() {
             format!("/{name}")
         } else {
-            format!("{}/{name}", self.0)
+            format!("{self}/{name}")
         };
         if joined.len() > MAX_PATH {
             Err(PathError::TooLong(joined.len()))
         } else {
-            Ok(Self(joined.into()))
+            Ok(Self::of(&joined))
         }
     }
 
     /// With the leading slash.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text[..self.length]
+    }
+
+    /// The same, for whoever keeps it: it shares no longer text.
+    pub fn compact(&self) -> Self {
+        if self.length == self.text.len() {
+            self.clone()
+        } else {
+            Self::of(self.as_str())
+        }
+    }
+
+    fn of(text: &str) -> Self {
+        Self {
+            length: text.len(),
+            text: text.into(),
+        }
+    }
+
+    /// The directory whose path ends before a slash of this one.
+    fn up_to(&self, slash: usize) -> Self {
+        Self {
+            text: self.text.clone(),
+            length: slash.max(1),
+        }
     }
 
     /// Whether this is `/`.
     pub fn is_root(&self) -> bool {
-        &*self.0 == "/"
+        self.as_str() == "/"
     }
 
     /// The last name; empty for the root.
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.as_str().rsplit('/').next().unwrap_or_default()
     }
 
     /// The directory that holds this; none for the root.
@@ -105,12 +138,7 @@ impl FilePath {
         if self.is_root() {
             return None;
         }
-        let end = self.0.rfind('/').unwrap_or_default();
-        Some(if end == 0 {
-            Self::root()
-        } else {
-            Self(self.0[..end].into())
-        })
+        self.as_str().rfind('/').map(|slash| self.up_to(slash))
     }
 
     /// Every directory on the way: the root first, the parent last; empty for the root.
@@ -118,12 +146,8 @@ impl FilePath {
         if self.is_root() {
             return Vec::new();
         }
-        let inner = self
-            .0
-            .match_indices('/')
-            .skip(1)
-            .map(|(end, _)| Self(self.0[..end].into()));
-        std::iter::once(Self::root()).chain(inner).collect()
+        let slashes = self.as_str().match_indices('/');
+        slashes.map(|(slash, _)| self.up_to(slash)).collect()
     }
 
     /// How many names it has; 0 for the root.
@@ -131,7 +155,7 @@ impl FilePath {
         if self.is_root() {
             0
         } else {
-            self.0.matches('/').count()
+            self.as_str().matches('/').count()
         }
     }
 
@@ -139,9 +163,9 @@ impl FilePath {
     /// equal, none if it is elsewhere.
     pub fn below<'a>(&'a self, directory: &FilePath) -> Option<&'a str> {
         if directory.is_root() {
-            return Some(&self.0[1..]);
+            return Some(&self.as_str()[1..]);
         }
-        let rest = self.0.strip_prefix(&*directory.0)?;
+        let rest = self.as_str().strip_prefix(directory.as_str())?;
         if rest.is_empty() {
             Some(rest)
         } else {
@@ -166,7 +190,7 @@ impl FilePath {
         Some(if moved.len() > MAX_PATH {
             Err(PathError::TooLong(moved.len()))
         } else {
-            Ok(Self(moved.into()))
+            Ok(Self::of(&moved))
         })
     }
 }
@@ -185,21 +209,47 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
     }
 }
 
+impl PartialEq for FilePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for FilePath {}
+
+impl PartialOrd for FilePath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for FilePath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for FilePath {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.as_str().hash(hasher);
+    }
+}
+
 impl fmt::Display for FilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for FilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 impl serde::Serialize for FilePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -262,6 +312,11 @@ mod tests {
         );
         assert_eq!(path("/a").parent(), Some(FilePath::root()));
         assert_eq!(FilePath::root().parent(), None);
+        assert!(FilePath::root().ancestors().is_empty());
+        let parent = path("/a/b").parent().expect("not the root");
+        assert_eq!((parent.as_str(), parent.name()), ("/a", "a"));
+        assert_eq!(parent.join("b"), Ok(path("/a/b")));
+        assert_eq!((&*parent.compact().text, parent.compact()), ("/a", parent));
         assert_eq!(path("/a/b").below(&path("/a")), Some("b"));
         assert_eq!(path("/ab").below(&path("/a")), None);
         assert_eq!(path("/a").below(&FilePath::root()), Some("a"));

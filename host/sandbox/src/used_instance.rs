@@ -1,5 +1,5 @@
-//! An instance after its call: given back at once, or once the streams of its making were read and it
-//! has finished.
+//! An instance after its call: given back at once, or once the streams of its making were read and
+//! it has finished.
 //!
 //! A component may go on after it has answered: it writes what a client reads, and may have
 //! something to do after the last byte. The instance is its own until then, for a bounded time.

@@ -1,8 +1,9 @@
 //! Whether everything below a directory still has a path after a move.
 //!
 //! A storage that renames in one step asks for no lengths, and what ends up beyond the longest path
-//! could neither be reached nor removed any more; a record that cannot follow would leave its object
-//! to be adopted. So both are looked at before anything moves, and only if paths become longer.
+//! could neither be reached nor removed any more; a record that cannot follow would leave its
+//! object to be adopted. So both are looked at before anything moves, and only if paths become
+//! longer.
 
 use std::collections::VecDeque;
 
@@ -18,7 +19,7 @@ use crate::lookup::path::Lookup;
 const PAGE: u32 = 256;
 
 /// A directory of the walk: how long its path is, and what of it is still to come.
-struct Level {
+struct RoomLevel {
     length: usize,
     directories: VecDeque<String>,
     after: Option<String>,
@@ -69,13 +70,13 @@ async fn check_stored(
     let mut path = rest.to_owned();
     // What a path of the gateway has before the path in its storage.
     let before = from.as_str().len() - rest.len();
-    let mut levels = vec![Level::new(path.len())];
+    let mut levels = vec![RoomLevel::new(path.len())];
     while let Some(level) = levels.last_mut() {
         path.truncate(level.length);
         if let Some(name) = level.directories.pop_front() {
             path.push('/');
             path.push_str(&name);
-            levels.push(Level::new(path.len()));
+            levels.push(RoomLevel::new(path.len()));
             continue;
         }
         if !level.more {
@@ -111,7 +112,7 @@ async fn check_stored(
     Ok(())
 }
 
-impl Level {
+impl RoomLevel {
     fn new(length: usize) -> Self {
         Self {
             length,

@@ -30,6 +30,7 @@ pub(crate) struct Child {
 pub(crate) struct Children {
     directory: FilePath,
     page: u32,
+    pages: u64,
     entries: Fetched<DirectoryEntry>,
     records: Fetched<Record>,
     mounts: VecDeque<String>,
@@ -90,6 +91,7 @@ impl Children {
         Self {
             directory,
             page,
+            pages: 0,
             entries,
             records,
             mounts,
@@ -104,9 +106,9 @@ impl Children {
         &self.directory
     }
 
-    /// Whether the next one takes another page.
-    pub(crate) fn begins_page(&self) -> bool {
-        self.entries.is_due() || self.records.is_due()
+    /// How many pages were fetched.
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
     }
 
     /// The next one.
@@ -242,6 +244,7 @@ impl Children {
     }
 
     async fn fetch_entries_once(&mut self, engine: &Engine) -> Result<()> {
+        self.pages += 1;
         let owner = engine.mounts.owner(&self.directory);
         let (Some(storage), Some((_, rest))) = (&self.storage, owner) else {
             self.entries.more = false;
@@ -269,6 +272,7 @@ impl Children {
 
     async fn fetch_records(&mut self, engine: &Engine) -> Result<()> {
         while self.records.is_due() {
+            self.pages += 1;
             let view = engine.tombstones.view();
             let after = self.records.after.clone();
             let mut records = engine

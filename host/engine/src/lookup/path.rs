@@ -155,11 +155,22 @@ impl Engine {
         Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
     }
 
-    /// A directory as its record says, if it has one.
+    /// A directory as its record says, if it has one, or as the records say that it may have while
+    /// it moves.
     pub(crate) async fn recorded_directory(&self, path: &FilePath) -> Result<Option<AccessNode>> {
-        let record = self.metadata.get(path).await?;
-        let record = record.filter(|record| record.content.is_none());
-        Ok(record.map(|record| self.node(path, EntryKind::Directory, Some(&record), None)))
+        loop {
+            let view = self.tombstones.view();
+            let records = self.records_at(&view, path).await?;
+            let node = if records.are_in_doubt() {
+                self.directory_node(path).await?
+            } else {
+                let record = records.of_directory();
+                record.map(|record| self.node(path, EntryKind::Directory, Some(record), None))
+            };
+            if self.tombstones.still(&view, path) {
+                return Ok(node);
+            }
+        }
     }
 
     /// What exists at a path, and the record that belongs to it: an object that was made or changed

@@ -138,9 +138,9 @@ impl Engine {
     }
 
     /// Whether the caller may traverse these directories on the way to a path, the root first. The
-    /// denial is about the topmost one that is closed, and the same whatever is below it. A question
-    /// names all ancestors, so a caller who may enter a directory may enter those above it: the
-    /// closed one is found by halving, and depth costs little.
+    /// denial is about the topmost one that is closed, and the same whatever is below it. A
+    /// question names all ancestors, so a caller who may enter a directory may enter those above
+    /// it: the closed one is found by halving, and depth costs little.
     async fn permit_way(
         &self,
         who: &Identity,

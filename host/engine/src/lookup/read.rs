@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use callfs_model::error::{ErrorKind, Result};
-use callfs_model::identity::{Action, Identity, Question};
+use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, Storage};
@@ -172,7 +172,7 @@ impl Engine {
         let (ancestors, attributes, source, records) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
-            let Some(ancestors) = self.way_to(path).await? else {
+            let Some(ancestors) = self.way_for(who, path).await? else {
                 return Ok(None);
             };
             let before = self.records_at(&view, path).await?;
@@ -181,7 +181,7 @@ impl Engine {
                 .await;
             let records = self.records_at(&view, path).await?;
             // The read may have waited long for its turn.
-            let Some(way) = self.way_to(path).await? else {
+            let Some(way) = self.way_for(who, path).await? else {
                 return Ok(None);
             };
             let same = way == ancestors && before.agree_with(&records);
@@ -212,6 +212,15 @@ impl Engine {
             return Err(self.denied(who, path, &ancestors, error).await);
         }
         Ok(Some((target, source)))
+    }
+
+    /// The directories on the way to a path; if they cannot be found out, only a caller who can
+    /// reach the path learns why.
+    async fn way_for(&self, who: &Identity, path: &FilePath) -> Result<Option<Vec<AccessNode>>> {
+        match self.way_to(path).await {
+            Ok(way) => Ok(way),
+            Err(error) => Err(self.veiled(who, path, error).await),
+        }
     }
 
     /// Opens an object, unless it does not exist although it is stored.

@@ -39,6 +39,11 @@ impl Records {
         }
     }
 
+    /// Whether there is more than one.
+    pub(crate) fn are_in_doubt(&self) -> bool {
+        self.or.is_some()
+    }
+
     /// What is recorded at the path itself.
     pub(crate) fn own(&self) -> Option<&Record> {
         self.own.as_deref()

@@ -15,6 +15,7 @@ use callfs_model::storage::EntryKind;
 
 use crate::failure::refuse;
 use crate::lookup::children::{Child, Children, past_siblings};
+use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
 
 /// How many names are fetched at a time.
@@ -37,8 +38,10 @@ pub struct Walk {
 /// A directory that the walk is in.
 struct WalkLevel {
     children: Children,
-    /// Its first page was begun.
-    begun: bool,
+    /// In what state of the moves its first page may be shown without asking again.
+    permitted: Option<View>,
+    /// Only names greater than this are still to come.
+    last: Option<String>,
     /// What comes next of its names.
     next: Option<Child>,
     /// Only names whose paths are greater than this, below the directory, are still to be shown.
@@ -76,6 +79,7 @@ impl Engine {
             Some(Some("")) | None => None,
             Some(Some(rest)) => Some(rest.to_owned()),
         };
+        let view = self.tombstones.view();
         let place = self.find_for(who, path).await?;
         if let Some(target) = &place.target
             && target.attributes.kind != EntryKind::Directory
@@ -99,12 +103,12 @@ impl Engine {
             pages: 0,
         };
         if max_depth > 0 {
-            walk.enter(Pending {
+            let top = Pending {
                 path: path.clone(),
                 node,
                 floor,
-            })
-            .await?;
+            };
+            walk.enter(top, view).await?;
         }
         Ok((info, walk))
     }
@@ -131,30 +135,16 @@ impl Walk {
             let Some(level) = self.levels.last_mut() else {
                 return Ok(None);
             };
-            if level.next.is_none() && level.children.begins_page() {
-                self.pages += 1;
-                // What was asked about when it was entered is not asked about again at once.
-                if std::mem::replace(&mut level.begun, true) && !self.may_go_on().await? {
-                    self.leave();
-                    continue;
-                }
-            }
-            let Some(level) = self.levels.last_mut() else {
-                return Ok(None);
-            };
-            match level.fetch(&self.engine).await {
-                Err(error) if self.levels.len() > 1 && is_closed(&error) => {
-                    self.leave();
-                    continue;
-                }
-                fetched => fetched?,
+            if level.next.is_none() && !self.fetch().await? {
+                continue;
             }
             let Some(level) = self.levels.last_mut() else {
                 return Ok(None);
             };
             if let Some(due) = level.due() {
+                let view = self.engine.tombstones.view();
                 if let Some(due) = self.may_enter(due).await? {
-                    match self.enter(due).await {
+                    match self.enter(due, view).await {
                         Err(error) if is_closed(&error) => {}
                         entered => entered?,
                     }
@@ -165,6 +155,7 @@ impl Walk {
                 self.leave();
                 continue;
             };
+            level.last = Some(child.path.name().to_owned());
             let info = child.target.info(&child.path);
             if deeper && child.is_enterable() {
                 level.pending.push(child.into());
@@ -178,18 +169,55 @@ impl Walk {
         self.way.pop();
     }
 
-    /// Whether the names of the innermost level may be shown still. If those of the walk as a whole
-    /// may not, it fails.
-    async fn may_go_on(&mut self) -> Result<bool> {
-        let Some(directory) = self.levels.last().map(|level| level.children.directory()) else {
+    /// Looks up what comes next in the innermost level. Not if the level may not be shown and was
+    /// left, or what was fetched of it may be of another directory, so that it is to be fetched
+    /// again.
+    async fn fetch(&mut self) -> Result<bool> {
+        let inner = self.levels.len() > 1;
+        let Some(level) = self.levels.last_mut() else {
             return Ok(false);
         };
-        let directory = directory.clone();
-        let changed = self.refresh(&directory).await?;
+        let view = self.engine.tombstones.view();
+        let pages = level.children.pages();
+        match level.fetch(&self.engine).await {
+            Err(error) if inner && is_closed(&error) => {
+                self.leave();
+                return Ok(false);
+            }
+            fetched => fetched?,
+        }
+        if level.children.pages() == pages {
+            return Ok(true);
+        }
+        self.pages += 1;
+        let directory = level.children.directory().clone();
+        let tombstones = &self.engine.tombstones;
+        let permitted = level.permitted.take();
+        let permitted = permitted.is_some_and(|then| tombstones.still(&then, &directory));
+        // Asked after the names were fetched, so that none of them was made after a denial.
+        if !self.may_show(&directory, permitted).await? {
+            self.leave();
+            return Ok(false);
+        }
+        let moved = !self.engine.tombstones.still(&view, &directory);
+        if moved && let Some(level) = self.levels.last_mut() {
+            level.next = None;
+            level.children = Children::new(&self.engine, directory, level.last.clone(), PAGE);
+        }
+        Ok(!moved)
+    }
+
+    /// Whether the names in the innermost level may be shown, which were permitted a moment ago or
+    /// not. If those of the walk as a whole may not, it fails.
+    async fn may_show(&mut self, directory: &FilePath, permitted: bool) -> Result<bool> {
+        let changed = self.refresh(directory).await?;
+        if permitted && !changed {
+            return Ok(true);
+        }
         let Some((node, ancestors)) = self.way.split_last() else {
             return Ok(false);
         };
-        let question = listing(&directory, node, ancestors);
+        let question = listing(directory, node, ancestors);
         self.allows(question, changed || self.levels.len() == 1)
             .await
     }
@@ -233,7 +261,8 @@ impl Walk {
         Ok(changed)
     }
 
-    async fn enter(&mut self, directory: Pending) -> Result<()> {
+    /// Goes into a directory that may be listed, as was found in this state of the moves.
+    async fn enter(&mut self, directory: Pending, permitted: View) -> Result<()> {
         let Pending { path, node, floor } = directory;
         let deeper = self.levels.len() + 1 < self.max_depth;
         let pending = match &floor {
@@ -244,10 +273,11 @@ impl Walk {
             Some((name, _)) => past_siblings(name),
             None => floor.to_owned(),
         });
-        let children = Children::new(&self.engine, path, after, PAGE);
+        let children = Children::new(&self.engine, path, after.clone(), PAGE);
         self.levels.push(WalkLevel {
             children,
-            begun: false,
+            permitted: Some(permitted),
+            last: after,
             next: None,
             floor,
             pending,

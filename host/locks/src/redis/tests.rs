@@ -161,6 +161,13 @@ async fn gateways_exclude_each_other_and_take_turns() {
         .err()
         .expect("held elsewhere");
     assert_eq!(refused.kind(), ErrorKind::Locked);
+    let waiting = async || -> u64 {
+        let count = two
+            .server
+            .ask(cmd("ZCARD").arg(format!("{}:x:/a", two.server.base())));
+        count.await.expect("counted")
+    };
+    eventually("who was refused to leave", async || waiting().await == 0).await;
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut turns = Vec::new();
     for turn in 0..6 {
@@ -174,15 +181,7 @@ async fn gateways_exclude_each_other_and_take_turns() {
             let _guard = hold(&locks, "/a").await;
             order.lock().expect("unpoisoned").push(turn);
         }));
-        eventually("a place in the queue", async || {
-            let waiting: u64 = two
-                .server
-                .ask(cmd("ZCARD").arg(format!("{}:x:/a", two.server.base())))
-                .await
-                .expect("counted");
-            waiting == turn + 1
-        })
-        .await;
+        eventually("a place in the queue", async || waiting().await == turn + 1).await;
     }
     drop(first);
     for turn in turns {

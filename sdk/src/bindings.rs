@@ -73,6 +73,21 @@ pub mod storage_directories {
     });
 }
 
+pub mod storage_modes {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "callfs:plugin/exports-storage-modes",
+        with: {
+            "callfs:plugin/types@0.1.0": ::callfs_sdk::bindings::callfs::plugin::types,
+        },
+        generate_all,
+        runtime_path: "::callfs_sdk::wit_bindgen::rt",
+        pub_export_macro: true,
+        export_macro_name: "__export_storage_modes",
+        default_bindings_module: "callfs_sdk::bindings::storage_modes",
+    });
+}
+
 pub mod storage_rename {
     wit_bindgen::generate!({
         path: "../wit",

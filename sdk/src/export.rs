@@ -19,13 +19,13 @@ pub struct Component<P>(PhantomData<P>);
 /// Exports a type as a component: its lifecycle, and each ability that is named.
 ///
 /// ```ignore
-/// callfs_sdk::export!(LocalFs: Storage + Write + Directories + Rename + Copy);
+/// callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy);
 /// ```
 ///
 /// Once in a crate: the names of a component's exports are fixed.
 ///
-/// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Rename`, `Copy`,
-/// `Authenticator`, `Authorizer`. An ability that is named and not implemented does not compile;
+/// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Modes`, `Rename`,
+/// `Copy`, `Authenticator`, `Authorizer`. An ability that is named and not implemented does not compile;
 /// one that is not named is not exported, and the host sees from the component's type that it is
 /// absent.
 #[macro_export]
@@ -87,6 +87,11 @@ macro_rules! __export_ability {
     (Directories $component:ident) => {
         $crate::bindings::storage_directories::__export_storage_directories!(
             $component with_types_in $crate::bindings::storage_directories
+        );
+    };
+    (Modes $component:ident) => {
+        $crate::bindings::storage_modes::__export_storage_modes!(
+            $component with_types_in $crate::bindings::storage_modes
         );
     };
     (Rename $component:ident) => {

@@ -8,6 +8,7 @@ use crate::attributes::{Attributes, Condition, Page, ReadOptions, WriteOptions};
 use crate::bindings::storage::exports::callfs::plugin::storage as storage_interface;
 use crate::bindings::storage_copy::exports::callfs::plugin::storage_copy as copy_interface;
 use crate::bindings::storage_directories::exports::callfs::plugin::storage_directories as tree;
+use crate::bindings::storage_modes::exports::callfs::plugin::storage_modes as modes_interface;
 use crate::bindings::storage_rename::exports::callfs::plugin::storage_rename as rename_interface;
 use crate::bindings::storage_write::exports::callfs::plugin::storage_write as write_interface;
 use crate::error::Result;
@@ -85,6 +86,14 @@ pub trait Directories: Storage {
     fn remove_directory(&self, path: &str) -> impl Future<Output = Result<()>>;
 }
 
+/// Objects and directories keep permission bits that can be changed (WIT `storage-modes`).
+///
+/// CallFS keeps the rights of its users itself. Leave this out unless others read the storage, too.
+pub trait Modes: Storage {
+    /// Gives what the path itself names other permission bits, at most `0o1777`.
+    fn set_mode(&self, path: &str, mode: u32) -> impl Future<Output = Result<()>>;
+}
+
 /// An object, or a directory with everything below it, moves in one step (WIT `storage-rename`).
 ///
 /// Leave it out if the storage cannot: CallFS then moves what is in its mount object by object,
@@ -146,6 +155,12 @@ impl<P: Exported + Directories> tree::Guest for Component<P> {
 
     async fn remove_directory(path: String) -> Result<()> {
         configured::<P>()?.remove_directory(&path).await
+    }
+}
+
+impl<P: Exported + Modes> modes_interface::Guest for Component<P> {
+    async fn set_mode(path: String, mode: u32) -> Result<()> {
+        configured::<P>()?.set_mode(&path, mode).await
     }
 }
 

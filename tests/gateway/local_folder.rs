@@ -443,3 +443,46 @@ async fn a_read_only_grant_is_read_only() {
     }
     assert_eq!(gateway.everything_in("files"), ["a.txt"]);
 }
+
+#[tokio::test]
+async fn a_mode_is_the_same_on_disk_so_losing_the_records_publishes_nothing() {
+    let mut gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.make("/d").await.is(201);
+    for path in ["/d/patched", "/d/replaced", "/d/moved"] {
+        alice.put(path, "secret").await.is(201);
+        alice.patch(path, &json!({"mode": "0600"})).await.is(200);
+    }
+    alice.put("/d/replaced", "another secret").await.is(200);
+    alice
+        .patch("/d/moved", &json!({"name": "renamed"}))
+        .await
+        .is(200);
+    alice.make("/closed").await.is(201);
+    alice.put("/closed/inside", "secret").await.is(201);
+    alice
+        .patch("/closed", &json!({"mode": "0700"}))
+        .await
+        .is(200);
+    let private = ["/d/patched", "/d/replaced", "/d/renamed", "/closed/inside"];
+    for (path, mode) in [
+        ("d/patched", 0o600),
+        ("d/replaced", 0o600),
+        ("closed", 0o700),
+    ] {
+        let held = fs::metadata(gateway.path("files").join(path)).expect("there");
+        assert_eq!(held.permissions().mode() & 0o7777, mode, "{path}");
+    }
+    gateway.stop();
+    for file in fs::read_dir(gateway.path("")).expect("a folder") {
+        let file = file.expect("an entry").path();
+        if file.to_string_lossy().contains("metadata.db") {
+            fs::remove_file(file).expect("removed");
+        }
+    }
+    let gateway = gateway.restart();
+    for path in private {
+        gateway.bob().get(path).await.is(403);
+        gateway.admin().get(path).await.is(200);
+    }
+}

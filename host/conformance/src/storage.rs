@@ -270,6 +270,7 @@ fn claims(abilities: Abilities) -> Vec<&'static str> {
         (true, "storage"),
         (abilities.write, "storage-write"),
         (abilities.directories, "storage-directories"),
+        (abilities.modes, "storage-modes"),
         (abilities.rename, "storage-rename"),
         (abilities.copy, "storage-copy"),
         (abilities.conditional_write, "conditional-write"),

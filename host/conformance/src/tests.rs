@@ -15,6 +15,7 @@ fn everything() -> Abilities {
     Abilities {
         write: true,
         directories: true,
+        modes: false,
         rename: true,
         copy: true,
         conditional_write: true,

@@ -32,6 +32,7 @@ pub(crate) fn folder() -> Abilities {
     Abilities {
         conditional_write: true,
         carried_write: true,
+        modes: true,
         ..plain()
     }
 }

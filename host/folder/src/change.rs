@@ -1,11 +1,12 @@
 //! Changes of names. Everything here may wait for the disk, and is on the disk when it returns.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::{Attributes, Condition, EntryKind};
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, chmod, fchmod, fstat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::Folder;
 use super::attributes::{attributes, file_type, kind};
@@ -46,6 +47,38 @@ pub(super) fn make(folder: &Folder, place: &FolderPath, mode: Option<u32>) -> Re
             Err(target.failed(errno))
         }
     }
+}
+
+pub(super) fn set_mode(folder: &Folder, place: &FolderPath, mode: u32) -> Result<()> {
+    if place.as_str().is_empty() {
+        return Ok(());
+    }
+    let target = FolderEntry::open(&folder.root, place)?;
+    let set = || {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let found = openat(target.directory(), target.name(), flags, Mode::empty())?;
+        let stat = fstat(&found)?;
+        if !matches!(kind(&stat), EntryKind::File | EntryKind::Directory) {
+            return Ok(());
+        }
+        // The bit by which a directory hands its group down stays.
+        let inherited = Mode::from_raw_mode(stat.st_mode) & Mode::SGID;
+        let inherited = match kind(&stat) {
+            EntryKind::Directory => inherited,
+            _ => Mode::empty(),
+        };
+        // On disk the owner is this process, which has to read and replace what it serves.
+        let own = match kind(&stat) {
+            _ if geteuid().is_root() => Mode::empty(),
+            EntryKind::Directory => Mode::RWXU,
+            _ => Mode::RUSR | Mode::WUSR,
+        };
+        let mode = Mode::from_raw_mode(mode & 0o1777) | inherited | own;
+        // `fchmod` takes no descriptor that was opened for the name alone, and one that was opened
+        // for reading needs the permission to read.
+        chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)
+    };
+    set().map_err(|errno| target.failed(errno))
 }
 
 pub(super) fn remove_file(

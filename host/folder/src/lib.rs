@@ -200,6 +200,14 @@ impl Folder {
             .await
     }
 
+    /// Gives a file or a directory other permission bits. A link is left as it is, and so is what
+    /// it leads to; the folder itself has the mode that its operator gave it.
+    pub async fn set_mode(self: &Arc<Self>, path: &str, mode: u32) -> Result<()> {
+        let place = FolderPath::parse(path)?;
+        self.change(move |folder| change::set_mode(folder, &place, mode))
+            .await
+    }
+
     /// Removes a file, or a link but not what it leads to.
     pub async fn remove_file(self: &Arc<Self>, path: &str, condition: Condition) -> Result<()> {
         let place = FolderPath::parse(path)?;

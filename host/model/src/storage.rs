@@ -122,6 +122,8 @@ pub struct Abilities {
     pub write: bool,
     /// `make` and `remove_directory`.
     pub directories: bool,
+    /// `set_mode`.
+    pub modes: bool,
     /// `rename`.
     pub rename: bool,
     /// `copy`.
@@ -189,6 +191,12 @@ pub trait Storage: Send + Sync {
     async fn remove_directory(&self, path: &str) -> Result<()> {
         let _ = path;
         Err(cannot(self.name(), "remove directories"))
+    }
+
+    /// Gives what a path itself names other POSIX permission bits, at most 0o1777.
+    async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
+        let _ = (path, mode);
+        Err(cannot(self.name(), "change permission bits"))
     }
 
     /// Moves an object, or a directory with everything below it; the condition is about `to`.

@@ -181,6 +181,16 @@ impl directories::HostDirectoryWithStore<InstanceState> for HasSelf<InstanceStat
         answer(folder.remove_directory(&path).await)
     }
 
+    async fn set_mode(
+        accessor: &Accessor<InstanceState, Self>,
+        directory: Resource<HostDirectory>,
+        path: String,
+        mode: u32,
+    ) -> Answer<()> {
+        let folder = folder(accessor, &directory)?;
+        answer(folder.set_mode(&path, mode).await)
+    }
+
     async fn rename(
         accessor: &Accessor<InstanceState, Self>,
         directory: Resource<HostDirectory>,

@@ -9,7 +9,7 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::bindings::exports::callfs::plugin::{
     authenticator, authorizer, lifecycle, storage, storage_copy, storage_directories,
-    storage_rename, storage_write,
+    storage_modes, storage_rename, storage_write,
 };
 use super::instance::InstanceState;
 
@@ -73,6 +73,7 @@ interfaces! {
     storage = storage, "storage";
     write = storage_write, "storage-write";
     directories = storage_directories, "storage-directories";
+    modes = storage_modes, "storage-modes";
     rename = storage_rename, "storage-rename";
     copy = storage_copy, "storage-copy";
     authenticator = authenticator, "authenticator";

@@ -127,6 +127,7 @@ fn abilities(inspection: &Inspection) -> Abilities {
     Abilities {
         write: exports("storage-write"),
         directories: exports("storage-directories"),
+        modes: exports("storage-modes"),
         rename: exports("storage-rename"),
         copy: exports("storage-copy"),
         conditional_write: says("conditional-write"),
@@ -318,6 +319,15 @@ impl Storage for StoragePlugin {
                     .call_remove_directory(accessor, path)
                     .await
             });
+        call.await
+    }
+
+    async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
+        self.require(self.abilities.modes, "change permission bits")?;
+        let path = path.to_owned();
+        let call = self.plugin.call("set_mode", async |accessor, exports| {
+            exports.modes()?.call_set_mode(accessor, path, mode).await
+        });
         call.await
     }
 

@@ -5,7 +5,7 @@
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Directories, Error, Page, Plugin, ReadOptions,
+    Attributes, Condition, ConfigError, Copy, Directories, Error, Modes, Page, Plugin, ReadOptions,
     Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
@@ -104,6 +104,12 @@ impl Directories for LocalFs {
     }
 }
 
+impl Modes for LocalFs {
+    async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
+        self.folder.set_mode(path.into(), mode).await
+    }
+}
+
 impl Rename for LocalFs {
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
         self.folder.rename(from.into(), to.into(), condition).await
@@ -116,4 +122,4 @@ impl Copy for LocalFs {
     }
 }
 
-callfs_sdk::export!(LocalFs: Storage + Write + Directories + Rename + Copy);
+callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy);

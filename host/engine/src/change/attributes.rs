@@ -1,7 +1,8 @@
 //! Changing owner, group, mode and the time of a file.
 //!
-//! They live in the records alone: a storage never learns them. A time belongs to the bytes, and
-//! holds as long as they do.
+//! They live in the records. A storage that keeps permission bits gets them as well, so that it
+//! shows no more than the records do once those are lost. A time belongs to the bytes, and holds as
+//! long as they do.
 
 use std::sync::Arc;
 
@@ -13,9 +14,12 @@ use callfs_model::storage::EntryKind;
 use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
-use crate::failure::{refuse, special};
+use crate::failure::{about, refuse, special};
 use crate::lookup::path::LookupTarget;
 use crate::{Engine, Info, Precondition};
+
+/// The bits that a storage is given: none that runs a file as its owner.
+const MODE_BITS: u32 = 0o1777;
 
 /// What to change; what is none stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,15 +99,60 @@ impl Engine {
                 record.mode = mode.unwrap_or(record.mode);
                 record.owner = owner.unwrap_or(record.owner);
                 record.group = group.unwrap_or(record.group);
+                let held = target.attributes.mode;
+                // Narrowed before the record is and widened after it, so that a crash in between
+                // leaves less than either.
+                let narrowed = engine
+                    .set_mode(&path, held, |held| held & record.mode)
+                    .await?;
                 engine
                     .commit(&lock, vec![Change::Put(record.clone())])
                     .await?;
+                if let Err(error) = engine.set_mode(&path, narrowed, |_| record.mode).await {
+                    tracing::warn!(%path, %error, "the mode is recorded and not changed in the \
+                        storage");
+                }
                 Ok(engine
                     .target(&path, target.attributes.clone(), Some(record.into()))
                     .info(&path))
             })
             .await
         })
+    }
+}
+
+impl Engine {
+    /// Changes the permission bits that the storage keeps, for whoever reads it without CallFS and
+    /// for the day when the record is lost; answers which it keeps then. Storages that keep none,
+    /// or keep them from the gateway, are left alone.
+    async fn set_mode(
+        &self,
+        path: &FilePath,
+        held: Option<u32>,
+        wanted: impl FnOnce(u32) -> u32,
+    ) -> Result<Option<u32>> {
+        let Some(held) = held.map(|held| held & MODE_BITS) else {
+            return Ok(None);
+        };
+        let wanted = wanted(held) & MODE_BITS;
+        let (storage, rest) = self.backend(path)?;
+        if wanted == held || !storage.abilities().modes {
+            return Ok(Some(held));
+        }
+        match storage.set_mode(rest, wanted).await {
+            Ok(()) => Ok(Some(wanted)),
+            // The object is another program's; the record holds here all the same.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::Unsupported
+                ) =>
+            {
+                tracing::debug!(%path, %error, "the storage keeps its mode");
+                Ok(Some(held))
+            }
+            Err(error) => Err(about(path, error)),
+        }
     }
 }
 

@@ -408,6 +408,15 @@ impl Storage for Memory {
         Ok(attributes(&self.object(path)?))
     }
 
+    async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
+        self.ask("set_mode", path).await?;
+        self.object(path)?;
+        if let Some(object) = self.state().objects.get_mut(path) {
+            object.mode = mode;
+        }
+        Ok(())
+    }
+
     async fn remove_directory(&self, path: &str) -> Result<()> {
         self.ask("remove_directory", path).await?;
         if self.0.abilities.implicit_directories {

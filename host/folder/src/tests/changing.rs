@@ -364,3 +364,34 @@ async fn what_would_lead_elsewhere_does_not_move_to_another_directory() {
         .await
         .expect("all lead to the same");
 }
+
+#[tokio::test]
+async fn modes_are_changed_of_files_and_directories_alone() {
+    let served = Fixture::new();
+    served.put("f", "x");
+    served.folder.make("d", Some(0o755)).await.expect("makes");
+    served.link("to-f", "f");
+    for (path, mode, kept) in [
+        ("f", 0o600, 0o600),
+        ("f", 0o6755, 0o755),
+        ("d", 0o1700, 0o1700),
+        ("d", 0o750, 0o750),
+    ] {
+        served.folder.set_mode(path, mode).await.expect("changed");
+        assert_eq!(served.mode(path) & 0o7777, kept, "{path}");
+    }
+    served.folder.set_mode("f", 0o640).await.expect("changed");
+    let folder = served.mode("");
+    for untouched in ["to-f", ""] {
+        let set = served.folder.set_mode(untouched, 0o777).await;
+        set.expect("left as it is");
+    }
+    assert_eq!(
+        (served.mode("f") & 0o7777, served.mode("")),
+        (0o640, folder)
+    );
+    assert_eq!(
+        failed(served.folder.set_mode("none", 0o600).await).0,
+        ErrorKind::NotFound
+    );
+}

@@ -116,3 +116,34 @@ async fn what_was_adopted_gets_a_record() {
         0o644
     );
 }
+
+#[tokio::test]
+async fn a_storage_that_keeps_modes_is_given_them() {
+    for (before, after) in [
+        (0o644, 0o600),
+        (0o600, 0o664),
+        (0o640, 0o604),
+        (0o700, 0o700),
+    ] {
+        let world = World::new(folder());
+        world.put(&alice(), "/a", "x").await.expect("stored");
+        world.mkdir(&alice(), "/d").await.expect("made");
+        for at in ["/a", "/d"] {
+            world.chmod(&alice(), at, before).await;
+            let held = async || {
+                let attributes = world.disk.stat(&at[1..]).await.expect("there");
+                attributes.mode.expect("kept")
+            };
+            assert_eq!(held().await, before, "{at}");
+            world.chmod(&alice(), at, after).await;
+            assert_eq!(held().await, after, "{at}");
+        }
+        world.disk.asked();
+        world.chmod(&alice(), "/a", after).await;
+        let asked = world.disk.asked();
+        assert!(
+            !asked.iter().any(|one| one.starts_with("set_mode")),
+            "{asked:?}"
+        );
+    }
+}

@@ -458,3 +458,46 @@ async fn new_objects_are_stored_as_configured() {
         assert_eq!(kept["storage_class"], "STANDARD_IA", "{key}");
     }
 }
+
+/// The bytes are those that are stored, so the answer says how they are coded (RFC 9110 section
+/// 8.4), and nobody stores them where nothing would.
+#[tokio::test]
+async fn an_object_that_is_stored_in_a_coding_is_served_as_such() {
+    let coded = b"not really gzip";
+    let s3 = S3::with(|prepared| {
+        prepared.coded("page.html", "gzip", coded);
+        prepared.object("plain.html");
+    });
+    let gateway = s3.setup().start().await;
+    let admin = gateway.admin();
+    for reply in [
+        admin.get("/s3/page.html").await.is(200),
+        admin.head("/s3/page.html").await.is(200),
+        admin
+            .get("/s3/page.html")
+            .header("range", "bytes=0-2")
+            .await
+            .is(206),
+    ] {
+        assert_eq!(reply.header("content-encoding"), "gzip");
+    }
+    let whole = admin
+        .get("/s3/page.html")
+        .header("accept-encoding", "gzip")
+        .await;
+    assert_eq!(
+        whole.is(200).header("content-length"),
+        coded.len().to_string()
+    );
+    let plain = admin.head("/s3/plain.html").await.is(200);
+    assert_eq!(plain.header("content-encoding"), "");
+    let elsewhere = admin.copy("PUT", "/s3/page.html", "/page.html").await;
+    elsewhere.problem(422, "UNSUPPORTED");
+    admin.get("/page.html").await.is(404);
+    admin
+        .copy("PUT", "/s3/page.html", "/s3/copy.html")
+        .await
+        .is(201);
+    let copy = admin.head("/s3/copy.html").await.is(200);
+    assert_eq!(copy.header("content-encoding"), "gzip");
+}

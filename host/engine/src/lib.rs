@@ -99,6 +99,8 @@ pub struct Info {
     pub group: String,
     /// Media type: as stored, else guessed from the name; files only.
     pub content_type: Option<String>,
+    /// Codings of the bytes as they are stored (RFC 9110 section 8.4); files only.
+    pub content_encoding: Option<String>,
     /// SHA-256 of the bytes, where it is known.
     pub sha256: Option<[u8; 32]>,
 }

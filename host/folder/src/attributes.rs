@@ -28,6 +28,7 @@ pub(super) fn attributes(stat: &Stat) -> Attributes {
         modified: i64::try_from(modified).ok(),
         mode: Some(stat.st_mode & 0o7777),
         content_type: None,
+        content_encoding: None,
     }
 }
 

@@ -99,6 +99,9 @@ pub(super) fn cut(mut text: String) -> String {
 const MAX_FIELD: usize = 1024;
 
 /// A longer one counts as none.
+/// The name of the codings of stored bytes among the extra attributes.
+const CONTENT_ENCODING: &str = "content-encoding";
+
 fn bounded(field: Option<String>) -> Option<String> {
     field.filter(|text| text.len() <= MAX_FIELD)
 }
@@ -111,8 +114,9 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
         modified,
         mode,
         content_type,
-        extra: _,
+        extra,
     } = attributes;
+    let encoding = extra.into_iter().find(|(name, _)| name == CONTENT_ENCODING);
     Attributes {
         kind: kind_in(kind),
         size,
@@ -120,6 +124,7 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
         modified,
         mode: mode.map(|mode| mode & 0o7777),
         content_type: bounded(content_type),
+        content_encoding: encoding.map(|(_, encoding)| encoding),
     }
 }
 
@@ -131,7 +136,9 @@ pub(super) fn attributes_out(attributes: Attributes) -> wit::Attributes {
         modified,
         mode,
         content_type,
+        content_encoding,
     } = attributes;
+    let encoding = content_encoding.map(|encoding| (CONTENT_ENCODING.to_owned(), encoding));
     wit::Attributes {
         kind: kind_out(kind),
         size,
@@ -139,7 +146,7 @@ pub(super) fn attributes_out(attributes: Attributes) -> wit::Attributes {
         modified,
         mode,
         content_type,
-        extra: Vec::new(),
+        extra: encoding.into_iter().collect(),
     }
 }
 

@@ -182,6 +182,13 @@ impl Prepared {
         self.lay_down(key, json!([]));
     }
 
+    /// An object whose bytes are in a coding, as `aws s3 cp --content-encoding` stores them.
+    pub(crate) fn coded(&self, key: &str, coding: &str, bytes: &[u8]) {
+        fs::write(self.root.join("blobs/2"), bytes).expect("writable");
+        let extents = json!([{"blob": 2, "start": 0, "length": bytes.len()}]);
+        self.lay_down_with(key, extents, json!({"content_encoding": coding}));
+    }
+
     /// A large object that takes no room: zeros, but for its first bytes.
     pub(crate) fn sparse(&self, key: &str, size: u64, start: &[u8]) {
         let blob = self.root.join("blobs/1");
@@ -205,8 +212,13 @@ impl Prepared {
     }
 
     fn lay_down(&self, key: &str, extents: Value) {
+        self.lay_down_with(key, extents, json!({}));
+    }
+
+    fn lay_down_with(&self, key: &str, extents: Value, kept: Value) {
         let etag = super::sha256_hex(key.as_bytes())[..32].to_owned();
-        let object = json!({"extents": extents, "etag": etag, "modified": 1_700_000_000});
+        let modified = 1_700_000_000;
+        let object = json!({"extents": extents, "etag": etag, "modified": modified, "kept": kept});
         let line = json!({"key": key, "object": object}).to_string();
         self.lines.borrow_mut().push_str(&format!("{line}\n"));
     }

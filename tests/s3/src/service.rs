@@ -105,6 +105,7 @@ macro_rules! kept {
     ($input:expr) => {
         Kept {
             content_type: $input.content_type.as_ref().map(ToString::to_string),
+            content_encoding: $input.content_encoding.as_ref().map(ToString::to_string),
             metadata: $input
                 .metadata
                 .clone()
@@ -134,6 +135,7 @@ impl S3 for Service {
         Ok(S3Response::new(HeadObjectOutput {
             content_length: Some(object.size() as i64),
             content_type: object.kept.content_type.clone(),
+            content_encoding: object.kept.content_encoding.clone(),
             e_tag: Some(tag(&object.etag)),
             last_modified: Some(time(object.modified)),
             metadata: metadata(&object.kept),
@@ -167,6 +169,7 @@ impl S3 for Service {
             content_range: range
                 .map(|range| format!("bytes {}-{}/{size}", range.start, range.end - 1)),
             content_type: object.kept.content_type.clone(),
+            content_encoding: object.kept.content_encoding.clone(),
             e_tag: Some(tag(&object.etag)),
             last_modified: Some(time(object.modified)),
             metadata: metadata(&object.kept),
@@ -240,6 +243,7 @@ impl S3 for Service {
         let said = kept!(input);
         let kept = Kept {
             content_type: source.kept.content_type,
+            content_encoding: source.kept.content_encoding,
             metadata: source.kept.metadata,
             ..said
         };

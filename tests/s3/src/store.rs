@@ -44,6 +44,8 @@ pub(crate) struct Kept {
     #[serde(default)]
     pub(crate) content_type: Option<String>,
     #[serde(default)]
+    pub(crate) content_encoding: Option<String>,
+    #[serde(default)]
     pub(crate) metadata: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) encryption: Option<String>,

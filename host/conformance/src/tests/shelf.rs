@@ -212,6 +212,7 @@ impl Shelf {
             } else {
                 media_type
             },
+            content_encoding: None,
         }
     }
 

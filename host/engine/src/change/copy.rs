@@ -17,7 +17,7 @@ use crate::change::body::metered;
 use crate::change::build::{Build, enterable};
 use crate::change::parents::to_its_end;
 use crate::change::put::{Put, Twin, UploadBytes, stage};
-use crate::change::transfer::content_type;
+use crate::change::transfer::{content_type, keeps_coding};
 use crate::failure::{mounted, raced, refuse, special};
 use crate::lookup::path::{Lookup, bare_directory};
 use crate::{Engine, Precondition, PutOptions, StoredFile};
@@ -107,6 +107,7 @@ impl Engine {
         let (source, Some(body)) = self.open_object(who, from).await? else {
             return Err(raced(from));
         };
+        keeps_coding(from, &source)?;
         put.content_type = content_type(&source);
         let (body, meter) = metered(body, u64::MAX, Vec::new())?;
         Put::new(self, who, to, put, new_mode(source.node.mode))?

@@ -12,7 +12,7 @@ use callfs_model::storage::{Attributes, Condition, WriteOptions, WriteOutcome};
 
 use crate::Engine;
 use crate::change::body::metered;
-use crate::failure::{about, raced};
+use crate::failure::{about, raced, refuse};
 use crate::lookup::path::LookupTarget;
 
 /// What arrived.
@@ -131,6 +131,7 @@ impl Engine {
         let opened = origin.read(rest, None, Condition::Always).await;
         let (attributes, body) = opened.map_err(|error| about(from, error))?;
         let source = self.target(from, attributes, source.record.clone());
+        keeps_coding(from, &source)?;
         let (body, meter) = metered(body, u64::MAX, Vec::new())?;
         let content_type = content_type(&source);
         let native = if storage.abilities().conditional_write {
@@ -173,6 +174,21 @@ impl Arrived {
             attributes,
             source: source.attributes.clone(),
             content,
+        }
+    }
+}
+
+/// Fails for bytes that are stored in a coding, which only their own storage can copy: elsewhere
+/// nothing would say that they are coded.
+pub(crate) fn keeps_coding(from: &FilePath, source: &LookupTarget) -> Result<()> {
+    match &source.attributes.content_encoding {
+        None => Ok(()),
+        Some(coding) => {
+            let what = format!(
+                "is stored with the content encoding '{coding}', which would be lost on the way; \
+                 download and upload it decoded"
+            );
+            Err(refuse(ErrorKind::Unsupported, from, &what))
         }
     }
 }

@@ -395,6 +395,7 @@ impl LookupTarget {
             owner: node.owner.clone(),
             group: node.group.clone(),
             content_type: content_type.filter(|_| is_file),
+            content_encoding: attributes.content_encoding.clone().filter(|_| is_file),
             sha256: content.sha256,
         }
     }
@@ -422,6 +423,7 @@ pub(crate) fn bare_directory() -> Attributes {
         modified: None,
         mode: None,
         content_type: None,
+        content_encoding: None,
     }
 }
 

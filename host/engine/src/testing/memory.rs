@@ -277,6 +277,7 @@ fn attributes(object: &Object) -> Attributes {
         modified: Some(1_000_000_000),
         mode: Some(object.mode),
         content_type: None,
+        content_encoding: None,
     }
 }
 

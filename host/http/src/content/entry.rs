@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::response::Response;
 use callfs_model::storage::EntryKind;
-use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
@@ -83,6 +85,10 @@ pub(crate) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
 pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
     add_validators(headers, info);
     headers.insert(CONTENT_TYPE, content_type(info));
+    let encoding = info.content_encoding.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(encoding)) = encoding {
+        headers.insert(CONTENT_ENCODING, encoding);
+    }
 }
 
 /// What CallFS knows besides.
@@ -190,6 +196,7 @@ mod tests {
             owner: "alice".into(),
             group: "größe".into(),
             content_type: None,
+            content_encoding: None,
             sha256: None,
         }
     }

@@ -152,6 +152,7 @@ mod tests {
             owner: "root".into(),
             group: "root".into(),
             content_type: None,
+            content_encoding: None,
             sha256,
         };
         let table = [

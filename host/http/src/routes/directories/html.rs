@@ -117,6 +117,7 @@ mod tests {
             owner: "alice".into(),
             group: "staff".into(),
             content_type: None,
+            content_encoding: None,
             sha256: None,
         };
         entry(&info, &mut before).expect("a row");

@@ -50,6 +50,7 @@ mod rate_limits;
 mod reload;
 mod reload_config;
 mod reload_memory;
+mod rights;
 mod s3;
 mod s3_failures;
 mod s3_large;

@@ -17,6 +17,8 @@ mod precondition;
 mod ready;
 mod recovery;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod testing;
 
 use std::sync::Arc;

@@ -261,6 +261,8 @@ impl<'de> serde::Deserialize<'de> for FilePath {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

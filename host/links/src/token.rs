@@ -68,6 +68,8 @@ impl TokenSigner {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -117,4 +117,6 @@ fn cannot_write(cause: std::io::Error) -> Error {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -92,3 +92,6 @@ pub struct Member {
     /// How many entries it has yet to get; known only if the leader tells.
     pub lag: Option<u64>,
 }
+
+#[cfg(test)]
+mod fuzz;

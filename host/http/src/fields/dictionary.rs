@@ -216,6 +216,8 @@ impl<'a> Rest<'a> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

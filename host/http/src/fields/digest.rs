@@ -74,6 +74,8 @@ fn malformed(name: &HeaderName) -> Problem {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use callfs_model::path::FilePath;
     use callfs_model::storage::EntryKind;

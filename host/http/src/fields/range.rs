@@ -137,4 +137,6 @@ fn is_space(c: char) -> bool {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -58,7 +58,12 @@ impl RequestTarget {
         let text = percent_decode_str(raw)
             .decode_utf8()
             .map_err(|_| PathError::NotUtf8)?;
-        let text = without_dots(if text.is_empty() { "/" } else { &text });
+        let text = if text.is_empty() { "/" } else { &text };
+        // Without its dot, `.//a` would start with a slash.
+        if !text.starts_with('/') {
+            return Err(PathError::Relative.into());
+        }
+        let text = without_dots(text);
         let path = FilePath::parse(&text)?;
         Ok(Self {
             trailing_slash: text.len() > 1 && text.ends_with('/'),
@@ -124,6 +129,8 @@ fn check_escapes(raw: &str) -> Result<(), Problem> {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +210,7 @@ mod tests {
                 "the path has a '%' without two hexadecimal digits; write '%25' for it",
             ),
             ("x", "a path must start with '/'"),
+            (".//a", "a path must start with '/'"),
             (
                 &long_name,
                 "a name of 256 bytes is longer than the 255 that are allowed",

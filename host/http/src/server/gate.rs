@@ -126,11 +126,17 @@ impl RequestGate {
         }
     }
 
-    /// More bytes arrived; none at the end of the connection, when what is incomplete is passed on
-    /// for the library to find it so.
+    /// More bytes arrived; none at the end of the connection, when a head that is incomplete but
+    /// not malformed is passed on for the library to find it so.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.waiting.extend_from_slice(bytes);
-        if bytes.is_empty() {
+        if !bytes.is_empty() {
+            return;
+        }
+        // What came since it was read last may have made it malformed.
+        self.try_at = 0;
+        self.judge();
+        if self.ready == 0 {
             self.ready = self.waiting.len();
             self.phase = Phase::Ended;
         }
@@ -292,6 +298,8 @@ fn prefix(left: u64, bytes: &[u8]) -> usize {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -412,5 +420,15 @@ mod tests {
         let (got, refused) = read(b"GET / HTTP/1.1\r\nhost", 3);
         assert_eq!(got, b"GET / HTTP/1.1\r\nhost");
         assert!(refused.is_none());
+    }
+
+    #[test]
+    fn a_malformed_head_is_refused_at_the_end_although_it_is_incomplete() {
+        for piece in [1, 5, 100] {
+            let (got, refused) = read(b"GET / HTTP/1.1\r\nhost : x", piece);
+            let expected = format!("GET{IN_PLACE}");
+            assert_eq!(String::from_utf8_lossy(&got), expected, "pieces of {piece}");
+            assert!(refused.is_some());
+        }
     }
 }

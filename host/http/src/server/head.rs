@@ -298,4 +298,6 @@ fn unreadable(error: httparse::Error, has_method: bool) -> Problem {
 }
 
 #[cfg(test)]
+pub(super) mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -255,6 +255,8 @@ fn mtime(text: &str) -> Result<i64> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -91,7 +91,14 @@ fn in_characters(expression: &str) -> Option<String> {
                 made.extend(['\\', escaped]);
                 rest = &rest[escaped.len_utf8()..];
             }
-            '[' => made.push_str("[["),
+            '[' => {
+                made.push_str("[[");
+                // Not the beginning of `[:alpha:]`, which is a class of its own to the library.
+                if let Some(after) = rest.strip_prefix(':') {
+                    made.push_str("\\:");
+                    rest = after;
+                }
+            }
             ']' => made.push_str("]&&[^/]]"),
             other => made.push(other),
         }
@@ -101,12 +108,14 @@ fn in_characters(expression: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn matches_as_shells_do() {
-        let table: [(&str, &[&str], &[&str]); 16] = [
+        let table: [(&str, &[&str], &[&str]); 17] = [
             (
                 "*.txt",
                 &["a.txt", ".txt", "ä.txt"],
@@ -122,6 +131,7 @@ mod tests {
             ("[ä-ü]", &["ö"], &["a", "\u{c3}", "日"]),
             ("[!a]b", &["bb", "äb"], &["ab", "/b", "b"]),
             ("x[!a]y", &["xby"], &["x/y"]),
+            ("[:alpha:]", &["a", ":"], &["b", "/", "[:alpha:]"]),
             (
                 "*.{jpg,png}",
                 &["a.jpg", "b.png"],

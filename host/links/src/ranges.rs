@@ -71,7 +71,11 @@ impl Ranges {
         self.0[first..]
             .iter()
             .take_while(|one| one.start < range.end)
-            .map(|one| one.end.min(range.end) - one.start.max(range.start))
+            .map(|one| {
+                one.end
+                    .min(range.end)
+                    .saturating_sub(one.start.max(range.start))
+            })
             .sum()
     }
 

@@ -32,12 +32,33 @@ pub(super) enum DumpLine {
 /// Bytes of one length.
 pub(super) struct Hex<const N: usize>(pub(super) [u8; N]);
 
+/// Permission bits.
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let mode = u32::deserialize(deserializer)?;
+    if mode > 0o7777 {
+        return Err(D::Error::custom("a mode has at most the bits 0o7777"));
+    }
+    Ok(mode)
+}
+
+/// Ranges that are not empty, in their order.
+fn ascending<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Range<u64>>, D::Error> {
+    let ranges = Vec::<Range<u64>>::deserialize(deserializer)?;
+    let one_by_one = ranges.iter().all(|one| one.start < one.end)
+        && ranges.is_sorted_by(|one, next| one.end <= next.start);
+    if !one_by_one {
+        return Err(D::Error::custom("ranges do not follow one another"));
+    }
+    Ok(ranges)
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordLine {
     path: FilePath,
     owner: String,
     group: String,
+    #[serde(deserialize_with = "mode")]
     mode: u32,
     content: Option<ContentLine>,
 }
@@ -107,6 +128,7 @@ struct UseLine {
     taken: bool,
     until: i64,
     version: String,
+    #[serde(deserialize_with = "ascending")]
     handed: Vec<Range<u64>>,
 }
 

@@ -223,6 +223,7 @@ async fn a_dump_that_was_cut_off_or_damaged_is_refused() {
     for (is, becomes) in [
         ("abab", "xyxy"),
         ("\"path\":\"/a\"", "\"path\":\"a\""),
+        ("\"mode\":", "\"mode\":9"),
         ("\"mode\":", "\"more\":1,\"mode\":"),
     ] {
         let broken = String::from_utf8(dump.clone())

@@ -4,9 +4,11 @@
 //! do.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
+use callfs_model::metadata::Record;
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, Storage};
@@ -172,6 +174,7 @@ impl Engine {
         let (ancestors, attributes, source, records) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
+            let way_before = self.records_on_way(path).await?;
             let Some(ancestors) = self.way_for(who, path).await? else {
                 return Ok(None);
             };
@@ -181,10 +184,10 @@ impl Engine {
                 .await;
             let records = self.records_at(&view, path).await?;
             // The read may have waited long for its turn.
-            let Some(way) = self.way_for(who, path).await? else {
-                return Ok(None);
-            };
-            let same = way == ancestors && before.agree_with(&records);
+            let way = self.records_on_way(path).await?;
+            let mut ways = way_before.iter().zip(&way);
+            let same = before.agree_with(&records)
+                && ways.all(|(one, other)| gives_the_same_rights(one.as_deref(), other.as_deref()));
             if !(same && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
                 continue;
@@ -212,6 +215,15 @@ impl Engine {
             return Err(self.denied(who, path, &ancestors, error).await);
         }
         Ok(Some((target, source)))
+    }
+
+    /// What is recorded of the directories on the way to a path.
+    async fn records_on_way(&self, path: &FilePath) -> Result<Vec<Option<Arc<Record>>>> {
+        let mut records = Vec::new();
+        for directory in path.ancestors() {
+            records.push(self.metadata.get(&directory).await?);
+        }
+        Ok(records)
     }
 
     /// The directories on the way to a path; if they cannot be found out, only a caller who can

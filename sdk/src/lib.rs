@@ -1,10 +1,10 @@
 //! Write storage backends, authenticators and authorizers for CallFS.
 //!
 //! A plugin is a type with a configuration ([`Plugin`]) and one or more abilities ([`Storage`],
-//! [`Write`], [`Directories`], [`Modes`], [`Rename`], [`Copy`], or [`Authenticator`], or [`Authorizer`]),
-//! exported by one macro ([`export!`]). Compiled for `wasm32-wasip2` as a `cdylib`, it is a
-//! component that CallFS loads from its plugin folder, sandboxed: it can use the folders
-//! ([`directories`]) and origins ([`http`]) that the operator granted, and nothing else.
+//! [`Write`], [`Directories`], [`Modes`], [`Rename`], [`Copy`], or [`Authenticator`], or
+//! [`Authorizer`]), exported by one macro ([`export!`]). Compiled for `wasm32-wasip2` as a
+//! `cdylib`, it is a component that CallFS loads from its plugin folder, sandboxed: it can use the
+//! folders ([`directories`]) and origins ([`http`]) that the operator granted, and nothing else.
 //!
 //! **The component decides, the host carries.** A [`Source`] is bytes with an end. Return one that
 //! the host gave you and the bytes move at native speed without passing through your memory, also

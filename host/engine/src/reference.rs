@@ -1,4 +1,5 @@
-//! The engine compared with a reference filesystem: after the same operations, both answer the same.
+//! The engine compared with a reference filesystem: after the same operations, both answer the
+//! same.
 //!
 //! Sequences of random operations run against the engine, on storages in memory, and against
 //! [`Tree`], which knows no storages, records, locks or steps. Both must answer each operation

@@ -39,7 +39,8 @@ pub struct Attributes {
     pub mode: Option<u32>,
     /// Media type, where the backend keeps it.
     pub content_type: Option<String>,
-    /// Codings of the bytes as they are stored (RFC 9110 section 8.4), where the backend keeps them.
+    /// Codings of the bytes as they are stored (RFC 9110 section 8.4), where the backend keeps
+    /// them.
     pub content_encoding: Option<String>,
 }
 

@@ -162,10 +162,9 @@ async fn gateways_exclude_each_other_and_take_turns() {
         .expect("held elsewhere");
     assert_eq!(refused.kind(), ErrorKind::Locked);
     let waiting = async || -> u64 {
-        let count = two
-            .server
-            .ask(cmd("ZCARD").arg(format!("{}:x:/a", two.server.base())));
-        count.await.expect("counted")
+        let mut count = cmd("ZCARD");
+        count.arg(format!("{}:x:/a", two.server.base()));
+        two.server.ask(&count).await.expect("counted")
     };
     eventually("who was refused to leave", async || waiting().await == 0).await;
     let order = Arc::new(Mutex::new(Vec::new()));

@@ -1,3 +1,5 @@
+use callfs_model::storage::Storage as _;
+
 use super::*;
 use crate::testing::*;
 

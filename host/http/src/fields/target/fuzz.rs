@@ -80,7 +80,7 @@ fn expected(raw: &str) -> Option<(String, bool)> {
     };
     let path = format!("/{}", names.join("/"));
     let is_good = names.iter().all(is_name) && path.len() <= MAX_PATH;
-    is_good.then(|| (path, is_directory && !names.is_empty()))
+    is_good.then_some((path, is_directory && !names.is_empty()))
 }
 
 #[test]

@@ -246,9 +246,9 @@ fn the_gate_and_the_library_find_the_same_requests() {
         }
         assert!(found.len() <= expected.len(), "{found:#?} {expected:#?}");
         // It leaves out none, but those after one that ends the connection.
-        let served = found.iter().zip(&expected);
+        let mut served = found.iter().zip(&expected);
         let is_last = served
-            .last()
+            .next_back()
             .is_some_and(|(one, other)| one.is_last || other.is_last);
         assert!(
             found.len() == expected.len() || is_last,

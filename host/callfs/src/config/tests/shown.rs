@@ -40,3 +40,48 @@ config.typing_error = "s3cret-d"
         assert!(shown.contains(public), "{public} is missing from\n{shown}");
     }
 }
+
+/// A setting that is commented out is there to be taken out of its comment.
+#[test]
+fn every_setting_of_the_default_file_has_lines_of_its_own() {
+    let mut keys = Vec::new();
+    for line in layers::TEMPLATE.lines() {
+        let Some(setting) = line.strip_prefix("# ") else {
+            continue;
+        };
+        let key = setting.split_once(" = ").map_or(setting, |(key, _)| key);
+        let is_setting = key
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || "_.[]".contains(c));
+        if !is_setting || key.is_empty() {
+            continue;
+        }
+        setting
+            .parse::<toml::Table>()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        keys.push(key.trim_matches(['[', ']']));
+    }
+    for expected in [
+        "external_url",
+        "trusted_proxies",
+        "cors",
+        "per_ip",
+        "per_identity",
+        "store",
+        "url",
+        "connections",
+        "prefix",
+        "raft",
+        "listen",
+        "advertise",
+        "bootstrap",
+        "cluster",
+        "secret",
+        "dir",
+        "cache_dir",
+        "credentials.archive",
+        "origins",
+    ] {
+        assert!(keys.contains(&expected), "{expected}: {keys:?}");
+    }
+}

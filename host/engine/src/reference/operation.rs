@@ -8,7 +8,7 @@ use crate::testing::{World, admin, alice, move_to, path, user};
 use crate::{AttributeChange, Info, ListOptions, OpenedPath, PutOptions, RenameOptions};
 
 /// What is told of an operation that succeeded, or the kind of its error.
-pub(super) type Answer = std::result::Result<String, ErrorKind>;
+pub(super) type ModelAnswer = std::result::Result<String, ErrorKind>;
 
 /// Alice and bob have a group in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Who {
 
 impl Operation {
     /// Does it to the engine.
-    pub(super) async fn run(&self, world: &World) -> Answer {
+    pub(super) async fn run(&self, world: &World) -> ModelAnswer {
         let who = self.who.identity();
         let outcome = self.act.run(world, &who).await;
         outcome.map_err(|error| error.kind())

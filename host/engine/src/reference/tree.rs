@@ -6,7 +6,7 @@ use callfs_model::error::ErrorKind;
 use callfs_model::identity::Identity;
 use callfs_model::storage::EntryKind;
 
-use super::operation::{Act, Answer, Operation, made_or_not};
+use super::operation::{Act, ModelAnswer, Operation, made_or_not};
 use super::rights::{READ, SEARCH, STICKY, WRITE, has};
 
 const UMASK: u32 = 0o022;
@@ -129,7 +129,7 @@ impl Tree {
     }
 
     /// Does what the engine should do.
-    pub(super) fn run(&mut self, operation: &Operation) -> Answer {
+    pub(super) fn run(&mut self, operation: &Operation) -> ModelAnswer {
         let who = &operation.who.identity();
         match &operation.act {
             Act::MakeDirectory(at) => self.make_directory(who, at),
@@ -190,7 +190,7 @@ impl Tree {
     }
 
     /// The bytes of a file, or a line about a directory.
-    pub(super) fn get(&self, who: &Identity, at: &str) -> Answer {
+    pub(super) fn get(&self, who: &Identity, at: &str) -> ModelAnswer {
         let way = self.way(at);
         let target = way.permit(who, |node| node.is_readable(who))?;
         Ok(target.bytes.clone().unwrap_or_else(|| target.shown(at)))
@@ -269,7 +269,7 @@ impl Tree {
         self.below(directory).next().is_none()
     }
 
-    fn make_directory(&mut self, who: &Identity, at: &str) -> Answer {
+    fn make_directory(&mut self, who: &Identity, at: &str) -> ModelAnswer {
         let way = self.way(at);
         match way.target {
             Some(_) if !way.reaches(who) => Err(ErrorKind::PermissionDenied),
@@ -312,7 +312,7 @@ impl Tree {
         }
     }
 
-    fn list(&self, who: &Identity, at: &str, recursive: bool) -> Answer {
+    fn list(&self, who: &Identity, at: &str, recursive: bool) -> ModelAnswer {
         let way = self.way(at);
         if way.target.is_some_and(|target| !target.is_directory()) {
             return Err(way.tell(who, ErrorKind::NotADirectory));
@@ -387,7 +387,7 @@ impl Tree {
         }
     }
 
-    fn copy(&mut self, who: &Identity, from: &str, to: &str, overwrite: bool) -> Answer {
+    fn copy(&mut self, who: &Identity, from: &str, to: &str, overwrite: bool) -> ModelAnswer {
         if to == from || to.starts_with(&prefix(from)) {
             return Err(ErrorKind::BadRequest);
         }
@@ -442,7 +442,7 @@ impl Tree {
         }
     }
 
-    fn delete(&mut self, who: &Identity, at: &str, recursive: bool) -> Answer {
+    fn delete(&mut self, who: &Identity, at: &str, recursive: bool) -> ModelAnswer {
         let way = self.way(at);
         let target = way.permit(who, |node| way.may_remove(who, node))?;
         not_a_mount(at)?;
@@ -466,7 +466,7 @@ impl Tree {
         who: &Identity,
         at: &str,
         change: impl FnOnce(&mut Node) -> Checked<()>,
-    ) -> Answer {
+    ) -> ModelAnswer {
         self.way(at).permit(who, |node| node.is_owned_by(who))?;
         let node = self.0.get_mut(at).ok_or(ErrorKind::NotFound)?;
         change(node)?;

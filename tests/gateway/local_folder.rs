@@ -464,6 +464,9 @@ async fn a_mode_is_the_same_on_disk_so_losing_the_records_publishes_nothing() {
         .patch("/closed", &json!({"mode": "0700"}))
         .await
         .is(200);
+    // A copy by the storage has the mode of its source at first.
+    alice.put("/open", "another secret").await.is(201);
+    alice.copy("PUT", "/open", "/d/patched").await.is(200);
     let private = ["/d/patched", "/d/replaced", "/d/renamed", "/closed/inside"];
     for (path, mode) in [
         ("d/patched", 0o600),

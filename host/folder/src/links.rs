@@ -69,7 +69,12 @@ pub(super) fn refuse_re_aimed(
 /// The path within a tree of a relative link that leaves it, if there is one.
 fn leaving(source: &FolderEntry<'_>) -> Result<Option<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let tree = openat(source.directory(), source.name(), flags, Mode::empty())?;
+    let tree = match openat(source.directory(), source.name(), flags, Mode::empty()) {
+        Ok(tree) => tree,
+        // What this process may not look into it does not serve, wherever it is.
+        Err(Errno::ACCESS) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let mut path = b".".to_vec();
     let mut buffer = Vec::with_capacity(BUFFER);
@@ -89,8 +94,11 @@ fn leaving(source: &FolderEntry<'_>) -> Result<Option<Vec<u8>>, Errno> {
                     directories,
                 });
             }
-            // Another program took it away, or no path is long enough to reach it.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => {}
+            // Another program took it away, no path is long enough to reach it, or nothing of it is
+            // served.
+            Err(
+                Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::ACCESS,
+            ) => {}
             Err(errno) => return Err(errno),
         }
         loop {

@@ -38,7 +38,9 @@ impl FolderSight {
         };
         let mut filled = false;
         for entry in entries {
-            if entry.map_err(failed)?.file_name() != RESERVED {
+            let name = entry.map_err(failed)?.file_name();
+            // The second is in every new filesystem of the ext family.
+            if name != RESERVED && name != "lost+found" {
                 filled = true;
                 break;
             }

@@ -112,6 +112,10 @@ fn weight(path: &FilePath, record: Option<&Record>) -> u32 {
 
 #[async_trait]
 impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
+    fn may_change(&self) -> Result<()> {
+        self.store.may_change()
+    }
+
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
         if let Some(known) = self.peek(path) {
             return Ok(known);

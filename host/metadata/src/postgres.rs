@@ -125,6 +125,10 @@ impl PostgresStore {
 
 #[async_trait]
 impl Metadata for PostgresStore {
+    fn may_change(&self) -> Result<()> {
+        self.claimed()
+    }
+
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
         let row = sqlx::query_as::<_, SqlRow>(scan::RECORD).bind(path.as_str().as_bytes());
         let row = self.read(row.fetch_optional(&self.readers)).await?;

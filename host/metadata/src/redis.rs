@@ -181,6 +181,10 @@ async fn claim(connection: &Connection, keys: &RedisKeys) -> Result<()> {
 
 #[async_trait]
 impl Metadata for RedisStore {
+    fn may_change(&self) -> Result<()> {
+        self.claimed()
+    }
+
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>> {
         let value: Option<Vec<u8>> = self.ask("HGET", "records", Some(path.as_str())).await?;
         value

@@ -164,6 +164,12 @@ impl Change {
 /// A metadata store.
 #[async_trait]
 pub trait Metadata: Send + Sync {
+    /// Fails while nothing may be changed here, because the right to do so was lost: asked before
+    /// an object is changed whose record is to follow.
+    fn may_change(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What is recorded of a path.
     async fn get(&self, path: &FilePath) -> Result<Option<Arc<Record>>>;
 

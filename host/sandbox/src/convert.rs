@@ -98,10 +98,10 @@ pub(super) fn cut(mut text: String) -> String {
 /// a header of an answer, and is recorded.
 const MAX_FIELD: usize = 1024;
 
-/// A longer one counts as none.
 /// The name of the codings of stored bytes among the extra attributes.
 const CONTENT_ENCODING: &str = "content-encoding";
 
+/// A longer one counts as none.
 fn bounded(field: Option<String>) -> Option<String> {
     field.filter(|text| text.len() <= MAX_FIELD)
 }
@@ -124,7 +124,7 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
         modified,
         mode: mode.map(|mode| mode & 0o7777),
         content_type: bounded(content_type),
-        content_encoding: encoding.map(|(_, encoding)| encoding),
+        content_encoding: bounded(encoding.map(|(_, encoding)| encoding)),
     }
 }
 

@@ -108,10 +108,7 @@ impl Engine {
                 engine
                     .commit(&lock, vec![Change::Put(record.clone())])
                     .await?;
-                if let Err(error) = engine.set_mode(&path, narrowed, |_| record.mode).await {
-                    tracing::warn!(%path, %error, "the mode is recorded and not changed in the \
-                        storage");
-                }
+                engine.align_mode(&path, narrowed, record.mode).await;
                 Ok(engine
                     .target(&path, target.attributes.clone(), Some(record.into()))
                     .info(&path))
@@ -122,6 +119,14 @@ impl Engine {
 }
 
 impl Engine {
+    /// Gives what was stored just now the permission bits of its record, where it was stored with
+    /// others: as a copy by the storage has those of its source.
+    pub(crate) async fn align_mode(&self, path: &FilePath, held: Option<u32>, recorded: u32) {
+        if let Err(error) = self.set_mode(path, held, |_| recorded).await {
+            tracing::warn!(%path, %error, "the mode is recorded and not changed in the storage");
+        }
+    }
+
     /// Changes the permission bits that the storage keeps, for whoever reads it without CallFS and
     /// for the day when the record is lost; answers which it keeps then. Storages that keep none,
     /// or keep them from the gateway, are left alone.

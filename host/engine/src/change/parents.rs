@@ -60,6 +60,7 @@ impl Engine {
             // What others left a moment ago may not have been heard of yet.
             self.look_again().await?;
         }
+        self.metadata.may_change()?;
         self.clear_within(&lock, paths).await?;
         Ok(lock)
     }

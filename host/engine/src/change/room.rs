@@ -85,9 +85,13 @@ async fn check_stored(
         }
         let page = match storage.list(&path, level.after.as_deref(), PAGE).await {
             Ok(page) => page,
-            // Another program took it away.
+            // Another program took it away, or the storage may not look into it and so serves
+            // nothing of it.
             Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+                ) =>
             {
                 level.more = false;
                 continue;

@@ -57,6 +57,7 @@ impl Engine {
             self.flow(from, source, to, mode, condition).await?
         };
         if arrived.attributes.size == arrived.source.size {
+            self.align_mode(to, arrived.attributes.mode, mode).await;
             Ok(arrived)
         } else {
             Err(raced(from))

@@ -285,7 +285,7 @@ impl Engine {
         }
     }
 
-    fn node(
+    pub(crate) fn node(
         &self,
         path: &FilePath,
         kind: EntryKind,

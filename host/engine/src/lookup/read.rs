@@ -4,11 +4,9 @@
 //! do.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
-use callfs_model::metadata::Record;
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, Storage};
@@ -174,7 +172,6 @@ impl Engine {
         let (ancestors, attributes, source, records) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
-            let way_before = self.records_on_way(path).await?;
             let Some(ancestors) = self.way_for(who, path).await? else {
                 return Ok(None);
             };
@@ -184,10 +181,7 @@ impl Engine {
                 .await;
             let records = self.records_at(&view, path).await?;
             // The read may have waited long for its turn.
-            let way = self.records_on_way(path).await?;
-            let mut ways = way_before.iter().zip(&way);
-            let same = before.agree_with(&records)
-                && ways.all(|(one, other)| gives_the_same_rights(one.as_deref(), other.as_deref()));
+            let same = before.agree_with(&records) && self.is_recorded(path, &ancestors).await?;
             if !(same && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
                 continue;
@@ -217,13 +211,17 @@ impl Engine {
         Ok(Some((target, source)))
     }
 
-    /// What is recorded of the directories on the way to a path.
-    async fn records_on_way(&self, path: &FilePath) -> Result<Vec<Option<Arc<Record>>>> {
-        let mut records = Vec::new();
-        for directory in path.ancestors() {
-            records.push(self.metadata.get(&directory).await?);
+    /// Whether no directory on the way to a path is recorded to be another than these.
+    async fn is_recorded(&self, path: &FilePath, ancestors: &[AccessNode]) -> Result<bool> {
+        for (directory, node) in path.ancestors().iter().zip(ancestors) {
+            let record = self.metadata.get(directory).await?;
+            if let Some(record) = record.filter(|record| record.content.is_none())
+                && self.node(directory, EntryKind::Directory, Some(&record), None) != *node
+            {
+                return Ok(false);
+            }
         }
-        Ok(records)
+        Ok(true)
     }
 
     /// The directories on the way to a path; if they cannot be found out, only a caller who can

@@ -36,9 +36,40 @@ pub(crate) fn add(headers: &mut HeaderMap) {
 fn is_played(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok()?.split_once('/'))
-        .map(|(kind, _)| kind);
-    kind.is_some_and(|kind| {
-        kind.eq_ignore_ascii_case("audio") || kind.eq_ignore_ascii_case("video")
+        .and_then(|kind| kind.to_str().ok()?.split(';').next()?.split_once('/'));
+    kind.is_some_and(|(kind, subtype)| {
+        // A browser shows whatever ends like this as a document (RFC 7303 section 8.1), which may
+        // have scripts.
+        let is_document = subtype.trim_end().to_ascii_lowercase().ends_with("+xml");
+        let is_played = ["audio", "video"]
+            .iter()
+            .any(|one| kind.eq_ignore_ascii_case(one));
+        is_played && !is_document
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_browser_shows_as_a_document_is_sealed_whatever_it_is_called() {
+        let table = [
+            ("video/mp4", true),
+            ("Audio/OGG; codecs=opus", true),
+            ("video/x+xml", false),
+            ("VIDEO/X+XML", false),
+            ("audio/x+xml ; charset=utf-8", false),
+            ("image/svg+xml", false),
+            ("text/html", false),
+            ("videos/mp4", false),
+        ];
+        for (kind, played) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            add(&mut headers);
+            let expected = if played { PLAYED } else { SEALED };
+            assert_eq!(headers[CONTENT_SECURITY_POLICY], expected, "{kind}");
+        }
+    }
 }

@@ -238,6 +238,9 @@ async fn nothing_is_changed_while_another_gateway_has_the_claim() {
     })
     .await;
     assert!(is_unavailable(&one.ready().await.expect_err("not claimed")));
+    // Asked before an object is changed, so that none is whose record cannot follow.
+    assert!(is_unavailable(&one.may_change().expect_err("not claimed")));
+    two.may_change().expect("claimed");
     assert!(one.get(&path("/kept")).await.expect("read").is_some());
     two.apply(put("/theirs")).await.expect("put");
     drop(taken);

@@ -194,6 +194,8 @@ impl Put {
             Some(begun) => engine.end(&lock, begun, recorded).await?,
             None => engine.commit(&lock, recorded).await?,
         }
+        // It may have been changed while the bytes arrived.
+        engine.align_mode(path, attributes.mode, record.mode).await;
         Ok(StoredFile {
             info: engine
                 .target(path, attributes, Some(record.into()))

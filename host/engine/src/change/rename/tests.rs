@@ -403,3 +403,19 @@ async fn what_the_records_cannot_follow_is_moved_back() {
         world.assert_quiet();
     }
 }
+
+#[tokio::test]
+async fn a_directory_that_the_storage_may_not_read_moves_with_the_one_that_holds_it() {
+    let world = World::new(folder());
+    world.mkdir(&alice(), "/d").await.expect("made");
+    world.disk.plant("d/lost+found/x", "x");
+    world.disk.close("d/lost+found");
+    let moved = world.rename(&alice(), "/d", "/a-longer-name").await;
+    moved.expect("moved");
+    assert!(
+        world
+            .disk
+            .paths()
+            .contains(&"a-longer-name/lost+found/x".to_owned())
+    );
+}

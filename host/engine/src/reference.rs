@@ -21,7 +21,7 @@ mod tree;
 use callfs_model::storage::Abilities;
 use generator::Generator;
 use operation::Operation;
-use run::{Check, check};
+use run::{ModelCheck, check};
 use tree::Tree;
 
 use crate::testing::{bucket, copier, copying_bucket, folder, plain};
@@ -45,7 +45,7 @@ const KINDS: [Kind; 5] = [
 ];
 
 /// Runs one sequence after the other on each kind of world, `share` of the operations in all.
-async fn compare(what: Check, share: usize) {
+async fn compare(what: ModelCheck, share: usize) {
     let wanted = std::env::var("CALLFS_TEST_MODEL_OPERATIONS").ok();
     let (operations, first) = match wanted {
         None => (OPERATIONS, 0),
@@ -68,7 +68,7 @@ async fn compare(what: Check, share: usize) {
 
 /// Leaves out whatever is not needed to fail, and fails.
 async fn report(
-    what: Check,
+    what: ModelCheck,
     kind: Kind,
     seed: u64,
     mut sequence: Vec<Operation>,
@@ -95,15 +95,15 @@ async fn report(
 
 #[tokio::test]
 async fn the_engine_answers_as_the_reference_does() {
-    compare(Check::Answers, 1).await;
+    compare(ModelCheck::Answers, 1).await;
 }
 
 #[tokio::test]
 async fn between_two_steps_a_reader_gets_what_was_readable_before_or_is_after() {
-    compare(Check::Steps, 4).await;
+    compare(ModelCheck::Steps, 4).await;
 }
 
 #[tokio::test]
 async fn a_crash_at_any_step_leaves_the_state_before_or_the_state_after() {
-    compare(Check::Crashes, 2).await;
+    compare(ModelCheck::Crashes, 2).await;
 }

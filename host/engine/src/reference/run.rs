@@ -13,7 +13,7 @@ use crate::{ListOptions, OpenedPath};
 
 /// What is compared besides the state at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Check {
+pub(super) enum ModelCheck {
     /// What every operation answers.
     Answers,
     /// The same, and what readers get between any two steps of an operation.
@@ -25,15 +25,15 @@ pub(super) enum Check {
 type Compared = Result<(), String>;
 
 /// Runs a sequence; fails with what differs.
-pub(super) async fn check(what: Check, kind: Kind, sequence: &[Operation]) -> Compared {
+pub(super) async fn check(what: ModelCheck, kind: Kind, sequence: &[Operation]) -> Compared {
     let (_, near, far) = kind;
     let mut world = by_unix(World::with_far(near(), Memory::new("far", far())).await);
     let mut tree = Tree::new();
     for operation in sequence {
         match what {
-            Check::Answers => answers(&world, &mut tree, operation).await?,
-            Check::Steps => steps(&world, &mut tree, operation).await?,
-            Check::Crashes => world = crashes(world, &mut tree, operation).await?,
+            ModelCheck::Answers => answers(&world, &mut tree, operation).await?,
+            ModelCheck::Steps => steps(&world, &mut tree, operation).await?,
+            ModelCheck::Crashes => world = crashes(world, &mut tree, operation).await?,
         }
     }
     same("at the end", &tree.lines(), &stored(&world).await)?;

@@ -34,7 +34,7 @@ struct Way<'a> {
     target: Option<&'a Node>,
 }
 
-type Checked<T> = Result<T, ErrorKind>;
+type ModelChecked<T> = Result<T, ErrorKind>;
 
 impl Node {
     fn may(&self, who: &Identity, bits: u32) -> bool {
@@ -84,7 +84,7 @@ impl Way<'_> {
     }
 
     /// What is there, if a rule allows it.
-    fn permit(&self, who: &Identity, rule: impl Fn(&Node) -> bool) -> Checked<&Node> {
+    fn permit(&self, who: &Identity, rule: impl Fn(&Node) -> bool) -> ModelChecked<&Node> {
         match self.target {
             Some(target) if self.reaches(who) && rule(target) => Ok(target),
             Some(_) => Err(ErrorKind::PermissionDenied),
@@ -98,7 +98,7 @@ impl Way<'_> {
         (self.ancestors.last()).is_some_and(|parent| parent.may(who, WRITE))
     }
 
-    fn permit_creation(&self, who: &Identity) -> Checked<()> {
+    fn permit_creation(&self, who: &Identity) -> ModelChecked<()> {
         if self.obstacle {
             return Err(self.tell(who, ErrorKind::NotADirectory));
         }
@@ -283,7 +283,7 @@ impl Tree {
         }
     }
 
-    fn permit_put(&self, who: &Identity, to: &str, create_only: bool) -> Checked<()> {
+    fn permit_put(&self, who: &Identity, to: &str, create_only: bool) -> ModelChecked<()> {
         let way = self.way(to);
         match way.target {
             None => way.permit_creation(who),
@@ -337,7 +337,7 @@ impl Tree {
         Ok(lines.join("\n"))
     }
 
-    fn permit_move(&self, who: &Identity, from: &str) -> Checked<&Node> {
+    fn permit_move(&self, who: &Identity, from: &str) -> ModelChecked<&Node> {
         let way = self.way(from);
         way.permit(who, |node| {
             way.may_remove(who, node) && (!node.is_directory() || node.may(who, WRITE))
@@ -353,7 +353,7 @@ impl Tree {
         to: &str,
         overwrite: bool,
         create_parents: bool,
-    ) -> Checked<()> {
+    ) -> ModelChecked<()> {
         if to.starts_with(&prefix(from)) {
             return Err(ErrorKind::BadRequest);
         }
@@ -422,7 +422,7 @@ impl Tree {
     }
 
     /// Whether a directory may be copied to a path.
-    fn permit_copy_to(&self, who: &Identity, to: &str, overwrite: bool) -> Checked<()> {
+    fn permit_copy_to(&self, who: &Identity, to: &str, overwrite: bool) -> ModelChecked<()> {
         let way = self.way(to);
         let Some(target) = way.target else {
             return way.permit_creation(who);
@@ -465,7 +465,7 @@ impl Tree {
         &mut self,
         who: &Identity,
         at: &str,
-        change: impl FnOnce(&mut Node) -> Checked<()>,
+        change: impl FnOnce(&mut Node) -> ModelChecked<()>,
     ) -> ModelAnswer {
         self.way(at).permit(who, |node| node.is_owned_by(who))?;
         let node = self.0.get_mut(at).ok_or(ErrorKind::NotFound)?;
@@ -488,7 +488,7 @@ fn prefix(directory: &str) -> String {
     format!("{}/", directory.trim_end_matches('/'))
 }
 
-fn not_a_mount(path: &str) -> Checked<()> {
+fn not_a_mount(path: &str) -> ModelChecked<()> {
     match path {
         "/" | "/far" => Err(ErrorKind::PermissionDenied),
         _ => Ok(()),

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::path::{LookupTarget, gives_the_same_rights};
+use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
 
 /// What a path turned out to be.
@@ -181,7 +182,8 @@ impl Engine {
                 .await;
             let records = self.records_at(&view, path).await?;
             // The read may have waited long for its turn.
-            let same = before.agree_with(&records) && self.is_recorded(path, &ancestors).await?;
+            let same =
+                before.agree_with(&records) && self.is_recorded(&view, path, &ancestors).await?;
             if !(same && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
                 continue;
@@ -211,12 +213,18 @@ impl Engine {
         Ok(Some((target, source)))
     }
 
-    /// Whether no directory on the way to a path is recorded to be another than these.
-    async fn is_recorded(&self, path: &FilePath, ancestors: &[AccessNode]) -> Result<bool> {
+    /// Whether no directory on the way to a path is recorded to be another than these, which were
+    /// found in the state of a view.
+    async fn is_recorded(
+        &self,
+        view: &View,
+        path: &FilePath,
+        ancestors: &[AccessNode],
+    ) -> Result<bool> {
         for (directory, node) in path.ancestors().iter().zip(ancestors) {
-            let record = self.metadata.get(directory).await?;
-            if let Some(record) = record.filter(|record| record.content.is_none())
-                && self.node(directory, EntryKind::Directory, Some(&record), None) != *node
+            let records = self.records_at(view, directory).await?;
+            if let Some(record) = records.of_directory()
+                && self.node(directory, EntryKind::Directory, Some(record), None) != *node
             {
                 return Ok(false);
             }

@@ -365,6 +365,14 @@ async fn one_that_was_away_gets_the_log_or_a_snapshot() {
                 .await
                 .expect("changed");
         }
+        if changes > 20 {
+            // Until then the log has all of it.
+            for node in &cluster.nodes {
+                let mut metrics = node.store.node.core.metrics();
+                let dropped = metrics.wait_for(|now| now.purged.is_some());
+                dropped.await.expect("the node runs");
+            }
+        }
         let dir = away.dir.clone();
         let snapshots = || {
             std::fs::read_dir(&dir)

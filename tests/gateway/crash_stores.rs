@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::harness::{
-    Client, Gateway, Setup, bytes, command, on_every_store, sha256_hex, succeeds,
+    Client, Gateway, Setup, bytes, command, eventually, on_every_store, sha256_hex, succeeds,
 };
 
 on_every_store! {
@@ -152,7 +152,12 @@ impl Worker {
     /// What is there is what was answered, or that and the change that was not.
     async fn check(&mut self, client: &Client, kill: u64) {
         let mut found = Tree::new();
-        let listed = client.list(&self.home, "recursive=true&type=file").await;
+        // A server that recovers from the kill may say for a while that it cannot answer in time.
+        let listed = eventually("the store to answer", async || {
+            let listed = client.list(&self.home, "recursive=true&type=file").await;
+            (listed.status != 503).then_some(listed)
+        })
+        .await;
         if listed.status == 200 {
             for path in listed.entries("path") {
                 let got = client.get(&path).await.is(200);

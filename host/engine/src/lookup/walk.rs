@@ -2,9 +2,9 @@
 //!
 //! The order is that of the bytes, so `a`, `a.txt`, `a/b`: the contents of a directory come where
 //! `a/` sorts among its siblings. A walk can start after any path without walking what is before
-//! it, and holds one page of names for each level it is in. It enters what the caller may list, and
-//! no links. A walk may take as long as its reader likes, so the authorizer is asked again after each
-//! page was fetched: no name is shown that was made after its directory was closed.
+//! it, and holds one page of names for each level it is in. It enters what the caller may list,
+//! and no links. A walk may take as long as its reader likes, so the authorizer is asked again
+//! after each page was fetched: no name is shown that was made after its directory was closed.
 
 use std::sync::Arc;
 

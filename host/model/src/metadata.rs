@@ -18,7 +18,7 @@ pub use self::links::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;
-use crate::storage::StorageIdentity;
+use crate::storage::{ObjectIdentity, StorageIdentity};
 
 /// Names who holds locks that may be lost: a process from its start, or from its last loss, until
 /// its lease is over. It is the token that fences: what was fenced is never granted or accepted
@@ -39,6 +39,12 @@ pub struct Record {
     /// What belongs to the bytes rather than to the name; none for directories, and only for them.
     /// Until the first write is complete nothing in it is known.
     pub content: Option<Content>,
+    /// The object that this is of: another one at the same path is not, and is adopted. None where
+    /// objects cannot be told apart, or it is not known: then it is of whatever is at the path.
+    pub object: Option<ObjectIdentity>,
+    /// The object that is about to take its place, of which this is then. Recorded before it is
+    /// published, so that there is no moment in which it could be anybody else's.
+    pub next: Option<NextObject>,
     /// Counts the changes of this store; set by the store, whatever it is when it is given.
     pub revision: u64,
 }
@@ -56,6 +62,18 @@ pub struct Content {
     /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z, where it is not the one
     /// that the storage keeps.
     pub modified: Option<i64>,
+    /// When anything about the object was last changed, as the storage reported it: where that is
+    /// another time now, the digest may be that of other bytes. None if it is not known.
+    pub changed: Option<i64>,
+}
+
+/// An object that is about to be published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextObject {
+    /// Which it is.
+    pub object: ObjectIdentity,
+    /// What is known of its bytes.
+    pub content: Content,
 }
 
 /// What is about to happen to a storage and cannot be told from its state afterwards; recorded
@@ -80,12 +98,24 @@ pub enum Intent {
         /// is removed.
         #[serde(default)]
         storage: Option<StorageIdentity>,
+        /// When the last of what is to be removed was [changed](crate::storage::Attributes), where
+        /// that is known: what was changed later is not what was meant, and stays.
+        #[serde(default)]
+        newest: Option<i64>,
     },
     /// Objects begin or cease to exist here, or below it: what is recorded of those that are not
     /// stored is to be forgotten.
     Reconcile {
         /// Here.
         path: FilePath,
+    },
+    /// No order, but kept with them: what is recorded below a mount is of the objects of this
+    /// storage, so that another one is not taken for it.
+    Mounted {
+        /// Of the mount.
+        path: FilePath,
+        /// What is mounted.
+        storage: StorageIdentity,
     },
 }
 

@@ -9,6 +9,7 @@ mod mounts;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 pub use mounts::{Mount, Mounts};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
@@ -42,6 +43,12 @@ pub struct Attributes {
     /// Codings of the bytes as they are stored (RFC 9110 section 8.4), where the backend keeps
     /// them.
     pub content_encoding: Option<String>,
+    /// Names the object, where the backend can tell it from another one that takes its place: what
+    /// is changed in place, renamed or closed keeps it, and what replaces it has another.
+    pub object: Option<String>,
+    /// Time of the last change of anything about the object, which nobody can set, in nanoseconds
+    /// since 1970-01-01T00:00:00Z.
+    pub changed: Option<i64>,
 }
 
 /// One name in a directory.
@@ -114,6 +121,12 @@ pub trait Transfer: Send {
 
 /// A write whose bytes are all there, durable and invisible.
 pub trait Staged: Send {
+    /// What will be known of the object once it is published, where that is known before; when it
+    /// was last [changed](Attributes::changed) is not.
+    fn attributes(&self) -> Option<&Attributes> {
+        None
+    }
+
     /// Publishes in one step, if the condition holds.
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>>;
 }
@@ -142,6 +155,16 @@ pub struct Abilities {
 
 /// Names a storage, wherever it is mounted: another folder, or a copy of one, has another.
 pub type StorageIdentity = [u8; 16];
+
+/// Names an object of a storage that can tell its objects apart, for as long as it exists.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ObjectIdentity {
+    /// Of the storage. Two names are compared only if they are of the same one: a folder that was
+    /// restored from a backup is another, and holds other objects under the same paths.
+    pub storage: StorageIdentity,
+    /// As the storage names it.
+    pub object: String,
+}
 
 /// A storage backend. Paths are relative to its mount: names joined by `/`, empty for the mount's
 /// own root.

@@ -89,6 +89,7 @@ impl Engine {
                             .to_owned(),
                     )
                 }
+                Intent::Mounted { .. } => continue,
             };
             if [Some(&path), other.as_ref()]
                 .into_iter()

@@ -6,6 +6,7 @@ pub(crate) mod children;
 pub(crate) mod filter;
 pub(crate) mod glob;
 pub(crate) mod list;
+pub(crate) mod object;
 pub(crate) mod path;
 pub(crate) mod permission;
 pub(crate) mod read;

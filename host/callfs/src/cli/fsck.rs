@@ -192,6 +192,12 @@ fn sentences(summary: &Summary) -> String {
                 "file was changed by another program since it was recorded, which is no damage",
                 "files were changed by other programs since they were recorded, which is no damage",
             ),
+            FsckProblem::Replaced => (
+                "recorded file or directory was replaced by another program, which is no damage: \
+                 what is there belongs to the default owner",
+                "recorded files and directories were replaced by other programs, which is no \
+                 damage: what is there belongs to the default owner",
+            ),
             FsckProblem::Unnameable => (
                 "stored name cannot be part of a path, so nobody reaches it",
                 "stored names cannot be part of a path, so nobody reaches them",

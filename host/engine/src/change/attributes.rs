@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{Action, Identity};
-use callfs_model::metadata::{Change, Content};
+use callfs_model::metadata::{Change, Content, Record};
 use callfs_model::path::FilePath;
-use callfs_model::storage::EntryKind;
+use callfs_model::storage::{Attributes, EntryKind};
 use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
+use crate::change::transfer::is_same;
 use crate::failure::{about, refuse, special};
 use crate::lookup::path::LookupTarget;
 use crate::{Engine, Info, Precondition};
@@ -109,8 +110,17 @@ impl Engine {
                     .commit(&lock, vec![Change::Put(record.clone())])
                     .await?;
                 engine.align_mode(&path, narrowed, record.mode).await;
+                let mut attributes = target.attributes.clone();
+                if held.is_some_and(|held| (held ^ record.mode) & MODE_BITS != 0)
+                    && let Some(now) = engine.touched(&path, target, &mut record).await
+                {
+                    engine
+                        .commit(&lock, vec![Change::Put(record.clone())])
+                        .await?;
+                    attributes = now;
+                }
                 Ok(engine
-                    .target(&path, target.attributes.clone(), Some(record.into()))
+                    .target(&path, attributes, Some(record.into()))
                     .info(&path))
             })
             .await
@@ -125,6 +135,25 @@ impl Engine {
         if let Err(error) = self.set_mode(path, held, |_| recorded).await {
             tracing::warn!(%path, %error, "the mode is recorded and not changed in the storage");
         }
+    }
+
+    /// What is stored at a path once its mode was changed, or its name. If its digest was known
+    /// before, it still is: the record gets the new time of the last change.
+    pub(crate) async fn touched(
+        &self,
+        path: &FilePath,
+        before: &LookupTarget,
+        record: &mut Record,
+    ) -> Option<Attributes> {
+        before.content()?.sha256?;
+        before.attributes.changed?;
+        let now = self.stored(path).await.ok()??;
+        let same = is_same(&before.attributes, &now) && before.attributes.object == now.object;
+        if !same {
+            return None;
+        }
+        record.content.as_mut()?.changed = now.changed;
+        Some(now)
     }
 
     /// Changes the permission bits that the storage keeps, for whoever reads it without CallFS and

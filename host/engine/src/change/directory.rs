@@ -107,7 +107,7 @@ impl Engine {
             return Ok(stored);
         }
         let (storage, rest) = self.backend(path)?;
-        let record = self.new_record(who, path, EntryKind::Directory);
+        let mut record = self.new_record(who, path, EntryKind::Directory);
         let recorded = vec![
             Change::RemoveTree(path.clone()),
             Change::Put(record.clone()),
@@ -119,7 +119,9 @@ impl Engine {
             let begun = self.begin_at(&lock, path, recorded).await?;
             match storage.make(rest, Some(record.mode)).await {
                 Ok(attributes) => {
-                    self.end(&lock, begun, Vec::new()).await?;
+                    record.object = self.object_at(path, &attributes);
+                    self.end(&lock, begun, vec![Change::Put(record.clone())])
+                        .await?;
                     attributes
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {

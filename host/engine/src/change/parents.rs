@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
 use callfs_model::locks::Guard;
-use callfs_model::metadata::Change;
+use callfs_model::metadata::{Change, Record};
 use callfs_model::path::FilePath;
-use callfs_model::storage::{EntryKind, Storage};
+use callfs_model::storage::{EntryKind, ObjectIdentity, Storage};
 use tracing::Instrument;
 
 use crate::Engine;
@@ -148,7 +148,18 @@ impl Engine {
         };
         let begun = self.begin_at(lock, top, records).await?;
         match self.make_each(storage.as_ref(), &unmade, made).await {
-            Ok(()) => self.end(lock, begun, Vec::new()).await,
+            Ok(named) => {
+                let record = |(path, object): (FilePath, Option<ObjectIdentity>)| {
+                    let record = self.new_record(who, &path, EntryKind::Directory);
+                    Change::Put(Record { object, ..record })
+                };
+                let recorded = named
+                    .into_iter()
+                    .filter(|(path, _)| place.missing.contains(path))
+                    .map(record)
+                    .collect();
+                self.end(lock, begun, recorded).await
+            }
             Err(error) => {
                 // The records of what was not made mean nothing, but the next to make it should not
                 // inherit them.
@@ -158,24 +169,29 @@ impl Engine {
         }
     }
 
+    /// Answers what the storage calls those that it made.
     async fn make_each(
         &self,
         storage: &dyn Storage,
         directories: &[FilePath],
         made: &mut Vec<FilePath>,
-    ) -> Result<()> {
+    ) -> Result<Vec<(FilePath, Option<ObjectIdentity>)>> {
+        let mut named = Vec::new();
         for directory in directories {
             let (_, rest) = self.backend(directory)?;
             let mode = 0o777 & !self.defaults.umask;
             match storage.make(rest, Some(mode)).await {
-                Ok(_) => made.push(directory.clone()),
+                Ok(attributes) => {
+                    made.push(directory.clone());
+                    named.push((directory.clone(), self.object_at(directory, &attributes)));
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     self.expect_directory(directory).await?
                 }
                 Err(error) => return Err(about(directory, error)),
             }
         }
-        Ok(())
+        Ok(named)
     }
 
     /// A mount may hide a file that its storage has where a directory is needed.

@@ -236,11 +236,16 @@ impl Engine {
             _ => Condition::Always,
         };
         let Err(error) = storage.rename(rest, destination, condition).await else {
-            let follow = Change::Rename {
+            let mut follow = vec![Change::Rename {
                 from: from.path.clone(),
                 to: to.path.clone(),
-            };
-            let ended = self.end(lock, begun, vec![follow]).await;
+            }];
+            let mut record = source.to_record(&from.path);
+            if self.touched(&to.path, source, &mut record).await.is_some() {
+                record.path = to.path.clone();
+                follow.push(Change::Put(record));
+            }
+            let ended = self.end(lock, begun, follow).await;
             let settled = match &ended {
                 Ok(()) => true,
                 Err(error) if error.kind() == ErrorKind::BadRequest => self

@@ -19,8 +19,10 @@ pub enum FsckProblem {
     Unasked,
     /// Something is stored, and nothing recorded: it is adopted when it is seen.
     Unrecorded,
-    /// Another program replaced the bytes since they were recorded.
+    /// Another program changed the bytes since they were recorded.
     Changed,
+    /// Another object is there than was recorded: it is adopted when it is seen.
+    Replaced,
     /// Something is stored under a name that no path can have, so nobody reaches it.
     Unnameable,
 }

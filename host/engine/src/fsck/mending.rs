@@ -5,10 +5,11 @@ use std::sync::Arc;
 use callfs_model::error::{Error, Result};
 use callfs_model::metadata::{Change, Record};
 use callfs_model::path::FilePath;
-use callfs_model::storage::{Attributes, EntryKind};
+use callfs_model::storage::{Attributes, EntryKind, StorageIdentity};
 
 use super::finding::FsckProblem;
 use crate::Engine;
+use crate::lookup::object::{Named, named};
 
 /// A path as the metadata store and its storage have it.
 pub(super) struct Suspect {
@@ -18,6 +19,7 @@ pub(super) struct Suspect {
     /// It is a directory because something is mounted there or further down.
     pub(super) mounted: bool,
     pub(super) implicit: bool,
+    pub(super) storage: Option<StorageIdentity>,
 }
 
 impl Suspect {
@@ -26,6 +28,7 @@ impl Suspect {
             Ok(stored) => judge(
                 self.record.as_deref(),
                 stored.as_ref(),
+                self.storage,
                 self.mounted,
                 self.implicit,
             ),
@@ -68,6 +71,7 @@ impl Suspect {
 pub(super) fn judge(
     record: Option<&Record>,
     stored: Option<&Attributes>,
+    storage: Option<StorageIdentity>,
     mounted: bool,
     implicit: bool,
 ) -> Option<FsckProblem> {
@@ -90,6 +94,9 @@ pub(super) fn judge(
             content if content.is_none() != (kind == EntryKind::Directory) => {
                 Some(FsckProblem::WrongKind)
             }
+            _ if stored.is_some_and(|stored| named(record, storage, stored) == Named::Another) => {
+                (!mounted).then_some(FsckProblem::Replaced)
+            }
             None => None,
             Some(content) => {
                 let etags = content
@@ -111,6 +118,7 @@ impl Engine {
         let record = self.metadata.get(path).await?;
         let mounted = path.is_root() || self.mounts.any_within(path);
         let owner = self.mounts.owner(path);
+        let storage = self.storage_at(path);
         let implicit =
             owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories);
         Ok(Suspect {
@@ -118,6 +126,7 @@ impl Engine {
             stored: self.stored(path).await,
             mounted,
             implicit,
+            storage,
         })
     }
 
@@ -132,7 +141,8 @@ impl Engine {
         let change = match seen.problem() {
             None => return Ok(true),
             Some(FsckProblem::Dangling) => Change::Remove(path.clone()),
-            Some(FsckProblem::WrongKind | FsckProblem::Unrecorded) => {
+            Some(FsckProblem::Replaced) if !adopt => return Ok(false),
+            Some(FsckProblem::WrongKind | FsckProblem::Unrecorded | FsckProblem::Replaced) => {
                 match self.find(path).await?.target {
                     Some(target) if adopt && target.record.is_none() => {
                         Change::Put(target.to_record(path))

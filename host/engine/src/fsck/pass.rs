@@ -135,7 +135,8 @@ impl<'a> FsckPass<'a> {
             return Ok(None);
         };
         let attributes = entry.as_ref().map(|entry| &entry.attributes);
-        match judge(record.as_ref(), attributes, mounted, implicit) {
+        let storage = self.engine.storage_at(&path);
+        match judge(record.as_ref(), attributes, storage, mounted, implicit) {
             None => {}
             Some(problem) if self.mends(problem) || problem.is_damage() => {
                 self.suspect(&path).await?
@@ -233,7 +234,9 @@ impl<'a> FsckPass<'a> {
     fn mends(&self, problem: FsckProblem) -> bool {
         match problem {
             FsckProblem::Dangling | FsckProblem::WrongKind => self.options.repair,
-            FsckProblem::Unrecorded => self.options.repair && self.options.adopt,
+            FsckProblem::Unrecorded | FsckProblem::Replaced => {
+                self.options.repair && self.options.adopt
+            }
             _ => false,
         }
     }

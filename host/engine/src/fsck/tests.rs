@@ -309,6 +309,8 @@ async fn what_a_link_leads_to_is_looked_at_name_by_name() {
             group,
             mode: 0o644,
             content,
+            object: None,
+            next: None,
             revision: 0,
         })
     };
@@ -332,6 +334,7 @@ async fn heals_what_was_begun_and_hides_what_is_discarded() {
         path: path("/half"),
         inside: false,
         storage: None,
+        newest: None,
     };
     let reconcile = Intent::Reconcile {
         path: path("/nothing"),

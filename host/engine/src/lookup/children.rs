@@ -15,6 +15,7 @@ use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, Storage};
 
 use crate::Engine;
 use crate::failure::about;
+use crate::lookup::object::Named;
 use crate::lookup::path::{LookupTarget, bare_directory};
 use crate::recovery::tombstones::View;
 
@@ -152,7 +153,10 @@ impl Children {
             if is_mounted {
                 (attributes, link) = (self.mounted(engine, &path, attributes).await, false);
             }
-            let target = if self.nothing_moves(engine) {
+            let nothing_moves = self.nothing_moves(engine);
+            let is_another =
+                |record: &Record| engine.named(&path, record, &attributes) == Named::Another;
+            let target = if nothing_moves && !record.as_ref().is_some_and(is_another) {
                 engine.target(&path, attributes, record.map(Into::into))
             } else {
                 // The page of records may be older than the name.

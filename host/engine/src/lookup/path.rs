@@ -1,8 +1,11 @@
 //! What a path names, and the directories on the way to it, at the moment of looking.
 //!
 //! Storage says what exists; mounts add the directories that lead to them; records say who owns it.
-//! What has no record is adopted: it belongs to the default owner and keeps the mode it has in its
-//! storage. It decides nothing.
+//! What has no record, or one of another object, is adopted: it belongs to the default owner and
+//! keeps the mode it has in its storage. It decides nothing.
+//!
+//! A directory on the way is believed to be what is recorded of it if something in it is known to
+//! be what was recorded; otherwise it is looked at.
 
 use std::sync::Arc;
 
@@ -10,9 +13,10 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Identity};
 use callfs_model::metadata::{Content, Record};
 use callfs_model::path::FilePath;
-use callfs_model::storage::{Attributes, EntryKind, Storage};
+use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
+use crate::lookup::object::{Named, of_object};
 use crate::lookup::records::Records;
 use crate::{Engine, Info};
 
@@ -39,8 +43,13 @@ pub(crate) struct Lookup {
 /// What a path names.
 pub(crate) struct LookupTarget {
     pub(crate) attributes: Attributes,
+    /// None if it is adopted.
     pub(crate) record: Option<Arc<Record>>,
     pub(crate) node: AccessNode,
+    /// Its name, where its storage gives it one.
+    pub(crate) object: Option<ObjectIdentity>,
+    /// It is known to be what was recorded.
+    pub(crate) proved: bool,
 }
 
 /// What is at a path, and whether it is there without its storage knowing.
@@ -63,29 +72,42 @@ impl Engine {
 
     async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
         let (seen, records) = self.look_with_records(path).await?;
+        let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         let mut directories = path.ancestors();
         let mut missing = Vec::new();
         let mut obstacle = None;
         let mut bare = false;
-        if seen.is_none() {
+        let mut parent = None;
+        let mut proved = target.as_ref().is_some_and(|target| target.proved);
+        if target.is_none() {
             let (count, deepest) = self.deepest(&directories).await?;
             missing = directories.split_off(count);
             match deepest {
-                Some(seen) if seen.attributes.kind != EntryKind::Directory => {
+                Some((seen, _)) if seen.attributes.kind != EntryKind::Directory => {
                     obstacle = directories.pop();
                     missing.clear();
                 }
-                deepest => bare = deepest.is_some_and(|seen| seen.bare),
+                Some((seen, records)) => {
+                    bare = seen.bare;
+                    if let Some(path) = directories.pop() {
+                        let found = self.judged(&path, seen.attributes, records);
+                        proved = found.proved;
+                        parent = Some(found.node);
+                    }
+                }
+                None => {}
             }
         }
-        let mut ancestors = Vec::with_capacity(directories.len() + 1);
-        for directory in &directories {
-            let node = self.directory_node(directory).await?;
+        let mut ancestors = Vec::with_capacity(directories.len() + 2);
+        for (directory, node) in directories
+            .iter()
+            .zip(self.way(&directories, proved).await?)
+        {
             ancestors.push(
                 node.unwrap_or_else(|| self.node(directory, EntryKind::Directory, None, None)),
             );
         }
-        let target = seen.map(|seen| self.judged(path, seen.attributes, records));
+        ancestors.extend(parent);
         Ok(Lookup {
             path: path.clone(),
             ancestors,
@@ -96,10 +118,14 @@ impl Engine {
         })
     }
 
-    /// How many of these exist, each of which is in the one before, and what the last of those is.
+    /// How many of these exist, each of which is in the one before, and what the last of those is,
+    /// if it was looked at.
     /// The parent of something new mostly exists, so the innermost are looked at first; then the
     /// number of looks grows with the logarithm of the depth.
-    async fn deepest(&self, directories: &[FilePath]) -> Result<(usize, Option<Sighting>)> {
+    async fn deepest(
+        &self,
+        directories: &[FilePath],
+    ) -> Result<(usize, Option<(Sighting, Records)>)> {
         let mut existing = 0;
         let mut missing = directories.len();
         let mut deepest = None;
@@ -111,61 +137,90 @@ impl Engine {
                 existing + (missing - existing) / 2
             };
             looks += 1;
-            let path = &directories[next];
-            let record = self.metadata.get(path).await?;
-            match self.look(path, record.as_deref()).await? {
-                Some(seen) => {
-                    deepest = Some(seen);
+            match self.look_with_records(&directories[next]).await? {
+                (Some(seen), records) => {
+                    deepest = Some((seen, records));
                     existing = next + 1;
                 }
-                None => missing = next,
+                (None, _) => missing = next,
             }
         }
         Ok((existing, deepest))
     }
 
-    /// The directories on the way to a path, the root first, trusting records where there are any;
-    /// none if one of them does not exist.
-    pub(crate) async fn way_to(&self, path: &FilePath) -> Result<Option<Vec<AccessNode>>> {
-        let directories = path.ancestors();
-        let mut nodes = Vec::with_capacity(directories.len());
-        for directory in &directories {
-            match self.directory_node(directory).await? {
-                Some(node) => nodes.push(node),
-                None => return Ok(None),
-            }
+    /// The directories on the way to a path, the root first; none if one of them does not exist.
+    /// With `proved`, what the path names is known to be what was recorded.
+    pub(crate) async fn way_to(
+        &self,
+        path: &FilePath,
+        proved: bool,
+    ) -> Result<Option<Vec<AccessNode>>> {
+        let way = self.way(&path.ancestors(), proved).await?;
+        Ok(way.into_iter().collect())
+    }
+
+    /// The same of these, each of which is in the one before; none for those that do not exist.
+    async fn way(
+        &self,
+        directories: &[FilePath],
+        mut proved: bool,
+    ) -> Result<Vec<Option<AccessNode>>> {
+        let mut way = Vec::with_capacity(directories.len());
+        for directory in directories.iter().rev() {
+            let found = self.directory(directory, proved).await?;
+            proved |= found.as_ref().is_some_and(|(_, proved)| *proved);
+            way.push(found.map(|(node, _)| node));
         }
-        Ok(Some(nodes))
+        way.reverse();
+        Ok(way)
     }
 
     /// A directory as the permission model sees it; its storage is asked only where there is no
     /// record.
     pub(crate) async fn directory_node(&self, path: &FilePath) -> Result<Option<AccessNode>> {
+        Ok(self.directory(path, true).await?.map(|(node, _)| node))
+    }
+
+    /// The same, and whether it was found to be what was recorded: it is looked at unless something
+    /// in it is (`proved`), or nobody can tell.
+    async fn directory(&self, path: &FilePath, proved: bool) -> Result<Option<(AccessNode, bool)>> {
         let view = self.tombstones.view();
         if view.hides(path) {
             return Ok(None);
         }
         let records = self.records_at(&view, path).await?;
         let record = records.of_directory();
-        if record.is_some() || path.is_root() {
-            return Ok(Some(self.node(path, EntryKind::Directory, record, None)));
+        let believed = record.is_some_and(|record| proved || record.object.is_none());
+        if believed || path.is_root() {
+            let node = self.node(path, EntryKind::Directory, record, None);
+            return Ok(Some((node, false)));
         }
         let (seen, records) = self.look_with_records(path).await?;
         let directory = seen.filter(|seen| seen.attributes.kind == EntryKind::Directory);
-        Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
+        Ok(directory.map(|seen| {
+            let found = self.judged(path, seen.attributes, records);
+            (found.node, found.proved)
+        }))
     }
 
-    /// A directory as its record says, if it has one, or as the records say that it may have while
-    /// it moves.
-    pub(crate) async fn recorded_directory(&self, path: &FilePath) -> Result<Option<AccessNode>> {
+    /// A directory that was found to be this, as its record says now, if it has one, or as the
+    /// records say that it may have while it moves.
+    pub(crate) async fn recorded_directory(
+        &self,
+        path: &FilePath,
+        found: &AccessNode,
+    ) -> Result<Option<AccessNode>> {
         loop {
             let view = self.tombstones.view();
             let records = self.records_at(&view, path).await?;
-            let node = if records.are_in_doubt() {
-                self.directory_node(path).await?
-            } else {
-                let record = records.of_directory();
-                record.map(|record| self.node(path, EntryKind::Directory, Some(record), None))
+            let record = records.of_directory();
+            let node =
+                record.map(|record| self.node(path, EntryKind::Directory, Some(record), None));
+            let node = match node {
+                Some(node) if node == *found => Some(node),
+                None if !records.are_in_doubt() => None,
+                // The record may be of another directory.
+                _ => self.directory(path, false).await?.map(|(node, _)| node),
             };
             if self.tombstones.still(&view, path) {
                 return Ok(node);
@@ -182,7 +237,14 @@ impl Engine {
             let before = self.records_at(&view, path).await?;
             let seen = self.look(path, before.own()).await?;
             let records = self.records_at(&view, path).await?;
-            if before.agree_with(&records) && self.tombstones.still(&view, path) {
+            if !(before.agree_with(&records) && self.tombstones.still(&view, path)) {
+                continue;
+            }
+            let records = match &seen {
+                Some(seen) => self.records_of(path, &seen.attributes, before, records),
+                None => Some(records),
+            };
+            if let Some(records) = records {
                 return Ok((seen, records));
             }
         }
@@ -277,8 +339,14 @@ impl Engine {
         // A file where a directory was recorded, or the reverse, is not what was recorded.
         let record = record
             .filter(|record| record.content.is_none() == (attributes.kind == EntryKind::Directory));
+        let named = record.as_ref().map_or(Named::Unknown, |record| {
+            self.named(path, record, &attributes)
+        });
+        let record = record.and_then(|record| of_object(record, named));
         let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
         LookupTarget {
+            object: self.object_at(path, &attributes),
+            proved: named.is_proof(),
             attributes,
             record,
             node,
@@ -329,6 +397,8 @@ impl Engine {
             group: who.groups.first().unwrap_or(&who.subject).clone(),
             mode: all & !self.defaults.umask,
             content,
+            object: None,
+            next: None,
             revision: 0,
         }
     }
@@ -349,9 +419,16 @@ impl LookupTarget {
             group: group.clone(),
             mode: *mode,
             content: (*kind != EntryKind::Directory).then(Content::default),
+            object: None,
+            next: None,
             revision: 0,
         };
-        self.record.as_deref().cloned().unwrap_or_else(adopted)
+        let record = self.record.as_deref().cloned();
+        Record {
+            object: self.object.clone(),
+            next: None,
+            ..record.unwrap_or_else(adopted)
+        }
     }
 
     /// What is recorded of the bytes, as far as it holds.
@@ -364,7 +441,15 @@ impl LookupTarget {
         let content = content.filter(|content| {
             self.attributes.kind == EntryKind::File && content.etag == self.attributes.etag
         });
+        let touched = |content: &Content| {
+            content.changed.is_some() && content.changed != self.attributes.changed
+        };
         content.cloned().map(|content| match content.etag {
+            // Who sets a time back may have changed the bytes before.
+            Some(_) if touched(&content) => Content {
+                sha256: None,
+                ..content
+            },
             Some(_) => content,
             // A storage without etags cannot tell whether they still are.
             None => Content {
@@ -424,6 +509,8 @@ pub(crate) fn bare_directory() -> Attributes {
         mode: None,
         content_type: None,
         content_encoding: None,
+        object: None,
+        changed: None,
     }
 }
 

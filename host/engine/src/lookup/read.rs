@@ -144,7 +144,8 @@ impl Engine {
                 let records = self.records_at(&view, path).await?;
                 let opened = self.judged(path, attributes, records);
                 let same =
-                    gives_the_same_rights(target.record.as_deref(), opened.record.as_deref());
+                    gives_the_same_rights(target.record.as_deref(), opened.record.as_deref())
+                        && target.node == opened.node;
                 if same && self.tombstones.still(&view, path) {
                     Ok((opened, Some(source)))
                 } else {
@@ -173,7 +174,7 @@ impl Engine {
         let (ancestors, attributes, source, records) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
-            let Some(ancestors) = self.way_for(who, path).await? else {
+            let Some(ancestors) = self.way_for(who, path, true).await? else {
                 return Ok(None);
             };
             let before = self.records_at(&view, path).await?;
@@ -189,7 +190,12 @@ impl Engine {
                 continue;
             }
             match read {
-                Ok((attributes, source)) => break (ancestors, attributes, source, records),
+                Ok((attributes, source)) => {
+                    match self.records_of(path, &attributes, before, records) {
+                        Some(records) => break (ancestors, attributes, source, records),
+                        None => continue,
+                    }
+                }
                 // A backend that is down is down for the closer look as well.
                 Err(error)
                     if error.kind().is_retryable() || error.kind() == ErrorKind::Internal =>
@@ -200,6 +206,14 @@ impl Engine {
             }
         };
         let target = self.judged(path, attributes, records);
+        let mut ancestors = ancestors;
+        if !target.proved {
+            // Another program may have put it there together with its directories.
+            match self.way_for(who, path, false).await? {
+                Some(way) => ancestors = way,
+                None => return Ok(None),
+            }
+        }
         let question = |action: &Action| Question {
             action: *action,
             path: path.to_string(),
@@ -232,10 +246,15 @@ impl Engine {
         Ok(true)
     }
 
-    /// The directories on the way to a path; if they cannot be found out, only a caller who can
-    /// reach the path learns why.
-    async fn way_for(&self, who: &Identity, path: &FilePath) -> Result<Option<Vec<AccessNode>>> {
-        match self.way_to(path).await {
+    /// The directories on the way to a path that is `proved` or not; if they cannot be found out,
+    /// only a caller who can reach the path learns why.
+    async fn way_for(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        proved: bool,
+    ) -> Result<Option<Vec<AccessNode>>> {
+        match self.way_to(path, proved).await {
             Ok(way) => Ok(way),
             Err(error) => Err(self.veiled(who, path, error).await),
         }

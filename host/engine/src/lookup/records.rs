@@ -10,6 +10,7 @@ use callfs_model::metadata::Record;
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind};
 
+use crate::lookup::object::Named;
 use crate::lookup::path::{LookupTarget, gives_the_same_rights};
 use crate::recovery::tombstones::View;
 use crate::{Defaults, Engine};
@@ -114,10 +115,16 @@ impl Engine {
             return self.target(path, attributes, own);
         };
         let is_of = |record: &MaybeRecord| {
-            let content = record.as_ref().and_then(|record| record.content.as_ref());
-            attributes.kind == EntryKind::File
-                && attributes.etag.is_some()
-                && content.is_some_and(|content| content.etag == attributes.etag)
+            let Some(record) = record else { return false };
+            let content = record.content.as_ref();
+            match self.named(path, record, &attributes) {
+                Named::Unknown => {
+                    attributes.kind == EntryKind::File
+                        && attributes.etag.is_some()
+                        && content.is_some_and(|content| content.etag == attributes.etag)
+                }
+                named => named.is_proof(),
+            }
         };
         match (is_of(&own), is_of(&or)) {
             (true, false) => self.target(path, attributes, own),
@@ -126,7 +133,10 @@ impl Engine {
                 let one = self.target(path, attributes.clone(), own).to_record(path);
                 let other = self.target(path, attributes.clone(), or).to_record(path);
                 let record = self.defaults.narrower(&one, &other);
-                self.target(path, attributes, Some(record.into()))
+                LookupTarget {
+                    proved: false,
+                    ..self.target(path, attributes, Some(record.into()))
+                }
             }
         }
     }

@@ -225,7 +225,10 @@ impl Walk {
     /// The directory as it is recorded now, if the caller may list it.
     async fn may_enter(&mut self, mut directory: Pending) -> Result<Option<Pending>> {
         let changed = self.refresh(&directory.path).await?;
-        let recorded = self.engine.recorded_directory(&directory.path).await?;
+        let recorded = self
+            .engine
+            .recorded_directory(&directory.path, &directory.node)
+            .await?;
         directory.node = recorded.unwrap_or(directory.node);
         let question = listing(&directory.path, &directory.node, &self.way);
         let allowed = self.allows(question, changed).await?;
@@ -250,7 +253,7 @@ impl Walk {
         let mut changed = false;
         let directories = path.ancestors().into_iter().chain([path.clone()]);
         for (directory, node) in directories.zip(&mut self.way) {
-            match self.engine.recorded_directory(&directory).await? {
+            match self.engine.recorded_directory(&directory, node).await? {
                 Some(recorded) if recorded != *node => {
                     *node = recorded;
                     changed = true;

@@ -39,6 +39,8 @@ struct State {
     /// Directories that it may not read.
     closed: Vec<String>,
     identity: Option<StorageIdentity>,
+    /// Whether objects have names.
+    names: bool,
     /// Names that no listing shows.
     unnamed: Vec<String>,
 }
@@ -50,14 +52,30 @@ struct Object {
     etag: String,
     mode: u32,
     link: bool,
+    /// Its name, as long as it exists.
+    number: u64,
+    /// Counts the changes of anything about it.
+    changed: u64,
 }
 
 impl Memory {
     pub(crate) fn new(name: &'static str, abilities: Abilities) -> Self {
+        // Objects of what is like a folder are told apart, and those of others are not.
+        let identity = (abilities.carried_write && !abilities.implicit_directories).then(|| {
+            let mut identity = StorageIdentity::default();
+            let (given, _) = identity.split_at_mut(name.len().min(16));
+            given.copy_from_slice(&name.as_bytes()[..given.len()]);
+            identity
+        });
+        let state = State {
+            names: identity.is_some(),
+            identity,
+            ..State::default()
+        };
         Self(Arc::new(Inner {
             name,
             abilities,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             steps: OnceLock::new(),
         }))
     }
@@ -86,6 +104,28 @@ impl Memory {
 
     pub(crate) fn plant_special(&self, path: &str) {
         self.insert(path, EntryKind::Special, "", 0o600, false);
+    }
+
+    /// Changes a file in place, as another program would.
+    pub(crate) fn rewrite(&self, path: &str, bytes: &str) {
+        let mut state = self.state();
+        state.version += 1;
+        let version = state.version;
+        if let Some(object) = state.objects.get_mut(path) {
+            object.bytes = bytes.into();
+            object.etag = format!("v{version}");
+            object.changed = version;
+        }
+    }
+
+    /// The same, and sets its time back, so that nothing but the time of the last change of
+    /// anything about it shows it.
+    pub(crate) fn rewrite_unseen(&self, path: &str, bytes: &str) {
+        let etag = self.object(path).map(|object| object.etag);
+        self.rewrite(path, bytes);
+        if let (Some(object), Ok(etag)) = (self.state().objects.get_mut(path), etag) {
+            object.etag = etag;
+        }
     }
 
     /// Takes a path and everything below it away, as another program would.
@@ -146,23 +186,45 @@ impl Memory {
     }
 
     fn insert(&self, path: &str, kind: EntryKind, bytes: &str, mode: u32, link: bool) {
+        let number = self.number();
+        self.insert_as(number, path, kind, bytes, mode, link);
+    }
+
+    /// A number that no other object has.
+    fn number(&self) -> u64 {
+        let mut state = self.state();
+        state.version += 1;
+        state.version
+    }
+
+    fn insert_as(
+        &self,
+        number: u64,
+        path: &str,
+        kind: EntryKind,
+        bytes: &str,
+        mode: u32,
+        link: bool,
+    ) {
         let parents: Vec<String> = path
             .match_indices('/')
             .map(|(end, _)| path[..end].to_owned())
             .collect();
         let mut state = self.state();
         state.version += 1;
-        let etag = format!("v{}", state.version);
+        let changed = state.version;
+        let etag = format!("v{number}");
         if !self.0.abilities.implicit_directories {
             for parent in parents {
-                let etag = etag.clone();
-                let bytes = String::new();
+                state.version += 1;
                 let directory = Object {
                     kind: EntryKind::Directory,
-                    bytes,
-                    etag,
+                    bytes: String::new(),
+                    etag: etag.clone(),
                     mode: 0o755,
                     link: false,
+                    number: state.version,
+                    changed: state.version,
                 };
                 state.objects.entry(parent).or_insert(directory);
             }
@@ -175,6 +237,8 @@ impl Memory {
                 etag,
                 mode,
                 link,
+                number,
+                changed,
             },
         );
     }
@@ -217,6 +281,8 @@ impl Memory {
             etag: "d".into(),
             mode,
             link: false,
+            number: 0,
+            changed: 0,
         };
         let below = format!("{path}/");
         match state.objects.get(path) {
@@ -257,11 +323,36 @@ impl Memory {
         mode: u32,
         condition: &Condition,
     ) -> Result<Attributes> {
+        self.store_as(self.number(), path, bytes, mode, condition)
+    }
+
+    fn store_as(
+        &self,
+        number: u64,
+        path: &str,
+        bytes: &str,
+        mode: u32,
+        condition: &Condition,
+    ) -> Result<Attributes> {
         self.before();
         self.parent_exists(path)?;
         self.check(path, condition)?;
-        self.insert(path, EntryKind::File, bytes, mode, false);
-        Ok(attributes(&self.object(path)?))
+        self.insert_as(number, path, EntryKind::File, bytes, mode, false);
+        self.attributes(path)
+    }
+
+    fn attributes(&self, path: &str) -> Result<Attributes> {
+        let object = self.object(path)?;
+        Ok(self.attributes_of(&object))
+    }
+
+    fn attributes_of(&self, object: &Object) -> Attributes {
+        let names = self.state().names;
+        Attributes {
+            object: names.then(|| object.number.to_string()),
+            changed: names.then_some(object.changed.cast_signed()),
+            ..attributes(object)
+        }
     }
 }
 
@@ -278,6 +369,8 @@ fn attributes(object: &Object) -> Attributes {
         mode: Some(object.mode),
         content_type: None,
         content_encoding: None,
+        object: None,
+        changed: None,
     }
 }
 
@@ -297,7 +390,7 @@ impl Storage for Memory {
 
     async fn stat(&self, path: &str) -> Result<Attributes> {
         self.ask("stat", path).await?;
-        self.object(path).map(|object| attributes(&object))
+        self.attributes(path)
     }
 
     async fn read(
@@ -312,7 +405,7 @@ impl Storage for Memory {
             EntryKind::Directory => Err(error(ErrorKind::IsADirectory)),
             EntryKind::Special => Err(error(ErrorKind::Unsupported)),
             EntryKind::File => {
-                let attributes = attributes(&object);
+                let attributes = self.attributes_of(&object);
                 let whole = Source::from_bytes(object.bytes);
                 let part = range.and_then(|range| {
                     whole.slice(range.start..range.end.unwrap_or(attributes.size))
@@ -352,7 +445,7 @@ impl Storage for Memory {
             let object = self.object(&format!("{prefix}{name}"))?;
             Ok(DirectoryEntry {
                 name: (*name).into(),
-                attributes: attributes(&object),
+                attributes: self.attributes_of(&object),
                 link: object.link,
             })
         };
@@ -406,14 +499,18 @@ impl Storage for Memory {
         self.parent_exists(path)?;
         self.check(path, &Condition::Absent)?;
         self.insert(path, EntryKind::Directory, "", mode.unwrap_or(0o755), false);
-        Ok(attributes(&self.object(path)?))
+        self.attributes(path)
     }
 
     async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
         self.ask("set_mode", path).await?;
         self.object(path)?;
-        if let Some(object) = self.state().objects.get_mut(path) {
+        let mut state = self.state();
+        state.version += 1;
+        let version = state.version;
+        if let Some(object) = state.objects.get_mut(path) {
             object.mode = mode;
+            object.changed = version;
         }
         Ok(())
     }
@@ -472,6 +569,11 @@ impl Storage for Memory {
         self.check(to, &condition)?;
         let below = format!("{from}/");
         let mut state = self.state();
+        state.version += 1;
+        let version = state.version;
+        if let Some(object) = state.objects.get_mut(from) {
+            object.changed = version;
+        }
         let objects = std::mem::take(&mut state.objects).into_iter();
         let (moving, mut staying): (Vec<_>, BTreeMap<_, _>) = {
             let (moving, staying): (Vec<_>, Vec<_>) =
@@ -507,9 +609,23 @@ impl Transfer for Carried {
     fn stage(mut self: Box<Self>) -> BoxFuture<'static, Result<Box<dyn Staged>>> {
         Box::pin(async move {
             let bytes = drain(&mut self.body).await?;
+            let number = self.memory.number();
+            let known = Attributes {
+                kind: EntryKind::File,
+                size: bytes.len() as u64,
+                etag: Some(format!("v{number}")),
+                mode: Some(self.mode),
+                object: self.memory.state().names.then(|| number.to_string()),
+                changed: None,
+                modified: Some(1_000_000_000),
+                content_type: None,
+                content_encoding: None,
+            };
             Ok(Box::new(Ready {
                 carried: *self,
                 bytes,
+                number,
+                known,
             }) as Box<dyn Staged>)
         })
     }
@@ -518,19 +634,27 @@ impl Transfer for Carried {
 struct Ready {
     carried: Carried,
     bytes: String,
+    number: u64,
+    known: Attributes,
 }
 
 impl Staged for Ready {
+    fn attributes(&self) -> Option<&Attributes> {
+        self.known.object.is_some().then_some(&self.known)
+    }
+
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
         let Ready {
             carried: Carried {
                 memory, path, mode, ..
             },
             bytes,
+            number,
+            ..
         } = *self;
         Box::pin(async move {
             memory.ask("publish", &path).await?;
-            memory.store(&path, &bytes, mode, &condition)
+            memory.store_as(number, &path, &bytes, mode, &condition)
         })
     }
 }

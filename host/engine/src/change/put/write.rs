@@ -8,7 +8,7 @@ use std::sync::Arc;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{Action, Identity};
 use callfs_model::locks::Guard;
-use callfs_model::metadata::{Change, Content};
+use callfs_model::metadata::{Change, Content, NextObject, Record};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
 use callfs_model::storage::{
@@ -34,6 +34,14 @@ pub(crate) enum UploadBytes {
 pub(crate) struct Twin {
     pub(crate) path: FilePath,
     pub(crate) attributes: Attributes,
+}
+
+/// How bytes are stored.
+struct Storing<'a> {
+    lock: &'a Guard,
+    /// Nothing is at the path yet.
+    created: bool,
+    condition: Condition,
 }
 
 /// A write of a file.
@@ -161,6 +169,10 @@ impl Put {
             None => engine.new_record(who, path, EntryKind::File),
         };
         let created = place.target.is_none();
+        let announced = match &upload {
+            UploadBytes::Staged(staged) => self.announce(&mut record, created, &**staged),
+            UploadBytes::Body(_) | UploadBytes::Twin(_) => false,
+        };
         let begun = if created {
             record.mode = self.new_mode;
             Some(
@@ -169,26 +181,25 @@ impl Put {
                     .await?,
             )
         } else {
+            if announced {
+                engine
+                    .commit(&lock, vec![Change::Put(record.clone())])
+                    .await?;
+            }
             None
         };
-        let (attributes, known) = match self
-            .store(upload, self.condition(&place), record.mode)
-            .await
-        {
+        let storing = Storing {
+            lock: &lock,
+            created,
+            condition: self.condition(&place),
+        };
+        let (attributes, known) = match self.store(upload, storing, &mut record).await {
             Ok(stored) => stored,
             Err(error) => return Err(self.failed(&lock, error, begun).await),
         };
-        let digest = self
-            .meter
-            .as_ref()
-            .and_then(UploadMeter::digest)
-            .or(self.sha256);
-        record.content = Some(Content {
-            etag: attributes.etag.clone(),
-            content_type: options.content_type.clone(),
-            sha256: digest.filter(|_| known),
-            modified: None,
-        });
+        record.content = Some(self.content(&attributes, known));
+        record.object = engine.object_at(path, &attributes);
+        record.next = None;
         let recorded = vec![Change::Put(record.clone())];
         match begun {
             Some(begun) => engine.end(&lock, begun, recorded).await?,
@@ -202,6 +213,38 @@ impl Put {
                 .info(path),
             created,
         })
+    }
+
+    /// Puts the object that is about to be published into the record, so that it is that of both
+    /// and there is no moment in which the new one could be another program's. Not if it has no
+    /// name yet.
+    fn announce(&self, record: &mut Record, created: bool, staged: &dyn Staged) -> bool {
+        let Some(attributes) = staged.attributes() else {
+            return false;
+        };
+        let Some(object) = self.engine.object_at(&self.path, attributes) else {
+            return false;
+        };
+        let content = self.content(attributes, true);
+        if created {
+            record.object = Some(object);
+            record.content = Some(content);
+        } else {
+            record.next = Some(NextObject { object, content });
+        }
+        true
+    }
+
+    /// What is to be recorded of the bytes that were stored, whose digest is `known`.
+    fn content(&self, attributes: &Attributes, known: bool) -> Content {
+        let digest = self.meter.as_ref().and_then(UploadMeter::digest);
+        Content {
+            etag: attributes.etag.clone(),
+            content_type: self.options.content_type.clone(),
+            sha256: digest.or(self.sha256).filter(|_| known),
+            modified: None,
+            changed: attributes.changed,
+        }
     }
 
     /// What the storage itself is to make sure of, against writers that are not CallFS.
@@ -224,13 +267,19 @@ impl Put {
         }
     }
 
-    /// Stores the bytes; answers whether they are those of which the digest is known.
+    /// Stores the bytes, of which this is recorded so far; answers whether they are those of which
+    /// the digest is known.
     async fn store(
         &self,
         upload: UploadBytes,
-        condition: Condition,
-        mode: u32,
+        storing: Storing<'_>,
+        record: &mut Record,
     ) -> Result<(Attributes, bool)> {
+        let Storing {
+            lock,
+            created,
+            condition,
+        } = storing;
         let engine = &self.engine;
         let storage = &self.storage;
         let (_, rest) = engine.backend(&self.path)?;
@@ -246,7 +295,7 @@ impl Put {
                 let write = WriteOptions {
                     condition: native,
                     content_type,
-                    mode: Some(mode),
+                    mode: Some(record.mode),
                 };
                 (storage.write(rest, body, write).await?, None)
             }
@@ -260,6 +309,11 @@ impl Put {
             WriteOutcome::Carried(transfer) => {
                 let staged = transfer.stage().await?;
                 self.check()?;
+                if self.announce(record, created, &*staged) {
+                    engine
+                        .commit(lock, vec![Change::Put(record.clone())])
+                        .await?;
+                }
                 staged.publish(condition).await?
             }
         };

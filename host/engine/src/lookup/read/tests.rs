@@ -113,6 +113,8 @@ async fn what_appears_while_it_is_looked_for_is_not_adopted() {
             group: "staff".into(),
             mode: 0o600,
             content: Some(Content::default()),
+            object: None,
+            next: None,
             revision: 0,
         });
         let who = bob();

@@ -38,6 +38,8 @@ async fn an_order_to_remove_is_carried_out_in_the_storage_that_it_names_alone() 
                     group: "mallory".into(),
                     mode: 0o600,
                     content: None,
+                    object: None,
+                    next: None,
                     revision: 0,
                 }),
             ];

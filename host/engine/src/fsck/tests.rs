@@ -77,7 +77,7 @@ async fn tells_everything_and_changes_nothing() {
     world.disk.plant_directory("5", 0o750);
     world.disk.uproot("a!");
     world.disk.plant("a!", "a file");
-    world.disk.plant("a/4", "other bytes");
+    world.disk.rewrite("a/4", "other bytes");
     world.disk.plant("new/6", "unrecorded");
     world.disk.plant_special("pipe");
     let before = world.metadata.owners();

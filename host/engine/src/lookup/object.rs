@@ -119,6 +119,9 @@ impl Engine {
 }
 
 #[cfg(test)]
+mod foreign;
+
+#[cfg(test)]
 mod tests {
     use callfs_model::storage::EntryKind;
 

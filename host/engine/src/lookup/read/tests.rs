@@ -73,7 +73,7 @@ async fn type_and_digest_belong_to_the_bytes_they_were_given_with() {
                 .expect("there"),
             stored.info
         );
-        world.disk.plant("a.bin", "replaced");
+        world.disk.rewrite("a.bin", "replaced");
         let Ok(OpenedPath::File { info, .. }) = world.engine.open(&alice(), &path("/a.bin")).await
         else {
             panic!("not a file")

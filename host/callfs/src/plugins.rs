@@ -9,6 +9,7 @@ mod watch;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -60,6 +61,16 @@ pub enum CatalogueError {
         /// Why.
         source: io::Error,
     },
+    /// Anybody on the machine can put a component there, which may be one that knows callers.
+    #[error(
+        "everyone may write to {}, and whoever does decides what runs in the gateway: chmod o-w {}",
+        path.display(),
+        path.display()
+    )]
+    Exposed {
+        /// The folder, or a file in it.
+        path: PathBuf,
+    },
     /// There is none of that name.
     #[error(
         "there is no plugin '{name}'; {hint}put {name}.wasm into the plugin folder, or use one \
@@ -87,10 +98,20 @@ impl Catalogue {
             .map(|b| (b.name.to_owned(), builtin(b.name)))
             .collect();
         if let Some(folder) = folder {
-            let files = files(folder).map_err(|source| CatalogueError::Folder {
+            let cannot = |source| CatalogueError::Folder {
                 folder: folder.into(),
                 source,
-            })?;
+            };
+            let files = files(folder).map_err(cannot)?;
+            let paths = files.iter().filter_map(|file| match &file.origin {
+                PluginOrigin::File(path) => Some(path.as_path()),
+                PluginOrigin::Builtin => None,
+            });
+            for path in std::iter::once(folder).chain(paths) {
+                if fs::metadata(path).map_err(cannot)?.permissions().mode() & 0o002 != 0 {
+                    return Err(CatalogueError::Exposed { path: path.into() });
+                }
+            }
             found.extend(files.into_iter().map(|file| (file.name.clone(), file)));
         }
         Ok(Self { found })
@@ -213,6 +234,32 @@ mod tests {
             b"\0asm"
         );
         assert_eq!(catalogue.entries().count(), callfs_plugins::BUILTINS.len());
+    }
+
+    #[test]
+    fn nothing_is_taken_from_where_everyone_may_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("api-keys.wasm");
+        fs::write(&file, b"\0asm").expect("written");
+        let table = [
+            (folder.path(), [0o700, 0o755, 0o775], [0o777, 0o1777, 0o702]),
+            (file.as_path(), [0o600, 0o644, 0o664], [0o666, 0o646, 0o602]),
+        ];
+        for (path, closed, open) in table {
+            let with = |mode| {
+                fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
+                Catalogue::open(Some(folder.path())).map(drop)
+            };
+            for mode in open {
+                let refused = with(mode)
+                    .expect_err("everyone may write there")
+                    .to_string();
+                assert!(refused.contains(&format!("chmod o-w {}", path.display())));
+            }
+            for mode in closed {
+                with(mode).expect("closed");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! its own pace; nobody ever holds a whole object in memory. It knows nothing of components, paths
 //! or protocols.
 
+mod buffers;
 mod lent;
 
 use std::fs::File;
@@ -17,9 +18,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
+use rustix::fs::{FsWord, fstatfs};
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::JoinHandle;
 
+use self::buffers::ReadBuffer;
 use self::lent::LentStream;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -336,10 +339,7 @@ impl FileSource {
                     let file = self.file.clone();
                     let offset = self.left.start;
                     self.pending = Some(tokio::task::spawn_blocking(move || {
-                        let mut buffer = BytesMut::zeroed(wanted);
-                        let read = file.read_at(&mut buffer, offset)?;
-                        buffer.truncate(read);
-                        Ok(buffer.freeze())
+                        read(wanted, |space| file.read_at(space, offset))
                     }));
                 }
             }
@@ -370,16 +370,41 @@ impl FileSource {
 
 /// What the page cache holds of a part of a file; none if reading it would wait for the disk.
 fn read_cached(file: &File, offset: u64, wanted: usize) -> io::Result<Option<Bytes>> {
-    let mut buffer = BytesMut::zeroed(wanted);
-    let mut parts = [io::IoSliceMut::new(&mut buffer)];
-    match rustix::io::preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
-        Ok(read) => {
-            buffer.truncate(read);
-            Ok(Some(buffer.freeze()))
+    let read = read(wanted, |space| {
+        let mut parts = [io::IoSliceMut::new(space)];
+        let read = rustix::io::preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT);
+        match read {
+            // Nothing in memory is waited for, although it cannot say so.
+            Err(Errno::OPNOTSUPP) if is_in_memory(file) => file.read_at(space, offset),
+            read => Ok(read?),
         }
-        Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Ok(None),
-        Err(error) => Err(error.into()),
+    });
+    match read.map_err(|error| (Errno::from_io_error(&error), error)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err((Some(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS), _)) => Ok(None),
+        Err((_, error)) => Err(error),
     }
+}
+
+/// Reads at most so many bytes.
+fn read(wanted: usize, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<Bytes> {
+    if wanted < buffers::LEAST {
+        let mut buffer = BytesMut::zeroed(wanted);
+        let read = read(&mut buffer)?;
+        buffer.truncate(read);
+        return Ok(buffer.freeze());
+    }
+    let mut buffer = ReadBuffer::take();
+    let read = read(buffer.space(wanted))?;
+    Ok(buffer.freeze(read))
+}
+
+/// Whether a file is on a filesystem that has no disk.
+fn is_in_memory(file: &File) -> bool {
+    // Of linux/magic.h.
+    const TMPFS: FsWord = 0x0102_1994;
+    const RAMFS: FsWord = 0x8584_58f6;
+    fstatfs(file).is_ok_and(|found| matches!(found.f_type, TMPFS | RAMFS))
 }
 
 fn wrong_length(comparison: &str) -> Error {

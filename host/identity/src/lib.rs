@@ -6,6 +6,7 @@
 
 mod authentication;
 mod authorization;
+mod decisions;
 
 pub use self::authentication::Authentication;
 pub use self::authorization::Authorization;

@@ -132,11 +132,27 @@ pub enum Decision {
     Deny(String),
 }
 
+/// What decides what an authorizer says, besides its configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecidesBy {
+    /// Nobody knows: the time, what was asked before, something outside.
+    Anything,
+    /// The caller and the question: equal ones have equal answers.
+    Question,
+    /// The same, and the path makes no difference but in the words of a denial.
+    Rights,
+}
+
 /// A component that says what a caller may do.
 #[async_trait]
 pub trait Authorizer: Send + Sync {
     /// Name of the component.
     fn name(&self) -> &str;
+
+    /// What its answers depend on: others are remembered for as long as it is the authorizer.
+    fn decides_by(&self) -> DecidesBy {
+        DecidesBy::Anything
+    }
 
     /// One decision for each question, in the same order.
     async fn authorize(&self, identity: &Identity, questions: &[Question])

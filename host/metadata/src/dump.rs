@@ -11,8 +11,8 @@
 //! - Fences: they refuse what was locked under leases that are over, and nothing that was begun
 //!   under a lease of one store is ever committed to another.
 //! - What is mounted where: that is of the gateway and not of the records. An import keeps what the
-//!   store knows of it, also one that replaces everything else, so that a storage that is not the
-//!   one that was mounted is noticed afterwards as before. A store that knows nothing else is empty.
+//!   store knows of it, also one that replaces everything else: a storage that is not the one that
+//!   was mounted is noticed afterwards as before. A store that knows nothing else is empty.
 //! - Tombstones are written, without the time of the newest object, and not imported: they name
 //!   paths, and an older dump must not remove what was stored there since.
 //!

@@ -35,8 +35,8 @@ pub struct Imported {
 
 /// Puts a dump, which was verified, into a store that is empty, or that is emptied first to be
 /// replaced; what it knows of mounts it keeps. Orders to remove what is stored are left out: since
-/// the dump was written, other objects may have taken those places. Fails if the store does not hold in the end what the dump
-/// does; what was put until then stays.
+/// the dump was written, other objects may have taken those places. Fails if the store does not
+/// hold in the end what the dump does; what was put until then stays.
 pub fn import<'a>(
     metadata: &'a dyn Metadata,
     links: &'a dyn LinkStore,

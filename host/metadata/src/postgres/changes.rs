@@ -68,8 +68,8 @@ async fn put(
 ) -> Result<(), sqlx::Error> {
     let content = record.content.as_ref();
     let put = "INSERT INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
-               content_type, sha256, modified, changed, object, next, revision) VALUES ($1, $2, $3, \
-               $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (sha256(path)) DO \
+               content_type, sha256, modified, changed, object, next, revision) VALUES ($1, $2, \
+               $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (sha256(path)) DO \
                UPDATE SET owner = excluded.owner, \"group\" = excluded.\"group\", mode = \
                excluded.mode, has_content = excluded.has_content, etag = excluded.etag, \
                content_type = excluded.content_type, sha256 = excluded.sha256, modified = \

@@ -553,7 +553,8 @@ async fn values_of_the_format_before_are_read() {
     )
     .await;
     let error = store.get(&path("/a")).await.expect_err("no object");
-    assert!(error.message().contains("names no object"), "{error}");
+    let causes = format!("{:?}", error.causes());
+    assert!(causes.contains("names no object"), "{causes}");
 }
 
 #[tokio::test]

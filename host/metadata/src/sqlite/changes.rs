@@ -43,8 +43,8 @@ async fn put(
 ) -> Result<(), sqlx::Error> {
     let content = record.content.as_ref();
     let put = "REPLACE INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
-               content_type, sha256, modified, changed, object, next, revision) VALUES (?, ?, ?, ?, \
-               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               content_type, sha256, modified, changed, object, next, revision) VALUES (?, ?, ?, \
+               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(put)
         .bind(record.path.as_str().as_bytes())
         .bind(depth(&record.path))

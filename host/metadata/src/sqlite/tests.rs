@@ -180,8 +180,8 @@ async fn a_row_that_nobody_could_have_written_is_told() {
             .expect("damaged");
         let record = store.get(&path("/a")).await.map(drop);
         let error = record.and(store.intents().await.map(drop));
-        let error = error.expect_err(damage);
-        assert!(error.message().contains("is damaged"), "{damage}: {error}");
+        let causes = format!("{:?}", error.expect_err(damage).causes());
+        assert!(causes.contains("is damaged"), "{damage}: {causes}");
     }
 }
 

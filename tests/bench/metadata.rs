@@ -351,6 +351,7 @@ fn record(text: &str) -> Record {
         content_type: Some("application/octet-stream".into()),
         sha256: Some([7; 32]),
         modified: None,
+        changed: None,
     };
     let owner = "alice".to_owned();
     let group = "staff".to_owned();
@@ -360,6 +361,8 @@ fn record(text: &str) -> Record {
         group,
         mode: 0o644,
         content: Some(content),
+        object: None,
+        next: None,
         revision: 0,
     }
 }

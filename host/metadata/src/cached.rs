@@ -100,12 +100,15 @@ fn weight(path: &FilePath, record: Option<&Record>) -> u32 {
         let content = record.content.as_ref();
         let etag = content.and_then(|content| content.etag.as_ref());
         let content_type = content.and_then(|content| content.content_type.as_ref());
+        let next = record.next.as_ref();
+        let objects = record.object.iter().chain(next.map(|next| &next.object));
         bytes += size_of::<Record>()
             + record.path.as_str().len()
             + record.owner.len()
             + record.group.len()
             + etag.map_or(0, String::len)
-            + content_type.map_or(0, String::len);
+            + content_type.map_or(0, String::len)
+            + objects.map(|object| object.object.len()).sum::<usize>();
     }
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -2,12 +2,22 @@
 //!
 //! The first line is `{"callfs_metadata":1,"exported":…}` with the time in milliseconds since
 //! 1970-01-01T00:00:00Z. A line for each record, intent and link follows, and the last one counts
-//! them, so that a dump that was cut off is noticed. Everything is kept but revisions, which every
-//! store counts itself. Fences are left out: they refuse what was locked under leases that are
-//! over, and nothing that was begun under a lease of one store is ever committed to another.
-//! Tombstones are written and not imported: they name paths, and an older dump must not remove what
-//! was stored there since. Each page of a store is of one moment and a dump is not, so nothing
-//! should change the store meanwhile. It knows nothing of files and terminals.
+//! them, so that a dump that was cut off is noticed. Everything is kept but this:
+//!
+//! - Revisions: every store counts its own.
+//! - The object that a record is of, the next one, and when it was last changed. A dump is bound to
+//!   paths, because objects may have been replaced, or restored from a backup, since it was
+//!   written: an imported record is of whatever is stored at its path.
+//! - Fences: they refuse what was locked under leases that are over, and nothing that was begun
+//!   under a lease of one store is ever committed to another.
+//! - What is mounted where: that is of the gateway and not of the records. An import keeps what the
+//!   store knows of it, also one that replaces everything else: a storage that is not the one that
+//!   was mounted is noticed afterwards as before. A store that knows nothing else is empty.
+//! - Tombstones are written, without the time of the newest object, and not imported: they name
+//!   paths, and an older dump must not remove what was stored there since.
+//!
+//! Each page of a store is of one moment and a dump is not, so nothing should change the store
+//! meanwhile. It knows nothing of files and terminals.
 
 mod line;
 mod loading;
@@ -20,7 +30,7 @@ use callfs_model::path::FilePath;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use self::line::{DumpLine, Header};
+use self::line::{DumpLine, Header, Hex, IntentLine, What};
 pub use self::loading::{Imported, import, verify};
 
 /// What this writes, and all that it reads.
@@ -76,13 +86,11 @@ pub fn export<'a>(
             progress(counts);
         }
         for (id, intent) in metadata.intents().await? {
-            write(
-                out,
-                &DumpLine::Intent(line::IntentLine {
-                    id: line::Hex(id),
-                    intent: intent.into(),
-                }),
-            )?;
+            let Some(intent) = What::of(intent) else {
+                continue;
+            };
+            let id = Hex(id);
+            write(out, &DumpLine::Intent(IntentLine { id, intent }))?;
             counts.intents += 1;
         }
         let mut after = None;

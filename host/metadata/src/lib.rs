@@ -8,6 +8,7 @@
 mod cached;
 mod dump;
 mod notifications;
+mod object;
 mod postgres;
 mod queue;
 mod raft;

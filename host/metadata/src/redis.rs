@@ -40,7 +40,9 @@ use super::Notifications;
 use super::queue::closed;
 
 /// How the keys and their values are laid out. A metadata store of another layout is not touched.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
+/// The one before: its values are read, and lack what was not recorded then.
+const FORMER: &str = "1";
 
 /// A store in one Redis server.
 pub struct RedisStore {
@@ -158,7 +160,8 @@ impl RedisStore {
     }
 }
 
-/// Makes the metadata store of these keys one of this layout, unless it is one of another.
+/// Makes the metadata store of these keys one of this layout, unless it is one of another that is
+/// not the one before.
 async fn claim(connection: &Connection, keys: &RedisKeys) -> Result<()> {
     let mut set = ::redis::cmd("SET");
     set.arg(keys.of("format")).arg(FORMAT).arg("NX");
@@ -168,8 +171,15 @@ async fn claim(connection: &Connection, keys: &RedisKeys) -> Result<()> {
     let mut get = ::redis::cmd("GET");
     get.arg(keys.of("format"));
     let format: Option<String> = connection.read(RedisRequest::Command(get)).await?;
-    if format.as_deref() == Some(FORMAT) {
-        return Ok(());
+    match format.as_deref() {
+        Some(FORMAT) => return Ok(()),
+        Some(FORMER) => {
+            // What is recorded from now on, the callfs before this one cannot read.
+            let mut set = ::redis::cmd("SET");
+            set.arg(keys.of("format")).arg(FORMAT);
+            return connection.read(RedisRequest::Command(set)).await;
+        }
+        _ => {}
     }
     let message = format!(
         "the metadata store (Redis) has format {:?} at this prefix, and this callfs has format \

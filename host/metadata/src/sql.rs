@@ -4,8 +4,9 @@
 mod row;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::metadata::{Intent, IntentId, Link};
+use callfs_model::metadata::{Intent, IntentId, Link, Record};
 use callfs_model::path::{FilePath, MAX_PATH, PathError};
+use callfs_model::storage::StorageIdentity;
 
 pub(super) use self::row::{COLUMNS, IntentRow, LinkRow, SqlRow};
 
@@ -21,6 +22,13 @@ impl From<sqlx::Error> for SqlFailure {
     fn from(cause: sqlx::Error) -> Self {
         Self::Broken(cause)
     }
+}
+
+/// The object that takes the place of another one, as a row has it.
+pub(super) fn next(record: &Record) -> Result<Option<String>, sqlx::Error> {
+    let next = record.next.as_ref().map(serde_json::to_string);
+    next.transpose()
+        .map_err(|cause| sqlx::Error::Encode(cause.into()))
 }
 
 /// The uses of a link, as a row has them.
@@ -86,11 +94,15 @@ pub(super) fn path(bytes: Vec<u8>) -> Result<FilePath> {
 }
 
 const RENAME: &str = "rename";
-// The target of a tombstone is the identity of its storage, if that has one.
+// The target of a tombstone is the identity of its storage, if that has one, and when the newest of
+// what it removes was changed, if that is known: 16 bytes and 8, of which either may be missing.
 const TOMBSTONE: &str = "discard";
 const TOMBSTONE_INSIDE: &str = "discard-inside";
 // It has no target.
 const RECONCILE: &str = "reconcile";
+// Its target is the identity of the storage.
+const MOUNTED: &str = "mounted";
+const IDENTITY: usize = size_of::<StorageIdentity>();
 
 /// What a row says of an intent.
 pub(super) fn intent(
@@ -108,40 +120,58 @@ pub(super) fn intent(
             from: source,
             to: path(target)?,
         },
-        TOMBSTONE | TOMBSTONE_INSIDE => Intent::Tombstone {
-            path: source,
-            inside: kind == TOMBSTONE_INSIDE,
-            storage: if target.is_empty() {
-                None
+        TOMBSTONE | TOMBSTONE_INSIDE => {
+            let (storage, newest) = if target.len() < IDENTITY {
+                (&[][..], &target[..])
             } else {
-                let identity = target.try_into();
-                Some(identity.map_err(|_| damaged("the identity of a storage is cut short"))?)
-            },
-        },
+                target.split_at(IDENTITY)
+            };
+            let newest = optional(newest, "the time of a tombstone")?;
+            Intent::Tombstone {
+                path: source,
+                inside: kind == TOMBSTONE_INSIDE,
+                storage: optional(storage, "the identity of a storage")?,
+                newest: newest.map(i64::from_be_bytes),
+            }
+        }
         RECONCILE => Intent::Reconcile { path: source },
+        MOUNTED => Intent::Mounted {
+            path: source,
+            storage: exact(&target, "the identity of a storage")?,
+        },
         other => return Err(damaged(&format!("an intent of the unknown kind '{other}'"))),
     };
     Ok((id, intent))
 }
 
+fn exact<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N]> {
+    bytes
+        .try_into()
+        .map_err(|_| damaged(&format!("{what} has the wrong length")))
+}
+
+/// None if there are no bytes.
+fn optional<const N: usize>(bytes: &[u8], what: &str) -> Result<Option<[u8; N]>> {
+    (!bytes.is_empty()).then(|| exact(bytes, what)).transpose()
+}
+
 /// Kind, source and target of an intent, as a row has them.
-pub(super) fn columns(intent: &Intent) -> (&'static str, &[u8], &[u8]) {
+pub(super) fn columns(intent: &Intent) -> (&'static str, &[u8], Vec<u8>) {
     let (kind, source, target) = match intent {
-        Intent::Rename { from, to } => (RENAME, from, to.as_str().as_bytes()),
+        Intent::Rename { from, to } => (RENAME, from, to.as_str().into()),
         Intent::Tombstone {
             path,
             inside,
             storage,
+            newest,
         } => {
             let kind = if *inside { TOMBSTONE_INSIDE } else { TOMBSTONE };
-            let storage = storage.as_ref();
-            (
-                kind,
-                path,
-                storage.map_or(&[][..], |identity| &identity[..]),
-            )
+            let storage = storage.iter().flatten().copied();
+            let newest = newest.map(i64::to_be_bytes).into_iter().flatten();
+            (kind, path, storage.chain(newest).collect())
         }
-        Intent::Reconcile { path } => (RECONCILE, path, &[][..]),
+        Intent::Reconcile { path } => (RECONCILE, path, Vec::new()),
+        Intent::Mounted { path, storage } => (MOUNTED, path, storage.to_vec()),
     };
     (kind, source.as_str().as_bytes(), target)
 }

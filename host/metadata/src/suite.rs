@@ -12,8 +12,9 @@ mod records;
 use std::path::PathBuf;
 
 use callfs_model::error::ErrorKind;
-use callfs_model::metadata::{Change, LinkStore, Metadata, Record};
+use callfs_model::metadata::{Change, Intent, LinkStore, Metadata, Record};
 use callfs_model::path::FilePath;
+use callfs_model::storage::ObjectIdentity;
 
 pub(crate) use self::linearizable::*;
 pub(crate) use self::links::*;
@@ -42,6 +43,7 @@ macro_rules! metadata_suite {
             is_exact_in_case_and_bytes
             moves_names_that_are_not_ascii
             moves_in_place_of_what_was_there
+            moves_records_with_their_objects
             moves_big_trees_in_one_step
             refuses_moves_that_cannot_be
             lists_children_page_by_page
@@ -118,7 +120,34 @@ pub(crate) fn record(text: &str, owner: &str) -> Record {
         group: "staff".into(),
         mode: 0o644,
         content: None,
+        object: None,
+        next: None,
         revision: 0,
+    }
+}
+
+/// An object of one storage.
+pub(crate) fn object(name: &str) -> ObjectIdentity {
+    ObjectIdentity {
+        storage: [0xa5; 16],
+        object: name.into(),
+    }
+}
+
+pub(crate) fn tombstone(at: &str) -> Intent {
+    Intent::Tombstone {
+        path: path(at),
+        inside: false,
+        storage: Some([b'/'; 16]),
+        newest: None,
+    }
+}
+
+/// What storage is mounted at the root.
+pub(crate) fn mounted(number: u8) -> Intent {
+    Intent::Mounted {
+        path: FilePath::root(),
+        storage: [number; 16],
     }
 }
 

@@ -4,7 +4,6 @@
 use callfs_model::metadata::{Intent, Link, Record};
 use callfs_test_fuzz::FuzzTarget;
 
-use super::line::{Hex, IntentLine};
 use super::*;
 
 const HEADER: &str = "{\"callfs_metadata\":1,\"exported\":1}\n";
@@ -97,7 +96,7 @@ fn through_model(line: DumpLine) -> DumpLine {
         DumpLine::Link(line) => DumpLine::Link(Link::from(line).into()),
         DumpLine::Intent(line) => DumpLine::Intent(IntentLine {
             id: Hex(line.id.0),
-            intent: Intent::from(line.intent).into(),
+            intent: What::of(Intent::from(line.intent)).expect("was in a dump"),
         }),
         DumpLine::End(counts) => DumpLine::End(counts),
     }

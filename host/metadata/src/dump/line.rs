@@ -156,6 +156,8 @@ impl From<Record> for RecordLine {
             group,
             mode,
             content,
+            object: _,
+            next: _,
             revision: _,
         } = record;
         let content = content.map(
@@ -164,6 +166,7 @@ impl From<Record> for RecordLine {
                  content_type,
                  sha256,
                  modified,
+                 changed: _,
              }| ContentLine {
                 etag,
                 content_type,
@@ -201,6 +204,7 @@ impl From<RecordLine> for Record {
                 content_type,
                 sha256: sha256.map(|hex| hex.0),
                 modified,
+                changed: None,
             },
         );
         Self {
@@ -209,26 +213,31 @@ impl From<RecordLine> for Record {
             group,
             mode,
             content,
+            object: None,
+            next: None,
             revision: 0,
         }
     }
 }
 
-impl From<Intent> for What {
-    fn from(intent: Intent) -> Self {
-        match intent {
+impl What {
+    /// None if it is not of a dump.
+    pub(super) fn of(intent: Intent) -> Option<Self> {
+        Some(match intent {
             Intent::Rename { from, to } => Self::Rename { from, to },
             Intent::Tombstone {
                 path,
                 inside,
                 storage,
+                newest: _,
             } => Self::Tombstone {
                 path,
                 inside,
                 storage: storage.map(Hex),
             },
             Intent::Reconcile { path } => Self::Reconcile { path },
-        }
+            Intent::Mounted { .. } => return None,
+        })
     }
 }
 
@@ -244,6 +253,7 @@ impl From<What> for Intent {
                 path,
                 inside,
                 storage: storage.map(|hex| hex.0),
+                newest: None,
             },
             What::Reconcile { path } => Self::Reconcile { path },
         }

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::metadata::{Change, Intent, LinkStore, Metadata};
+use callfs_model::metadata::{Change, Intent, IntentId, LinkStore, Metadata};
 use callfs_model::path::FilePath;
 use futures_util::future::BoxFuture;
 
@@ -34,9 +34,9 @@ pub struct Imported {
 }
 
 /// Puts a dump, which was verified, into a store that is empty, or that is emptied first to be
-/// replaced. Orders to remove what is stored are left out: since the dump was written, other
-/// objects may have taken those places. Fails if the store does not hold in the end what the dump
-/// does; what was put until then stays.
+/// replaced; what it knows of mounts it keeps. Orders to remove what is stored are left out: since
+/// the dump was written, other objects may have taken those places. Fails if the store does not
+/// hold in the end what the dump does; what was put until then stays.
 pub fn import<'a>(
     metadata: &'a dyn Metadata,
     links: &'a dyn LinkStore,
@@ -184,11 +184,18 @@ async fn is_empty(metadata: &dyn Metadata, links: &dyn LinkStore) -> Result<bool
         .records(&FilePath::root(), None, 1)
         .await?
         .is_empty()
-        && metadata.intents().await?.is_empty()
+        && intents(metadata).await?.is_empty()
         && links.list(None, None, 1).await?.is_empty())
 }
 
-/// Forgets everything, a page at a time.
+/// The intents that a dump would hold.
+async fn intents(metadata: &dyn Metadata) -> Result<Vec<IntentId>> {
+    let mut found = metadata.intents().await?;
+    found.retain(|(_, intent)| !matches!(intent, Intent::Mounted { .. }));
+    Ok(found.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Forgets everything but what is mounted, a page at a time.
 async fn empty(metadata: &dyn Metadata, links: &dyn LinkStore) -> Result<()> {
     loop {
         let records = metadata.records(&FilePath::root(), None, PAGE).await?;
@@ -204,10 +211,10 @@ async fn empty(metadata: &dyn Metadata, links: &dyn LinkStore) -> Result<()> {
             )
             .await?;
     }
-    let intents = metadata.intents().await?;
+    let intents = intents(metadata).await?;
     if !intents.is_empty() {
         metadata
-            .apply(intents.into_iter().map(|(id, _)| Change::End(id)).collect())
+            .apply(intents.into_iter().map(Change::End).collect())
             .await?;
     }
     loop {
@@ -223,7 +230,7 @@ async fn empty(metadata: &dyn Metadata, links: &dyn LinkStore) -> Result<()> {
 
 async fn count(metadata: &dyn Metadata, links: &dyn LinkStore) -> Result<Counts> {
     let mut counts = Counts {
-        intents: metadata.intents().await?.len() as u64,
+        intents: intents(metadata).await?.len() as u64,
         ..Counts::default()
     };
     let mut after = None;

@@ -1,8 +1,8 @@
-use callfs_model::metadata::{Change, Content, Intent, Link, MakerRights, Record, Use};
+use callfs_model::metadata::{Change, Content, Intent, Link, MakerRights, NextObject, Record, Use};
 
 use super::*;
 use crate::SqliteStore;
-use crate::suite::{Folder, path, record};
+use crate::suite::{Folder, mounted, object, path, record};
 
 fn link(number: u8) -> Link {
     let taken = Use {
@@ -39,6 +39,7 @@ async fn filled(folder: &Folder) -> SqliteStore {
         content_type: Some("text/plain; charset=\"utf-8\"".into()),
         sha256: Some([0xab; 32]),
         modified: Some(-1),
+        changed: Some(1),
     };
     let mut changes: Vec<Change> = (0..300)
         .map(|n| Change::Put(record(&format!("/many/{n:03}"), "bob")))
@@ -55,6 +56,11 @@ async fn filled(folder: &Folder) -> SqliteStore {
     ] {
         changes.push(Change::Put(Record {
             content: Some(content.clone()),
+            object: Some(object("12:34")),
+            next: Some(NextObject {
+                object: object("12:35"),
+                content: content.clone(),
+            }),
             ..record(name, "größe \"q\"")
         }));
     }
@@ -74,8 +80,10 @@ async fn filled(folder: &Folder) -> SqliteStore {
             path: path("/d"),
             inside: true,
             storage: Some([4; 16]),
+            newest: Some(1),
         },
     ));
+    changes.push(Change::Begin([6; 16], mounted(4)));
     changes.push(Change::Begin(
         [5; 16],
         Intent::Reconcile { path: path("/r") },
@@ -139,6 +147,8 @@ async fn another_store_holds_the_same_afterwards() {
     );
 
     let other = there.sqlite().await;
+    let only_mounts = vec![Change::Begin([15; 16], mounted(5))];
+    other.apply(only_mounts).await.expect("begun");
     let imported = put_in(&other, &dump, false).await.expect("imported");
     let counts = Counts {
         records: 309,
@@ -149,9 +159,18 @@ async fn another_store_holds_the_same_afterwards() {
     assert_eq!(imported, Imported { counts, spared });
     let all = async |store: &SqliteStore| {
         let mut records = store.records(&path("/"), None, 1000).await.expect("read");
-        records.iter_mut().for_each(|record| record.revision = 0);
+        for record in &mut records {
+            record.revision = 0;
+            record.object = None;
+            record.next = None;
+            if let Some(content) = &mut record.content {
+                content.changed = None;
+            }
+        }
         let mut intents = store.intents().await.expect("read");
-        intents.retain(|(_, intent)| !matches!(intent, Intent::Tombstone { .. }));
+        intents.retain(|(_, intent)| {
+            !matches!(intent, Intent::Tombstone { .. } | Intent::Mounted { .. })
+        });
         (
             records,
             intents,
@@ -159,10 +178,21 @@ async fn another_store_holds_the_same_afterwards() {
         )
     };
     assert_eq!(all(&other).await, all(&store).await);
+    let found = other.get(&path("/a")).await.expect("read").expect("there");
+    let content = found.content.as_ref().expect("of a file");
+    assert_eq!(
+        (&found.object, &found.next, content.changed),
+        (&None, &None, None),
+        "it is of whatever is at its path"
+    );
     assert_eq!(other.by_token(&[1; 32]).await.expect("read"), Some(link(1)));
-    let other = other.intents().await.expect("read");
-    let removes = |(_, intent): &(_, Intent)| matches!(intent, Intent::Tombstone { .. });
-    assert!(!other.iter().any(removes), "no order to remove: {other:?}");
+    let mut other = other.intents().await.expect("read");
+    other.retain(|(_, intent)| matches!(intent, Intent::Tombstone { .. } | Intent::Mounted { .. }));
+    assert_eq!(
+        other,
+        [([15; 16], mounted(5))],
+        "neither an order to remove nor a mount of elsewhere"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,6 +201,10 @@ async fn only_an_empty_store_is_filled_unless_it_is_to_be_replaced() {
     let there = Folder::new();
     let dump = dumped(&filled(&here).await).await;
     let other = there.sqlite().await;
+    other
+        .apply(vec![Change::Begin([15; 16], mounted(5))])
+        .await
+        .expect("begun");
     for change in [
         Change::Put(record("/only", "eve")),
         Change::Begin([7; 16], Intent::Reconcile { path: path("/") }),
@@ -195,6 +229,9 @@ async fn only_an_empty_store_is_filled_unless_it_is_to_be_replaced() {
     let again = dumped(&other).await;
     assert_eq!(verify(&mut &*again).expect("whole"), replaced.counts);
     assert_eq!(again.len(), dump.len() - tombstone_line(&dump).len());
+    let mut intents = other.intents().await.expect("read");
+    intents.retain(|(_, intent)| matches!(intent, Intent::Mounted { .. }));
+    assert_eq!(intents, [([15; 16], mounted(5))], "its own, and no other");
 }
 
 #[tokio::test(flavor = "multi_thread")]

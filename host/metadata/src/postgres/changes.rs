@@ -6,7 +6,8 @@ use callfs_model::metadata::{Change, Intent, IntentId, LeaseId, Record, fenced, 
 use callfs_model::path::FilePath;
 use sqlx::PgConnection;
 
-use crate::sql::{SqlFailure, begun_before, below, columns, depth, too_long};
+use crate::object;
+use crate::sql::{SqlFailure, begun_before, below, columns, depth, next, too_long};
 
 /// Carries out all of the changes in order. `revision` is the last one that was given.
 pub(super) async fn carry_out(
@@ -22,10 +23,12 @@ pub(super) async fn carry_out(
                 let texts = content.map_or([None, None], |content| {
                     [content.etag.as_deref(), content.content_type.as_deref()]
                 });
+                let object = record.object.as_ref().map(|object| &*object.object);
                 speakable(
                     texts
                         .into_iter()
                         .flatten()
+                        .chain(object)
                         .chain([&*record.owner, &*record.group]),
                 )?;
                 put(connection, record, *revision).await?;
@@ -65,12 +68,13 @@ async fn put(
 ) -> Result<(), sqlx::Error> {
     let content = record.content.as_ref();
     let put = "INSERT INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
-               content_type, sha256, modified, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-               $9, $10, $11) ON CONFLICT (sha256(path)) DO UPDATE SET owner = excluded.owner, \
-               \"group\" = excluded.\"group\", mode = excluded.mode, has_content = \
-               excluded.has_content, etag = excluded.etag, content_type = excluded.content_type, \
-               sha256 = excluded.sha256, modified = excluded.modified, revision = \
-               excluded.revision";
+               content_type, sha256, modified, changed, object, next, revision) VALUES ($1, $2, \
+               $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (sha256(path)) DO \
+               UPDATE SET owner = excluded.owner, \"group\" = excluded.\"group\", mode = \
+               excluded.mode, has_content = excluded.has_content, etag = excluded.etag, \
+               content_type = excluded.content_type, sha256 = excluded.sha256, modified = \
+               excluded.modified, changed = excluded.changed, object = excluded.object, next = \
+               excluded.next, revision = excluded.revision";
     sqlx::query(put)
         .bind(record.path.as_str().as_bytes())
         .bind(depth(&record.path))
@@ -86,6 +90,9 @@ async fn put(
                 .map(|digest| digest.as_slice()),
         )
         .bind(content.and_then(|content| content.modified))
+        .bind(content.and_then(|content| content.changed))
+        .bind(record.object.as_ref().map(object::written))
+        .bind(next(record)?)
         .bind(revision)
         .execute(connection)
         .await?;

@@ -3,7 +3,7 @@ use std::time::Instant;
 use callfs_test_servers as servers;
 
 use super::*;
-use crate::suite::{Place, link_suite, metadata_suite, path, record, work_together};
+use crate::suite::{Place, link_suite, metadata_suite, path, record, tombstone, work_together};
 use crate::{Cached, STALE_AT_MOST};
 
 /// A database of its own for each test.
@@ -108,14 +108,7 @@ async fn what_another_gateway_commits_is_heard() {
     }
     let tombstones = notifications.tombstones();
     there
-        .apply(vec![Change::Begin(
-            [1; 16],
-            Intent::Tombstone {
-                path: path("/x"),
-                inside: false,
-                storage: None,
-            },
-        )])
+        .apply(vec![Change::Begin([1; 16], tombstone("/x"))])
         .await
         .expect("begun");
     eventually("a tombstone to be heard of", async || {
@@ -406,6 +399,39 @@ async fn says_what_is_wrong_and_tells_no_password() {
         .await
         .expect("written");
     assert!(opened(&url).await.contains("schema 9000, which is newer"));
+}
+
+#[tokio::test]
+async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    let mut connection = place.connection().await;
+    let migrations = sqlx::migrate!("migrations/postgres");
+    migrations
+        .run_to(4, &mut connection)
+        .await
+        .expect("the schema before objects");
+    let rows = "INSERT INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
+                revision) VALUES ('/a', 1, 'alice', 'staff', 420, true, 'v1', 1); INSERT INTO \
+                intents (id, kind, source, target) VALUES (decode(repeat('01', 16), 'hex'), \
+                'discard', '/a', '////////////////')";
+    sqlx::raw_sql(rows)
+        .execute(&mut connection)
+        .await
+        .expect("written");
+    let store = place.open().await;
+    let found = store.get(&path("/a")).await.expect("read").expect("there");
+    let content = found.content.as_ref().expect("of a file");
+    assert_eq!(
+        (content.etag.as_deref(), content.changed),
+        (Some("v1"), None)
+    );
+    assert_eq!((&found.object, &found.next), (&None, &None));
+    assert_eq!(
+        store.intents().await.expect("read"),
+        [([1; 16], tombstone("/a"))]
+    );
 }
 
 #[tokio::test]

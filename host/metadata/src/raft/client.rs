@@ -90,7 +90,12 @@ impl PeerClient {
         }
     }
 
-    async fn send(&self, address: &str, path: &str, body: Vec<u8>) -> Result<Bytes, Unanswered> {
+    pub(super) async fn send(
+        &self,
+        address: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Bytes, Unanswered> {
         let not_sent = |why: String| Unanswered::NotSent(address.to_owned(), why);
         let lost = |why: String| Unanswered::Lost(address.to_owned(), why);
         let stamp = MessageStamp::now().map_err(|cause| not_sent(cause.to_string()))?;

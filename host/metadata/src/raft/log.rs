@@ -9,6 +9,7 @@
     reason = "openraft says what a storage fails with"
 )]
 
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;
@@ -39,6 +40,10 @@ const TOGETHER: usize = 4 << 20;
 const VOTE: &str = "vote";
 const PURGED: &str = "purged";
 const NODE: &str = "node";
+const FORMAT: &str = "format";
+/// How entries are encoded, which no part of an entry tells. Raised with every change of what an
+/// entry holds: its bytes would be taken for something else.
+const CURRENT: u32 = 2;
 
 /// A clone is the same log.
 #[derive(Clone)]
@@ -48,7 +53,8 @@ pub(super) struct RaftLog {
 }
 
 impl RaftLog {
-    /// The log of this node in a file that is there; refused if it is another node's.
+    /// The log of this node in a file that is there; refused if it is another node's, or of another
+    /// format.
     pub(super) async fn open(file: &Path, node: &str) -> Result<Self> {
         let cannot = |cause: sqlx::Error| {
             let message = format!(
@@ -91,8 +97,18 @@ impl RaftLog {
                 );
                 return Err(Error::new(ErrorKind::BadRequest, message));
             }
-            Some(_) => {}
-            None => log.record(NODE, &node).await.map_err(Error::internal)?,
+            Some(_) => {
+                // The first one was not recorded.
+                let format = log.fact(FORMAT).await.map_err(Error::internal)?;
+                refuse_other(format.unwrap_or(1), file)?;
+            }
+            None => {
+                // First: a log with a node and without a format is an earlier one.
+                log.record(FORMAT, &CURRENT)
+                    .await
+                    .map_err(Error::internal)?;
+                log.record(NODE, &node).await.map_err(Error::internal)?;
+            }
         }
         Ok(log)
     }
@@ -121,6 +137,23 @@ impl RaftLog {
         let mut writer = self.writer.lock().await;
         set(&mut writer, name, value).await
     }
+}
+
+fn refuse_other(format: u32, file: &Path) -> Result<()> {
+    let whose = match format.cmp(&CURRENT) {
+        Ordering::Equal => return Ok(()),
+        Ordering::Less => {
+            "an earlier callfs; write a dump with that one (`callfs metadata export`), empty \
+             raft.dir of every node, start them with this one, let them join, and import the dump \
+             (`callfs metadata import`)"
+        }
+        Ordering::Greater => "a later callfs; use that one",
+    };
+    let message = format!(
+        "{} has format {format}, and this callfs reads format {CURRENT}: it was made by {whose}",
+        file.display()
+    );
+    Err(Error::new(ErrorKind::Internal, message))
 }
 
 async fn set<T: Serialize>(
@@ -270,5 +303,41 @@ impl RaftLogStorage<Types> for RaftLog {
             .await
             .map_err(broken)?;
         transaction.commit().await.map_err(broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_of_another_callfs_is_refused_with_the_way_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("log.db");
+        super::super::folder::create(&file).expect("made");
+        let open = async || RaftLog::open(&file, "a").await;
+        let log = open().await.expect("new");
+        log.close().await;
+        let log = open().await.expect("of this format");
+        log.record(FORMAT, &(CURRENT + 1)).await.expect("recorded");
+        log.close().await;
+        let refused = open().await.err().expect("refused");
+        assert!(refused.message().contains("a later callfs"), "{refused}");
+        let mut connection = SqliteConnectOptions::new()
+            .filename(&file)
+            .connect()
+            .await
+            .expect("opened");
+        sqlx::query("DELETE FROM facts WHERE name = ?")
+            .bind(FORMAT)
+            .execute(&mut connection)
+            .await
+            .expect("as it was before");
+        let refused = open().await.err().expect("refused");
+        let message = refused.message();
+        assert!(
+            message.contains("has format 1") && message.contains("callfs metadata export"),
+            "{message}"
+        );
     }
 }

@@ -21,8 +21,12 @@ pub(super) const JOIN: &str = "join";
 pub(super) const LEAVE: &str = "leave";
 pub(super) const STATUS: &str = "status";
 
+/// Before all of it. The number is raised with every change of a form: nodes that do not encode the
+/// same way would take each other's messages for something else.
+pub(super) const PREFIX: &str = "/raft/2/";
+
 pub(super) fn path(what: &str, to: NodeId) -> String {
-    format!("/raft/1/{what}/{to}")
+    format!("{PREFIX}{what}/{to}")
 }
 
 /// Of [`COMMIT`]: the leader is to carry out these.

@@ -160,10 +160,13 @@ impl PeerServer {
     async fn answer(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, String> {
         let node = &self.node;
         let unknown = || format!("there is nothing at {path}");
-        let (what, to) = path
-            .strip_prefix("/raft/1/")
-            .and_then(|rest| rest.split_once('/'))
-            .ok_or_else(unknown)?;
+        let Some(rest) = path.strip_prefix(message::PREFIX) else {
+            return Err(format!(
+                "it is at {path}, and this node answers at {}; let every node run the same callfs",
+                message::PREFIX
+            ));
+        };
+        let (what, to) = rest.split_once('/').ok_or_else(unknown)?;
         let anybody = [
             message::HELLO,
             message::JOIN,

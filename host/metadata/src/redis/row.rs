@@ -3,11 +3,12 @@
 //! is checked again.
 
 use callfs_model::error::{Error, Result};
-use callfs_model::metadata::{Content, Intent, IntentId, Record};
+use callfs_model::metadata::{Content, Intent, IntentId, NextObject, Record};
 use callfs_model::path::FilePath;
 use serde::{Deserialize, Serialize};
 
 use super::failure::damaged;
+use crate::object;
 
 /// What is recorded of a path, which is its key, at a revision, which is its number.
 #[derive(Serialize, Deserialize)]
@@ -17,6 +18,10 @@ struct RedisRow {
     mode: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<ContentRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<NextObject>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +34,8 @@ struct ContentRow {
     sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     modified: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<i64>,
 }
 
 /// The JSON of a record.
@@ -38,12 +45,15 @@ pub(super) fn body(record: &Record) -> Result<Vec<u8>> {
         content_type: content.content_type.clone(),
         sha256: content.sha256.map(hex::encode),
         modified: content.modified,
+        changed: content.changed,
     });
     json(&RedisRow {
         owner: record.owner.clone(),
         group: record.group.clone(),
         mode: record.mode,
         content,
+        object: record.object.as_ref().map(object::written),
+        next: record.next.clone(),
     })
 }
 
@@ -63,7 +73,11 @@ pub(super) fn record(path: FilePath, value: &[u8]) -> Result<Record> {
             content_type: content.content_type,
             sha256,
             modified: content.modified,
+            changed: content.changed,
         })
+    });
+    let object = row.object.map(|text| {
+        object::read(&text).ok_or_else(|| damaged(&format!("{text:?} names no object")))
     });
     Ok(Record {
         path,
@@ -71,6 +85,8 @@ pub(super) fn record(path: FilePath, value: &[u8]) -> Result<Record> {
         group: row.group,
         mode: row.mode,
         content: content.transpose()?,
+        object: object.transpose()?,
+        next: row.next,
         revision,
     })
 }

@@ -1,10 +1,11 @@
 use std::time::{Duration, Instant};
 
+use callfs_model::metadata::Content;
 use callfs_test_servers::{Redis as Server, unique};
 use futures_util::FutureExt;
 
 use super::*;
-use crate::suite::{Place, link_suite, metadata_suite, path, record, work_together};
+use crate::suite::{Place, link_suite, metadata_suite, path, record, tombstone, work_together};
 use crate::{Cached, Touched};
 
 /// A prefix of its own in the server that all share.
@@ -241,13 +242,8 @@ async fn a_cache_hears_what_another_node_commits() {
     assert!(notifications.is_recent());
     let mut tombstones = notifications.tombstones();
     tombstones.mark_unchanged();
-    let tombstone = Intent::Tombstone {
-        path: path("/x"),
-        inside: false,
-        storage: None,
-    };
     other
-        .apply(vec![Change::Begin([1; 16], tombstone)])
+        .apply(vec![Change::Begin([1; 16], tombstone("/x"))])
         .await
         .expect("begun");
     tokio::time::timeout(PATIENCE, tombstones.changed())
@@ -504,19 +500,70 @@ async fn says_that_a_password_is_wrong_without_saying_it() {
     until("recent", async || heard.is_recent()).await;
 }
 
+/// A command for the server, about one of the keys of a store.
+async fn command(store: &RedisStore, name: &str, key: &str, rest: &[&str]) {
+    let mut command = ::redis::cmd(name);
+    command.arg(store.keys.of(key)).arg(rest);
+    store
+        .connection
+        .change::<()>(RedisRequest::Command(command))
+        .await
+        .expect("carried out");
+}
+
+#[tokio::test]
+async fn values_of_the_format_before_are_read() {
+    let Some(place) = Prefix::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let row = r#"7:{"owner":"alice","group":"staff","mode":420,"content":{"etag":"v1"}}"#;
+    command(&store, "HSET", "records", &["/a", row]).await;
+    let id = "0123456789abcdef";
+    let intent = r#"8:{"Discard":{"path":"/a","inside":true}}"#;
+    command(&store, "HSET", "intents", &[id, intent]).await;
+    command(&store, "SET", "format", &["1"]).await;
+    let store = place.open().await;
+    let found = store.get(&path("/a")).await.expect("read").expect("there");
+    let content = Content {
+        etag: Some("v1".into()),
+        ..Content::default()
+    };
+    let expected = Record {
+        content: Some(content),
+        revision: 7,
+        ..record("/a", "alice")
+    };
+    assert_eq!(*found, expected);
+    let unknown = Intent::Tombstone {
+        path: path("/a"),
+        inside: true,
+        storage: None,
+        newest: None,
+    };
+    let intents = store.intents().await.expect("read");
+    assert_eq!(intents[0].1, unknown);
+    let format: Option<String> = store.ask("GET", "format", None).await.expect("read");
+    assert_eq!(format.as_deref(), Some(FORMAT), "the one before refuses it");
+    command(
+        &store,
+        "HSET",
+        "records",
+        &["/a", &row.replace("}}", "},\"object\":\"12\"}")],
+    )
+    .await;
+    let error = store.get(&path("/a")).await.expect_err("no object");
+    let causes = format!("{:?}", error.causes());
+    assert!(causes.contains("names no object"), "{causes}");
+}
+
 #[tokio::test]
 async fn an_index_of_another_format_is_not_touched() {
     let Some(place) = Prefix::new().await else {
         return;
     };
     let store = place.open().await;
-    let mut newer = ::redis::cmd("SET");
-    newer.arg(store.keys.of("format")).arg("2");
-    store
-        .connection
-        .change::<String>(RedisRequest::Command(newer))
-        .await
-        .expect("set");
+    command(&store, "SET", "format", &["3"]).await;
     let error = RedisStore::open(
         place.server.url(),
         &place.prefix,
@@ -525,7 +572,7 @@ async fn an_index_of_another_format_is_not_touched() {
     .await
     .err()
     .expect("refused");
-    assert!(error.message().contains("has format \"2\""), "{error}");
+    assert!(error.message().contains("has format \"3\""), "{error}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use callfs_model::error::Result;
 use callfs_model::metadata::{Content, Intent, IntentId, Link, Record};
 
 use super::{damaged, intent, path};
+use crate::object;
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct SqlRow {
@@ -17,6 +18,9 @@ pub(crate) struct SqlRow {
     content_type: Option<String>,
     sha256: Option<Vec<u8>>,
     modified: Option<i64>,
+    changed: Option<i64>,
+    object: Option<String>,
+    next: Option<String>,
     revision: i64,
 }
 
@@ -32,13 +36,23 @@ impl SqlRow {
             content_type: self.content_type,
             sha256,
             modified: self.modified,
+            changed: self.changed,
         };
+        let object = self.object.map(|text| {
+            object::read(&text).ok_or_else(|| damaged(&format!("{text:?} names no object")))
+        });
+        let next = self.next.map(|text| {
+            serde_json::from_str(&text)
+                .map_err(|cause| damaged(&format!("the next object cannot be read: {cause}")))
+        });
         Ok(Record {
             path: path(self.path)?,
             owner: self.owner,
             group: self.group,
             mode: u32::try_from(self.mode).map_err(|_| damaged("a mode is too large"))?,
             content: self.has_content.then_some(content),
+            object: object.transpose()?,
+            next: next.transpose()?,
             revision: self.revision.cast_unsigned(),
         })
     }

@@ -5,7 +5,8 @@ use callfs_model::metadata::{Change, Intent, IntentId, LeaseId, Record, fenced, 
 use callfs_model::path::FilePath;
 use sqlx::SqliteConnection;
 
-use crate::sql::{SqlFailure, begun_before, below, columns, depth, too_long};
+use crate::object;
+use crate::sql::{SqlFailure, begun_before, below, columns, depth, next, too_long};
 
 /// Carries out all of the changes in order. `revision` is the last one that was given.
 pub(super) async fn carry_out(
@@ -42,7 +43,8 @@ async fn put(
 ) -> Result<(), sqlx::Error> {
     let content = record.content.as_ref();
     let put = "REPLACE INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
-               content_type, sha256, modified, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               content_type, sha256, modified, changed, object, next, revision) VALUES (?, ?, ?, \
+               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(put)
         .bind(record.path.as_str().as_bytes())
         .bind(depth(&record.path))
@@ -58,6 +60,9 @@ async fn put(
                 .map(|digest| digest.as_slice()),
         )
         .bind(content.and_then(|content| content.modified))
+        .bind(content.and_then(|content| content.changed))
+        .bind(record.object.as_ref().map(object::written))
+        .bind(next(record)?)
         .bind(revision)
         .execute(connection)
         .await?;

@@ -2,7 +2,7 @@ use callfs_model::metadata::{Link, LinkStore, MakerRights};
 use sqlx::Connection;
 
 use super::*;
-use crate::suite::{Folder, Place, link_suite, metadata_suite, path, record};
+use crate::suite::{Folder, Place, link_suite, metadata_suite, path, record, tombstone};
 
 impl Place for Folder {
     type Store = SqliteStore;
@@ -129,20 +129,60 @@ async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
         .execute(&mut connection)
         .await
         .expect("written");
+    let begin = "INSERT INTO intents (id, kind, source, target) VALUES (zeroblob(16), 'discard', \
+                 CAST('/a' AS BLOB), CAST('////////////////' AS BLOB)), (randomblob(16), \
+                 'discard-inside', CAST('/a' AS BLOB), x'')";
+    sqlx::query(begin)
+        .execute(&mut connection)
+        .await
+        .expect("written");
     connection.close().await.expect("closed");
-    let found = folder
-        .sqlite()
-        .await
-        .get(&path("/a"))
-        .await
-        .expect("read")
-        .expect("there");
+    let store = folder.sqlite().await;
+    let found = store.get(&path("/a")).await.expect("read").expect("there");
     let content = found.content.as_ref().expect("of a file");
     assert_eq!(
         (content.etag.as_deref(), content.content_type.as_deref()),
         (Some("v1"), Some("text/x-a"))
     );
     assert_eq!((found.owner.as_str(), content.modified), ("alice", None));
+    assert_eq!((content.changed, &found.object), (None, &None));
+    assert_eq!(found.next, None);
+    let intents = store.intents().await.expect("read");
+    assert_eq!(intents[0], ([0; 16], tombstone("/a")));
+    let unknown = Intent::Tombstone {
+        path: path("/a"),
+        inside: true,
+        storage: None,
+        newest: None,
+    };
+    assert_eq!(intents[1].1, unknown);
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_could_have_written_is_told() {
+    for damage in [
+        "UPDATE records SET object = 'a5:12'",
+        "UPDATE records SET next = '{}'",
+        "UPDATE intents SET target = zeroblob(15)",
+        "UPDATE intents SET target = zeroblob(20)",
+        "UPDATE intents SET kind = 'mounted', target = x''",
+    ] {
+        let folder = Folder::new();
+        let store = folder.sqlite().await;
+        let changes = vec![
+            Change::Put(record("/a", "alice")),
+            Change::Begin([1; 16], tombstone("/a")),
+        ];
+        store.apply(changes).await.expect("recorded");
+        sqlx::query(damage)
+            .execute(&mut connect(&folder).await)
+            .await
+            .expect("damaged");
+        let record = store.get(&path("/a")).await.map(drop);
+        let error = record.and(store.intents().await.map(drop));
+        let causes = format!("{:?}", error.expect_err(damage).causes());
+        assert!(causes.contains("is damaged"), "{damage}: {causes}");
+    }
 }
 
 #[tokio::test]
@@ -153,7 +193,7 @@ async fn an_index_without_links_gets_them() {
     for statement in [
         "DROP TABLE links",
         "DROP TABLE fences",
-        "DELETE FROM _sqlx_migrations WHERE version >= 3",
+        "DELETE FROM _sqlx_migrations WHERE version BETWEEN 3 AND 7",
     ] {
         sqlx::query(statement)
             .execute(&mut connection)
@@ -196,7 +236,7 @@ async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
     let mut connection = connect(&folder).await;
     for statement in [
         "ALTER TABLE links DROP COLUMN rights",
-        "DELETE FROM _sqlx_migrations WHERE version >= 7",
+        "DELETE FROM _sqlx_migrations WHERE version = 7",
     ] {
         sqlx::query(statement)
             .execute(&mut connection)

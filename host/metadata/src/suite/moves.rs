@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callfs_model::metadata::{Content, NextObject};
 use callfs_model::path::MAX_PATH;
 
 use super::*;
@@ -69,6 +70,57 @@ pub(crate) async fn moves_in_place_of_what_was_there(place: &impl Place) {
         .await
         .expect("moved");
     assert_eq!(all(&store).await, ["/", "/a0", "/ab", "/bc"]);
+}
+
+pub(crate) async fn moves_records_with_their_objects(place: &impl Place) {
+    let full = |text: &str, name: &str| Record {
+        content: Some(Content {
+            changed: Some(-1),
+            ..Content::default()
+        }),
+        object: Some(object(name)),
+        next: Some(NextObject {
+            object: object(&format!("{name}+")),
+            content: Content {
+                sha256: Some([7; 32]),
+                changed: Some(1),
+                ..Content::default()
+            },
+        }),
+        ..record(text, "alice")
+    };
+    let directory = Record {
+        object: Some(object("1:0")),
+        ..record("/d", "alice")
+    };
+    let store = place.open().await;
+    let records = [
+        directory,
+        full("/d/ä", "2:0"),
+        full("/d/e/f", "3:0"),
+        full("/g", "4:0"),
+    ];
+    store
+        .apply(records.iter().cloned().map(Change::Put).collect())
+        .await
+        .expect("put");
+    store
+        .apply(vec![rename("/g", "/h"), rename("/d", "/moved/here")])
+        .await
+        .expect("moved");
+    for (record, to) in
+        records
+            .iter()
+            .zip(["/moved/here", "/moved/here/ä", "/moved/here/e/f", "/h"])
+    {
+        let found = store.get(&path(to)).await.expect("read").expect("there");
+        let moved = Record {
+            path: path(to),
+            revision: found.revision,
+            ..record.clone()
+        };
+        assert_eq!(*found, moved);
+    }
 }
 
 pub(crate) async fn moves_big_trees_in_one_step(place: &impl Place) {

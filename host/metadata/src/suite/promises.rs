@@ -10,16 +10,20 @@ use super::*;
 pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
     let intent = |n: u8| {
         let at = path(&format!("/ä{n}"));
+        let tombstone = |storage, newest| Intent::Tombstone {
+            path: at.clone(),
+            inside: n % 4 == 1,
+            storage,
+            newest,
+        };
         let intent = match n {
-            9 => Intent::Tombstone {
+            9 => tombstone(Some([7; 16]), Some(-1_500_000_000)),
+            8 => tombstone(Some([7; 16]), None),
+            7 => tombstone(None, Some(i64::MAX)),
+            5 => tombstone(None, None),
+            4 => Intent::Mounted {
                 path: at,
-                inside: false,
-                storage: Some([7; 16]),
-            },
-            5 => Intent::Tombstone {
-                path: at,
-                inside: true,
-                storage: None,
+                storage: [b':'; 16],
             },
             3 => Intent::Reconcile { path: at },
             _ => Intent::Rename {
@@ -49,22 +53,17 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
         .expect("ended");
     assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5)]);
     store
-        .apply(vec![begin(1), begin(3)])
+        .apply([1, 8, 4, 7, 3].map(begin).into())
         .await
         .expect("begun again");
     assert_eq!(
         store.intents().await.expect("read"),
-        [intent(9), intent(5), intent(1), intent(3)]
+        [9, 5, 1, 8, 4, 7, 3].map(intent)
     );
 }
 
 pub(crate) async fn one_intent_becomes_another_in_one_step(place: &impl Place) {
     let store = place.open().await;
-    let tombstone = |at: &str| Intent::Tombstone {
-        path: path(at),
-        inside: false,
-        storage: Some([b'/'; 16]),
-    };
     store
         .apply(vec![Change::Begin([1; 16], tombstone("/to"))])
         .await

@@ -1,6 +1,6 @@
 //! What is recorded of single paths, and what a directory holds.
 
-use callfs_model::metadata::Content;
+use callfs_model::metadata::{Content, NextObject};
 
 use super::*;
 
@@ -12,16 +12,23 @@ pub(crate) async fn gives_back_what_was_put(place: &impl Place) {
         content_type: etag.map(|_| "text/plain; charset=utf-8".to_owned()),
         sha256: etag.map(|_| [0xff; 32]),
         modified: etag.map(|_| -1_500_000_000),
+        changed: etag.map(|_| i64::MAX),
     };
-    for (text, content) in [
-        ("/", None),
-        ("/a", Some(content(None))),
-        ("/a/ä", Some(content(Some("\"é")))),
+    let next = |content: &Content| NextObject {
+        object: object("ä\":"),
+        content: content.clone(),
+    };
+    for (text, content, object) in [
+        ("/", None, Some(object(""))),
+        ("/a", Some(content(None)), None),
+        ("/a/ä", Some(content(Some("\"é"))), Some(object("12:34 ä"))),
     ] {
         assert_eq!(store.get(&path(text)).await.expect("read"), None);
         let given = Record {
             mode: 0o7777,
+            next: content.as_ref().map(next),
             content,
+            object,
             ..record(text, "ålice")
         };
         store
@@ -47,6 +54,7 @@ pub(crate) async fn gives_back_what_was_put(place: &impl Place) {
         .expect("read")
         .expect("there");
     assert_eq!((found.owner.as_str(), &found.content), ("bob", &None));
+    assert_eq!((&found.object, &found.next), (&None, &None));
 }
 
 pub(crate) async fn forgets(place: &impl Place) {

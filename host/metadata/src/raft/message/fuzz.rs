@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callfs_model::error::Error;
-use callfs_model::metadata::{Change, Content, Intent, Link, LinkChange, MakerRights, Record, Use};
+use callfs_model::metadata::{
+    Change, Content, Intent, Link, LinkChange, MakerRights, NextObject, Record, Use,
+};
 use callfs_model::path::FilePath;
+use callfs_model::storage::ObjectIdentity;
 use callfs_test_fuzz::FuzzTarget;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
@@ -23,6 +26,13 @@ fn path(text: &str) -> FilePath {
     FilePath::parse(text).expect("a good path")
 }
 
+fn object(name: &str) -> ObjectIdentity {
+    ObjectIdentity {
+        storage: [4; 16],
+        object: name.into(),
+    }
+}
+
 fn steps() -> Vec<QueuedStep> {
     let record = Record {
         path: path("/ä/b.txt"),
@@ -34,6 +44,12 @@ fn steps() -> Vec<QueuedStep> {
             content_type: None,
             sha256: Some([0xab; 32]),
             modified: Some(-1),
+            changed: Some(1),
+        }),
+        object: Some(object("12:34")),
+        next: Some(NextObject {
+            object: object("12:35"),
+            content: Content::default(),
         }),
         revision: 3,
     };
@@ -66,6 +82,14 @@ fn steps() -> Vec<QueuedStep> {
                 path: path("/d"),
                 inside: true,
                 storage: Some([4; 16]),
+                newest: Some(-1),
+            },
+        ),
+        Change::Begin(
+            [8; 16],
+            Intent::Mounted {
+                path: path("/"),
+                storage: [4; 16],
             },
         ),
         Change::End([9; 16]),

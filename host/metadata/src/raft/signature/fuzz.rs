@@ -8,8 +8,8 @@ use super::*;
 const TOKENS: [&str; 14] = [
     "\n",
     "/",
-    "/raft/1/append/7",
-    "/raft/1/vote/7",
+    "/raft/2/append/7",
+    "/raft/2/vote/7",
     "0",
     "1",
     "9",
@@ -69,19 +69,19 @@ fn a_head_is_accepted_only_as_it_was_signed() {
     let other = MessageSigner::new(b"another secret");
     let nonce = "00112233445566778899aabbccddeeff";
     let corpus = [
-        signed(&signer, "/raft/1/append/7", "1700000000000", nonce, 0),
-        signed(&signer, "/raft/1/append/7", "1700000000000", nonce, 100),
-        signed(&signer, "/raft/1/vote/12", "17000000000001", nonce, 1),
-        signed(&signer, "/raft/1/hello/0", "0", "", 33_554_432),
+        signed(&signer, "/raft/2/append/7", "1700000000000", nonce, 0),
+        signed(&signer, "/raft/2/append/7", "1700000000000", nonce, 100),
+        signed(&signer, "/raft/2/vote/12", "17000000000001", nonce, 1),
+        signed(&signer, "/raft/2/hello/0", "0", "", 33_554_432),
         signed(&signer, "", "", "1", 1),
         signed(
             &signer,
-            "/raft/1/append/71",
+            "/raft/2/append/71",
             "700000000000",
             nonce,
             usize::MAX,
         ),
-        signed(&other, "/raft/1/append/7", "1700000000000", nonce, 100),
+        signed(&other, "/raft/2/append/7", "1700000000000", nonce, 100),
         "/a\nx\ny\n-1\nzz".to_owned(),
         "/a\nx".to_owned(),
     ];

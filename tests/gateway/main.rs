@@ -67,6 +67,7 @@ mod conformance;
 mod conformance_servers;
 mod first_run;
 mod folders;
+mod foreign;
 mod fsck;
 mod heads;
 mod link_cli;

@@ -133,6 +133,10 @@ impl Transfer for TimedTransfer {
 struct TimedStaged(Box<dyn Staged>, Arc<LatencyClock>);
 
 impl Staged for TimedStaged {
+    fn attributes(&self) -> Option<&Attributes> {
+        self.0.attributes()
+    }
+
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
         let Self(staged, clock) = *self;
         Box::pin(async move { clock.time("publish", staged.publish(condition)).await })

@@ -1,7 +1,23 @@
 //! What the kernel says of a file, in the words of storage.
 
+use std::os::fd::AsFd;
+
 use callfs_model::storage::{Attributes, EntryKind};
-use rustix::fs::{FileType, Stat};
+use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, statx};
+use rustix::io::Errno;
+
+/// What is asked of a file.
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
+/// What is open.
+pub(super) fn look(file: impl AsFd) -> Result<Statx, Errno> {
+    statx(file, "", AtFlags::EMPTY_PATH, WANTED)
+}
+
+/// What has a name in a directory, be it a link.
+pub(super) fn look_at(directory: impl AsFd, name: impl rustix::path::Arg) -> Result<Statx, Errno> {
+    statx(directory, name, AtFlags::SYMLINK_NOFOLLOW, WANTED)
+}
 
 /// The attributes of what was opened or found.
 ///
@@ -12,11 +28,16 @@ use rustix::fs::{FileType, Stat};
 /// *inode* is not part of it: renaming a file or changing its mode moves that one and leaves the
 /// bytes alone. Another tool that rewrites a file in place changes its time, as finely as the
 /// filesystem keeps it.
-pub(super) fn attributes(stat: &Stat) -> Attributes {
+///
+/// The object is named by its inode and the time at which that was made: an inode number is used
+/// again as soon as it is free. Where the filesystem keeps no such time it has no name, because
+/// some (FUSE) make up inode numbers as well.
+pub(super) fn attributes(stat: &Statx) -> Attributes {
     let kind = kind(stat);
-    let modified = modified(stat);
+    let modified = time(&stat.stx_mtime);
+    let born = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
     let size = if kind == EntryKind::File {
-        stat.st_size.unsigned_abs()
+        stat.stx_size
     } else {
         0
     };
@@ -24,18 +45,20 @@ pub(super) fn attributes(stat: &Stat) -> Attributes {
         kind,
         size,
         etag: (kind == EntryKind::File)
-            .then(|| format!("{:x}-{size:x}-{}", stat.st_ino, tag(modified))),
+            .then(|| format!("{:x}-{size:x}-{}", stat.stx_ino, tag(modified))),
         modified: i64::try_from(modified).ok(),
-        mode: Some(stat.st_mode & 0o7777),
+        mode: Some(u32::from(stat.stx_mode) & 0o7777),
         content_type: None,
         content_encoding: None,
+        object: born.then(|| format!("{:x}-{}", stat.stx_ino, tag(time(&stat.stx_btime)))),
+        changed: i64::try_from(time(&stat.stx_ctime)).ok(),
     }
 }
 
 /// In nanoseconds since 1970. A time that 64 bits do not hold, after the year 2262, is not one that
 /// can be told, but it tells versions apart like any other.
-fn modified(stat: &Stat) -> i128 {
-    i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec)
+fn time(time: &StatxTimestamp) -> i128 {
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
 }
 
 /// A time in an etag; before 1970 as 64 bits hold it.
@@ -46,7 +69,7 @@ fn tag(time: i128) -> String {
     }
 }
 
-pub(super) fn kind(stat: &Stat) -> EntryKind {
+pub(super) fn kind(stat: &Statx) -> EntryKind {
     match file_type(stat) {
         FileType::RegularFile => EntryKind::File,
         FileType::Directory => EntryKind::Directory,
@@ -54,12 +77,12 @@ pub(super) fn kind(stat: &Stat) -> EntryKind {
     }
 }
 
-pub(super) fn file_type(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
+pub(super) fn file_type(stat: &Statx) -> FileType {
+    FileType::from_raw_mode(u32::from(stat.stx_mode))
 }
 
 /// What a file is that is neither regular nor a directory.
-pub(super) fn describe(stat: &Stat) -> &'static str {
+pub(super) fn describe(stat: &Statx) -> &'static str {
     match file_type(stat) {
         FileType::Fifo => "a named pipe",
         FileType::Socket => "a socket",
@@ -80,17 +103,15 @@ pub(super) fn nanoseconds(seconds: i64, nanoseconds: impl Into<u64>) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use rustix::fs::fstat;
-
     use super::*;
 
     #[test]
     fn a_time_that_cannot_be_told_is_none_and_still_tells_versions_apart() {
         let file = tempfile::tempfile().expect("a file");
-        let mut stat = fstat(&file).expect("looks");
+        let mut stat = look(&file).expect("looks");
         let mut at = |seconds: i64| {
-            stat.st_mtime = seconds;
-            stat.st_mtime_nsec = 0;
+            stat.stx_mtime.tv_sec = seconds;
+            stat.stx_mtime.tv_nsec = 0;
             attributes(&stat)
         };
         let last = 9_223_372_036;

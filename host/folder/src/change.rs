@@ -4,12 +4,12 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::{Attributes, Condition, EntryKind};
-use rustix::fs::{AtFlags, Mode, OFlags, chmod, fchmod, fstat, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Statx, chmod, fchmod, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::Folder;
-use super::attributes::{attributes, file_type, kind};
+use super::attributes::{attributes, file_type, kind, look};
 use super::entry::FolderEntry;
 use super::links::refuse_re_aimed;
 use super::names::Names;
@@ -32,12 +32,12 @@ pub(super) fn make(folder: &Folder, place: &FolderPath, mode: Option<u32>) -> Re
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let made = openat(target.directory(), target.name(), flags, Mode::empty())?;
         // The bit by which a directory hands its group down is inherited, and stays.
-        let inherited = Mode::from_raw_mode(fstat(&made)?.st_mode) & Mode::SGID;
+        let inherited = mode_of(&look(&made)?) & Mode::SGID;
         fchmod(
             &made,
             Mode::from_raw_mode(mode.unwrap_or(DEFAULT_MODE) & 0o3777) | inherited,
         )?;
-        fstat(&made)
+        look(&made)
     };
     match set_mode() {
         Ok(stat) => target.sync().map(|()| attributes(&stat)),
@@ -57,12 +57,12 @@ pub(super) fn set_mode(folder: &Folder, place: &FolderPath, mode: u32) -> Result
     let set = || {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let found = openat(target.directory(), target.name(), flags, Mode::empty())?;
-        let stat = fstat(&found)?;
+        let stat = look(&found)?;
         if !matches!(kind(&stat), EntryKind::File | EntryKind::Directory) {
             return Ok(());
         }
         // The bit by which a directory hands its group down stays.
-        let inherited = Mode::from_raw_mode(stat.st_mode) & Mode::SGID;
+        let inherited = mode_of(&stat) & Mode::SGID;
         let inherited = match kind(&stat) {
             EntryKind::Directory => inherited,
             _ => Mode::empty(),
@@ -79,6 +79,16 @@ pub(super) fn set_mode(folder: &Folder, place: &FolderPath, mode: u32) -> Result
         chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)
     };
     set().map_err(|errno| target.failed(errno))
+}
+
+/// Its permission bits.
+fn mode_of(stat: &Statx) -> Mode {
+    Mode::from_raw_mode(stat.stx_mode.into())
+}
+
+/// Device and inode.
+fn identity(stat: &Statx) -> (u32, u32, u64) {
+    (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino)
 }
 
 pub(super) fn remove_file(
@@ -176,9 +186,7 @@ pub(super) fn rename(
         // A rename between two names of one file would leave both of them: the one that is to go
         // has to be removed.
         let twin = there.is_some_and(|there| {
-            moved.st_nlink > 1
-                && (there.st_dev, there.st_ino) == (moved.st_dev, moved.st_ino)
-                && from != to
+            moved.stx_nlink > 1 && identity(&there) == identity(&moved) && from != to
         });
         if twin && kind(&moved) != EntryKind::Directory && *condition != Condition::Absent {
             target.require(condition, target.current()?.as_ref())?;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::Attributes;
-use rustix::fs::{Mode, copy_file_range, fchmod, fstat, fsync, futimens, ioctl_ficlone};
+use rustix::fs::{Mode, copy_file_range, fchmod, fsync, futimens, ioctl_ficlone};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::attributes::attributes;
+use super::attributes::{attributes, look};
 use super::clock::stamp;
 use super::failure::failure;
 use super::path::FolderPath;
@@ -23,6 +23,13 @@ const STRIDE: u64 = 64 << 20;
 const BUFFER: usize = 1 << 20;
 /// Those of a file for which none are asked.
 const DEFAULT_MODE: u32 = 0o644;
+
+/// A file that is whole, and that nobody sees yet.
+pub(super) struct Sealed {
+    pub(super) temporary: Temporary,
+    pub(super) file: File,
+    pub(super) attributes: Attributes,
+}
 
 /// A file that nobody sees.
 pub(super) struct Draft {
@@ -119,7 +126,7 @@ impl Draft {
     /// that is closed to everybody else, and set now it outlives a crash together with the
     /// bytes. Bits that would lend the rights of the server to whoever runs the file are never
     /// set.
-    pub(super) fn seal(self, mode: Option<u32>) -> Result<(Temporary, Attributes)> {
+    pub(super) fn seal(self, mode: Option<u32>) -> Result<Sealed> {
         let failed = |errno| failure(errno, &self.place);
         fchmod(
             &self.file,
@@ -129,8 +136,16 @@ impl Draft {
         futimens(&self.file, &stamp()).map_err(failed)?;
         // Not fdatasync: the etag is made of the time, which has to survive as well.
         retry_on_intr(|| fsync(&self.file)).map_err(failed)?;
-        let stat = fstat(&self.file).map_err(failed)?;
-        Ok((self.temporary, attributes(&stat)))
+        let stat = look(&self.file).map_err(failed)?;
+        Ok(Sealed {
+            attributes: Attributes {
+                // Its name is still to come, and changes that.
+                changed: None,
+                ..attributes(&stat)
+            },
+            temporary: self.temporary,
+            file: self.file,
+        })
     }
 
     fn failed(&self, error: io::Error) -> Error {

@@ -4,10 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::{Condition, EntryKind};
-use rustix::fs::{AtFlags, FileType, RenameFlags, Stat, fstat, fsync, renameat_with, statat};
+use rustix::fs::{FileType, RenameFlags, Statx, fstat, fsync, renameat_with};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::attributes::{attributes, file_type, kind};
+use super::attributes::{attributes, file_type, kind, look_at};
 use super::failure::{failure, parent_failure};
 use super::path::FolderPath;
 use super::root::{FolderRoot, Follow};
@@ -52,8 +52,8 @@ impl<'a> FolderEntry<'a> {
     }
 
     /// What has the name itself, be it a link; none if nothing has.
-    pub(super) fn stat(&self) -> Result<Option<Stat>> {
-        match statat(&self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW) {
+    pub(super) fn stat(&self) -> Result<Option<Statx>> {
+        match look_at(&self.directory, self.name) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(self.failed(errno)),
@@ -61,7 +61,7 @@ impl<'a> FolderEntry<'a> {
     }
 
     /// What the name leads to; a link that leads nowhere is itself.
-    pub(super) fn current(&self) -> Result<Option<Stat>> {
+    pub(super) fn current(&self) -> Result<Option<Statx>> {
         Ok(self.stat()?.map(|stat| match file_type(&stat) {
             FileType::Symlink => self
                 .root
@@ -78,7 +78,7 @@ impl<'a> FolderEntry<'a> {
     /// checked still holds when the change is made. Only a writer that does not go through this
     /// folder (another process, a shell on the server) can come in between: the kernel has no
     /// rename that depends on what it replaces.
-    pub(super) fn require(&self, condition: &Condition, current: Option<&Stat>) -> Result<()> {
+    pub(super) fn require(&self, condition: &Condition, current: Option<&Statx>) -> Result<()> {
         let Condition::EtagIn(etags) = condition else {
             return Ok(());
         };

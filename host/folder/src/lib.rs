@@ -35,7 +35,7 @@ use callfs_model::source::Source;
 use callfs_model::storage::{
     Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, StorageIdentity, Transfer,
 };
-use rustix::fs::Stat;
+use rustix::fs::Statx;
 use rustix::io::Errno;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -293,7 +293,10 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The file that was found, or why it is none.
-fn regular(found: Result<(Option<File>, Stat), Errno>, place: &FolderPath) -> Result<(File, Stat)> {
+fn regular(
+    found: Result<(Option<File>, Statx), Errno>,
+    place: &FolderPath,
+) -> Result<(File, Statx)> {
     match found {
         Ok((Some(file), stat)) => Ok((file, stat)),
         Ok((None, stat)) if kind(&stat) == EntryKind::Directory => {

@@ -9,12 +9,11 @@ use std::os::fd::OwnedFd;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, openat, openat2, readlinkat,
-    statat,
+    FileType, Mode, OFlags, RawDir, ResolveFlags, Statx, openat, openat2, readlinkat,
 };
 use rustix::io::Errno;
 
-use super::attributes::file_type;
+use super::attributes::{file_type, look_at};
 use super::entry::FolderEntry;
 use super::path::FolderPath;
 
@@ -33,7 +32,7 @@ struct LinkLevel {
 pub(super) fn refuse_re_aimed(
     source: &FolderEntry<'_>,
     place: &FolderPath,
-    moved: &Stat,
+    moved: &Statx,
 ) -> Result<()> {
     match file_type(moved) {
         FileType::Symlink => {
@@ -150,7 +149,7 @@ fn read(
 
 /// For filesystems that do not say it with the name.
 fn kind_of(directory: &OwnedFd, name: &CStr) -> Result<FileType, Errno> {
-    match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+    match look_at(directory, name) {
         Ok(stat) => Ok(file_type(&stat)),
         Err(Errno::NOENT) => Ok(FileType::Unknown),
         Err(errno) => Err(errno),

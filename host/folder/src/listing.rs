@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
 
 use callfs_model::storage::{Attributes, DirectoryEntry};
-use rustix::fs::{AtFlags, FileType, fstat, statat};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
-use super::attributes::{attributes, file_type};
+use super::attributes::{attributes, file_type, look_at};
 use super::clock::now;
 use super::names::{Names, Snapshots};
 use super::path::FolderPath;
@@ -98,7 +98,7 @@ fn look(
     place: &FolderPath,
     name: &str,
 ) -> Result<Option<(Attributes, bool)>, Errno> {
-    let own = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+    let own = match look_at(directory, name) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(errno),

@@ -8,10 +8,10 @@ use std::path::Path;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::EntryKind;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Statx, openat, openat2};
 use rustix::io::Errno;
 
-use super::attributes::kind;
+use super::attributes::{kind, look};
 use super::failure::failure;
 
 /// How often an open is repeated that lost a race with a rename or waits for the holder of a lease.
@@ -81,13 +81,13 @@ impl FolderRoot {
     }
 
     /// What a path leads to. Nothing is opened for it but the name.
-    pub(super) fn stat(&self, path: &str, reach: Follow) -> Result<Stat, Errno> {
-        fstat(self.lookup(path, OFlags::PATH, reach)?)
+    pub(super) fn stat(&self, path: &str, reach: Follow) -> Result<Statx, Errno> {
+        look(self.lookup(path, OFlags::PATH, reach)?)
     }
 
     /// A regular file, open for reading, with what it is; no file if it is something else, which is
     /// not opened at all: opening a pipe or a device can have effects of its own.
-    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<(Option<File>, Stat), Errno> {
+    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<(Option<File>, Statx), Errno> {
         let stat = self.stat(path, reach)?;
         if kind(&stat) != EntryKind::File {
             return Ok((None, stat));
@@ -95,7 +95,7 @@ impl FolderRoot {
         // Should a pipe take its place meanwhile, this does not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = self.lookup(path, flags, reach)?;
-        let stat = fstat(&file)?;
+        let stat = look(&file)?;
         Ok(((kind(&stat) == EntryKind::File).then(|| file.into()), stat))
     }
 

@@ -4,6 +4,7 @@ mod changing;
 mod crashing;
 mod identity;
 mod listing;
+mod objects;
 mod reading;
 mod writing;
 

@@ -11,12 +11,12 @@ use callfs_model::storage::{Attributes, Condition, Staged, Transfer};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::attributes::attributes;
-use super::draft::Draft;
+use super::attributes::{attributes, look};
+use super::draft::{Draft, Sealed};
 use super::entry::{FolderEntry, elsewhere};
 use super::path::FolderPath;
 use super::root::Follow;
-use super::staging::{Staging, Temporary};
+use super::staging::Staging;
 use super::{Folder, blocking, regular};
 
 /// How many bytes are worth a visit to the disk while more of them are on their way.
@@ -50,8 +50,7 @@ pub(super) struct Duplicate {
 /// A file that is whole.
 struct Finished {
     to: Destination,
-    temporary: Temporary,
-    attributes: Attributes,
+    sealed: Sealed,
 }
 
 impl Transfer for FolderUpload {
@@ -98,6 +97,10 @@ impl Transfer for Duplicate {
 }
 
 impl Staged for Finished {
+    fn attributes(&self) -> Option<&Attributes> {
+        Some(&self.sealed.attributes)
+    }
+
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
         let Self {
             to:
@@ -107,8 +110,12 @@ impl Staged for Finished {
                     condition: asked,
                     ..
                 },
-            temporary,
-            attributes,
+            sealed:
+                Sealed {
+                    temporary,
+                    file,
+                    attributes: known,
+                },
         } = *self;
         let published = blocking(move || {
             let target = FolderEntry::open(&folder.root, &place)?;
@@ -122,7 +129,8 @@ impl Staged for Finished {
             }
             temporary.moved();
             target.sync()?;
-            Ok(attributes)
+            let changed = look(&file).ok().and_then(|stat| attributes(&stat).changed);
+            Ok(Attributes { changed, ..known })
         });
         published.boxed()
     }
@@ -144,22 +152,14 @@ impl Destination {
         }
     }
 
-    fn finished(self, (temporary, attributes): (Temporary, Attributes)) -> Box<dyn Staged> {
-        Box::new(Finished {
-            to: self,
-            temporary,
-            attributes,
-        })
+    fn finished(self, sealed: Sealed) -> Box<dyn Staged> {
+        Box::new(Finished { to: self, sealed })
     }
 }
 
 /// Writes a body that comes in pieces. What comes next is gathered while what came before is
 /// written.
-async fn gathered(
-    to: &Destination,
-    mut body: Source,
-    mode: Option<u32>,
-) -> Result<(Temporary, Attributes)> {
+async fn gathered(to: &Destination, mut body: Source, mode: Option<u32>) -> Result<Sealed> {
     let mut draft = None;
     let mut pieces = gather(&mut body, FIRST).await?;
     while !pieces.last {
@@ -187,7 +187,7 @@ async fn copied(
     file: Arc<File>,
     mut left: Range<u64>,
     mode: Option<u32>,
-) -> Result<(Temporary, Attributes)> {
+) -> Result<Sealed> {
     while !left.is_empty() {
         let (file, Range { start, end }) = (file.clone(), left.clone());
         // A stride at a time, so that it ends when nobody waits for it any more.

@@ -98,8 +98,12 @@ pub(super) fn cut(mut text: String) -> String {
 /// a header of an answer, and is recorded.
 const MAX_FIELD: usize = 1024;
 
-/// The name of the codings of stored bytes among the extra attributes.
+/// The names of the extra attributes.
 const CONTENT_ENCODING: &str = "content-encoding";
+const OBJECT: &str = "object";
+const CHANGED: &str = "changed";
+/// The longest name of an object that counts, in bytes: it is recorded.
+const MAX_OBJECT: usize = 64;
 
 /// A longer one counts as none.
 fn bounded(field: Option<String>) -> Option<String> {
@@ -116,7 +120,18 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
         content_type,
         extra,
     } = attributes;
-    let encoding = extra.into_iter().find(|(name, _)| name == CONTENT_ENCODING);
+    let (mut content_encoding, mut object, mut changed) = (None, None, None);
+    for (name, value) in extra {
+        match name.as_str() {
+            CONTENT_ENCODING => content_encoding = content_encoding.or(Some(value)),
+            OBJECT => object = object.or(Some(value)),
+            CHANGED => changed = changed.or(value.parse().ok()),
+            _ => {}
+        }
+    }
+    let is_name = |name: &String| {
+        (1..=MAX_OBJECT).contains(&name.len()) && !name.chars().any(char::is_control)
+    };
     Attributes {
         kind: kind_in(kind),
         size,
@@ -124,7 +139,9 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
         modified,
         mode: mode.map(|mode| mode & 0o7777),
         content_type: bounded(content_type),
-        content_encoding: bounded(encoding.map(|(_, encoding)| encoding)),
+        content_encoding: bounded(content_encoding),
+        object: object.filter(is_name),
+        changed,
     }
 }
 
@@ -137,8 +154,17 @@ pub(super) fn attributes_out(attributes: Attributes) -> wit::Attributes {
         mode,
         content_type,
         content_encoding,
+        object,
+        changed,
     } = attributes;
-    let encoding = content_encoding.map(|encoding| (CONTENT_ENCODING.to_owned(), encoding));
+    let extra = [
+        (CONTENT_ENCODING, content_encoding),
+        (OBJECT, object),
+        (CHANGED, changed.map(|time| time.to_string())),
+    ];
+    let extra = extra
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     wit::Attributes {
         kind: kind_out(kind),
         size,
@@ -146,7 +172,7 @@ pub(super) fn attributes_out(attributes: Attributes) -> wit::Attributes {
         modified,
         mode,
         content_type,
-        extra: encoding.into_iter().collect(),
+        extra: extra.collect(),
     }
 }
 

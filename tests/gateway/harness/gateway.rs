@@ -83,9 +83,15 @@ impl Gateway {
     /// The same folder again, after [`kill`](Self::kill) or [`stop`](Self::stop).
     #[track_caller]
     pub(crate) fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    /// The same, with further arguments.
+    #[track_caller]
+    pub(crate) fn restart_with(self, arguments: &[&str]) -> Self {
         let Self { process, dir, .. } = self;
         drop(process);
-        Self::start_in(dir, &[])
+        Self::start_in(dir, arguments)
     }
 
     /// The process.

@@ -213,6 +213,8 @@ impl Shelf {
                 media_type
             },
             content_encoding: None,
+            object: None,
+            changed: None,
         }
     }
 

@@ -28,7 +28,8 @@ use callfs_model::metadata::Metadata as _;
 use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
 use callfs_telemetry::Metrics;
-use folders::FolderUse;
+pub use folders::AcceptedFolders;
+use folders::{FolderCheck, FolderUse};
 use generation::Current;
 pub use generation::granted;
 use http::HeaderValue;
@@ -50,11 +51,10 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Serves until the shutdown begins and the requests in flight are done. Calls `listening` once,
 /// with the addresses as the system bound them: those of the service, and those for metrics alone.
-/// Folders that are empty although files are recorded there are served only if that
-/// `empty_is_right`.
+/// Folders that do not agree with what is recorded are served only if they are `accepted`.
 pub async fn serve(
     loaded: Loaded,
-    empty_is_right: bool,
+    accepted: AcceptedFolders,
     listening: impl FnOnce(&[Listen], &[Listen]),
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
@@ -85,7 +85,7 @@ pub async fn serve(
         return Ok(());
     }
     let begun = async {
-        folders::admit(&config, &*store.metadata, empty_is_right, true).await?;
+        folders::admit(&config, &*store.metadata, accepted, FolderCheck::Serve).await?;
         let folders = FolderUse::Serve {
             metadata: Some(store.identity.clone()),
         };
@@ -113,6 +113,7 @@ pub async fn serve(
     };
     let engine = Arc::new(build(&config, reloads.current(), &store, locks.clone()));
     waits_for.replace("recovery".into());
+    folders::remember(&config, &*store.metadata, &reloads.current().mounts).await?;
     let healed = engine
         .recover()
         .await

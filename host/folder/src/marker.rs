@@ -4,10 +4,13 @@
 //! in it, gets an identity of its own.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
 use callfs_model::storage::StorageIdentity;
-use rustix::fs::{Mode, OFlags, fstat, fsync, openat, renameat};
+use rustix::fs::{CWD, Mode, OFlags, fstat, fsync, openat, renameat};
 use rustix::io::{Errno, read, retry_on_intr, write};
+
+use super::path::RESERVED;
 
 /// Its file in the staging directory.
 const NAME: &str = "identity";
@@ -38,6 +41,18 @@ pub(super) fn identity(
     };
     keep(staging, &format!("{} {inode}\n", hex::encode(identity)))?;
     Ok(identity)
+}
+
+/// The identity of a folder that a gateway has served to be changed, read without changing
+/// anything.
+pub(super) fn read_from(host: &Path) -> Result<Option<StorageIdentity>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat(CWD, host, flags, Mode::empty())?;
+    match openat(&root, RESERVED, flags | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(staging) => kept(staging.as_fd(), fstat(&root)?.st_ino),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// What is kept, if it is a marker of this folder.

@@ -5,9 +5,11 @@ use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
 use callfs_model::error::Result;
+use callfs_model::storage::StorageIdentity;
 use rustix::io::Errno;
 
 use super::failure::failure;
+use super::marker;
 use super::path::RESERVED;
 
 /// What is there.
@@ -21,6 +23,8 @@ pub enum FolderSight {
         served: bool,
         /// Something is in it, apart from what a gateway keeps there for itself.
         filled: bool,
+        /// Which folder it is, if that is known without serving it.
+        identity: Option<StorageIdentity>,
     },
 }
 
@@ -45,9 +49,11 @@ impl FolderSight {
                 break;
             }
         }
+        let identity = marker::read_from(host).map_err(|errno| failed(errno.into()))?;
         Ok(Self::There {
             served: host.join(RESERVED).is_dir(),
             filled,
+            identity,
         })
     }
 }

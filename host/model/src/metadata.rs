@@ -98,8 +98,10 @@ pub enum Intent {
         /// is removed.
         #[serde(default)]
         storage: Option<StorageIdentity>,
-        /// When the last of what is to be removed was [changed](crate::storage::Attributes), where
-        /// that is known: what was changed later is not what was meant, and stays.
+        /// Of what a move left behind: when the last of its files was
+        /// [changed](crate::storage::Attributes), or the greatest time where that is not known; what
+        /// was changed later is not what was meant, and stays. None of what is being built: of that
+        /// is removed what is recorded.
         #[serde(default)]
         newest: Option<i64>,
     },

@@ -36,4 +36,4 @@ pub use inspection::{Inspection, PluginKind, imports, inspect};
 pub use limits::CallLimits;
 pub use plugin::{LoadError, PluginSettings};
 pub use runtime::Runtime;
-pub use storage::StoragePlugin;
+pub use storage::{StoragePlugin, identity_of_folders};

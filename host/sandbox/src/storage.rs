@@ -98,21 +98,40 @@ impl StoragePlugin {
 /// What the component keeps objects in: the folders that it was granted, or what its configuration
 /// names. None if a folder has no identity.
 fn identity(settings: &PluginSettings) -> Option<StorageIdentity> {
-    let mut digest = Sha256::new();
     let folders = &settings.grants.directories;
     if folders.is_empty() {
+        let mut digest = Sha256::new();
         digest.update(settings.name.as_bytes());
         digest.update([0]);
         digest.update(settings.config.as_bytes());
+        return Some(shortened(digest));
     }
-    for (guest, folder) in folders {
+    let identified = |(guest, folder): &'_ (String, Arc<Folder>)| {
+        let identity = folder.identity()?;
+        Some((guest.clone(), identity))
+    };
+    let folders: Option<Vec<_>> = folders.iter().map(identified).collect();
+    Some(identity_of_folders(&folders?))
+}
+
+/// The identity of a storage whose component is granted these folders, each with the name under
+/// which it opens it.
+pub fn identity_of_folders(folders: &[(String, StorageIdentity)]) -> StorageIdentity {
+    let mut digest = Sha256::new();
+    for (guest, identity) in folders {
         digest.update(guest.as_bytes());
         digest.update([0]);
-        digest.update(folder.identity()?);
+        digest.update(identity);
     }
+    shortened(digest)
+}
+
+fn shortened(digest: Sha256) -> StorageIdentity {
     let digest: [u8; 32] = digest.finalize().into();
-    let (identity, _) = digest.split_first_chunk()?;
-    Some(*identity)
+    let mut identity = StorageIdentity::default();
+    let length = identity.len();
+    identity.copy_from_slice(&digest[..length]);
+    identity
 }
 
 /// What its type and its description say that it can do.

@@ -1,16 +1,22 @@
 //! The folders of this machine that components are granted: looked at before any of them is opened,
-//! so that a disk that is not mounted is not taken for a folder that was emptied.
+//! so that a disk that is not mounted is not taken for a folder that was emptied, and no folder for
+//! another one.
 //!
 //! A folder that a gateway has served has a staging directory with its identity. One that is
 //! missing, or is empty and was never served, although the metadata store has records of what
-//! should be in it, is refused. It does not know what the components do with them.
+//! should be in it, is refused. So is another one than the one that the metadata store remembers
+//! for a mount, because nothing that is recorded is of what it holds. It does not know what the
+//! components do with them.
 
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use callfs_folder::{Folder, FolderAccess, FolderOptions, FolderSight};
-use callfs_model::metadata::Metadata;
+use callfs_model::metadata::{Change, Intent, IntentId, Metadata};
 use callfs_model::path::FilePath;
+use callfs_model::storage::{Mounts, StorageIdentity};
+use callfs_sandbox::identity_of_folders;
+use sha2::{Digest, Sha256};
 
 use crate::config::{Config, DirectoryAccess, DirectoryGrant, MountPoint};
 
@@ -90,29 +96,62 @@ impl FolderUse {
     }
 }
 
-/// Fails if a folder is missing, or is new and empty, although something is recorded of what is in
-/// it, unless that is `accepted`. Says so where a folder is to be served (`serves`) of which
-/// nothing is recorded.
+/// What the operator says of folders that do not agree with what is recorded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AcceptedFolders {
+    /// Those that are missing, or empty and new, were emptied for good.
+    pub empty: bool,
+    /// Those that are others than before were exchanged on purpose.
+    pub other: bool,
+}
+
+/// Why folders are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FolderCheck {
+    /// They are to be served.
+    Serve,
+    /// What is recorded of them is to be changed.
+    Repair,
+    /// Nothing is to be changed.
+    Compare,
+}
+
+/// Fails if a folder is missing, is new and empty, or is another one than before, although
+/// something is recorded of what is in it, unless that is `accepted`. Where nothing is changed,
+/// another one is only warned of. Says so where a folder is to be served of which nothing is
+/// recorded.
 pub(super) async fn admit(
     config: &Config,
     metadata: &dyn Metadata,
-    accepted: bool,
-    serves: bool,
+    accepted: AcceptedFolders,
+    check: FolderCheck,
 ) -> anyhow::Result<()> {
+    let remembered = remembered(metadata).await?;
     for mount in &config.mounts {
-        let changeable = |grant: &&DirectoryGrant| grant.access == DirectoryAccess::ReadWrite;
-        for grant in mount.directories.iter().filter(changeable) {
+        let mut sights = Vec::new();
+        for grant in &mount.directories {
+            let sight = FolderSight::of(&grant.host).with_context(|| {
+                let host = grant.host.display();
+                format!("cannot look at the granted folder {host}")
+            })?;
+            sights.push((grant, sight));
+        }
+        let mut new = false;
+        for (grant, sight) in &sights {
+            if grant.access == DirectoryAccess::ReadOnly {
+                continue;
+            }
             let host = grant.host.display();
-            let sight = FolderSight::of(&grant.host)
-                .with_context(|| format!("cannot look at the granted folder {host}"))?;
             let what = match sight {
                 FolderSight::Missing => "does not exist",
                 FolderSight::There {
                     served: false,
                     filled: false,
+                    ..
                 } => "is empty and was never served",
                 FolderSight::There { filled: false, .. } => continue,
                 FolderSight::There { filled: true, .. } => {
+                    let serves = check == FolderCheck::Serve;
                     if serves && !has_records(config, mount, metadata).await? {
                         tracing::warn!(
                             folder = %host,
@@ -125,7 +164,8 @@ pub(super) async fn admit(
                     continue;
                 }
             };
-            if !accepted && has_records(config, mount, metadata).await? {
+            new = true;
+            if !accepted.empty && has_records(config, mount, metadata).await? {
                 bail!(
                     "the folder {host} {what}, and the metadata store has records of files in it \
                      (mount {}); is its disk mounted? If the files are really gone, give \
@@ -134,8 +174,143 @@ pub(super) async fn admit(
                 );
             }
         }
+        let Some(before) = remembered.iter().find(|one| one.path == mount.path) else {
+            continue;
+        };
+        let is_right = match seen(&sights) {
+            Seen::Untold => true,
+            Seen::Unserved => false,
+            Seen::Served(identity) => identity == before.storage,
+        };
+        // One that is new and empty was accepted above, or nothing is recorded of it.
+        if is_right || new || accepted.other || !has_records(config, mount, metadata).await? {
+            continue;
+        }
+        let hosts: Vec<String> = mount
+            .directories
+            .iter()
+            .map(|grant| grant.host.display().to_string())
+            .collect();
+        let hosts = hosts.join(", ");
+        let of = match seen(&sights) {
+            Seen::Served(identity) => remembered.iter().find(|one| one.storage == identity),
+            Seen::Untold | Seen::Unserved => None,
+        };
+        let which = match of {
+            Some(other) => format!("it is the one of the mount {}", other.path),
+            None => "it was never served there".to_owned(),
+        };
+        if check == FolderCheck::Compare {
+            tracing::warn!(
+                mount = %mount.path,
+                folder = hosts,
+                which,
+                "this is another folder than the one whose files the metadata store has records \
+                 of; put that one back before anything is repaired"
+            );
+            continue;
+        }
+        bail!(
+            "the mount {} has another folder than the one whose files the metadata store has \
+             records of: {hosts}; {which}. Put the folder back that was served there. If it was \
+             restored from a backup, or moved to another disk, give --accept-folders: then the \
+             records are taken for those of the files that have the same paths there",
+            mount.path
+        );
     }
     Ok(())
+}
+
+/// Has the metadata store remember which folders are mounted, as they were opened. They were
+/// admitted.
+pub(super) async fn remember(
+    config: &Config,
+    metadata: &dyn Metadata,
+    mounts: &Mounts,
+) -> anyhow::Result<()> {
+    let remembered = remembered(metadata).await?;
+    let mut changes = Vec::new();
+    for mount in mounts.iter() {
+        let path = &mount.path;
+        let is_granted = |one: &MountPoint| one.path == *path && !one.directories.is_empty();
+        let Some(storage) = mount.storage().identity() else {
+            continue;
+        };
+        let known = remembered.iter().find(|one| one.path == *path);
+        if !config.mounts.iter().any(is_granted)
+            || known.is_some_and(|known| known.storage == storage)
+        {
+            continue;
+        }
+        let id = intent_id(path);
+        let path = path.clone();
+        changes.push(Change::End(id));
+        changes.push(Change::Begin(id, Intent::Mounted { path, storage }));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    metadata
+        .apply(changes)
+        .await
+        .context("the metadata store cannot remember which folders are mounted")
+}
+
+/// What was mounted where.
+struct RememberedMount {
+    path: FilePath,
+    storage: StorageIdentity,
+}
+
+async fn remembered(metadata: &dyn Metadata) -> anyhow::Result<Vec<RememberedMount>> {
+    let intents = metadata
+        .intents()
+        .await
+        .context("cannot read the metadata store")?;
+    let mounted = intents.into_iter().filter_map(|(_, intent)| match intent {
+        Intent::Mounted { path, storage } => Some(RememberedMount { path, storage }),
+        _ => None,
+    });
+    Ok(mounted.collect())
+}
+
+/// One for each mount.
+fn intent_id(mount: &FilePath) -> IntentId {
+    let digest = Sha256::new()
+        .chain_update(b"mounted:")
+        .chain_update(mount.as_str())
+        .finalize();
+    let mut id = IntentId::default();
+    let length = id.len();
+    id.copy_from_slice(&digest[..length]);
+    id
+}
+
+/// What the folders of a mount are together.
+enum Seen {
+    /// Nobody can tell: there are none, or some that may not be changed.
+    Untold,
+    /// Not all of them were ever served.
+    Unserved,
+    Served(StorageIdentity),
+}
+
+fn seen(sights: &[(&DirectoryGrant, FolderSight)]) -> Seen {
+    let is_changeable =
+        |(grant, _): &(&DirectoryGrant, _)| grant.access == DirectoryAccess::ReadWrite;
+    if sights.is_empty() || !sights.iter().all(is_changeable) {
+        return Seen::Untold;
+    }
+    let identities: Option<Vec<_>> = sights
+        .iter()
+        .map(|(grant, sight)| match sight {
+            FolderSight::There { identity, .. } => Some((grant.guest.clone(), (*identity)?)),
+            FolderSight::Missing => None,
+        })
+        .collect();
+    identities.map_or(Seen::Unserved, |identities| {
+        Seen::Served(identity_of_folders(&identities))
+    })
 }
 
 /// Whether anything is recorded of what a mount holds, its own root and other mounts in it aside.

@@ -8,7 +8,7 @@ use callfs_model::locks::Locks;
 use callfs_telemetry::Metrics;
 
 use super::components::Components;
-use super::folders::{self, FolderUse};
+use super::folders::{self, AcceptedFolders, FolderCheck, FolderUse};
 use super::generation::{ComponentSlot, Current, Generations, recipes};
 use super::metadata::MetadataHandle;
 use super::{build, locks};
@@ -21,8 +21,8 @@ pub enum OfflineWork {
     Compare,
     /// It and the records are changed.
     Repair {
-        /// Folders that are empty although files are recorded there were emptied on purpose.
-        empty_is_right: bool,
+        /// Folders that do not agree with what is recorded.
+        accepted: AcceptedFolders,
     },
 }
 
@@ -42,13 +42,11 @@ impl OfflineFilesystem {
         store: &Arc<MetadataHandle>,
         work: OfflineWork,
     ) -> anyhow::Result<Self> {
-        let accepted = matches!(
-            work,
-            OfflineWork::Repair {
-                empty_is_right: true
-            }
-        );
-        folders::admit(config, &*store.metadata, accepted, false).await?;
+        let (accepted, check) = match work {
+            OfflineWork::Compare => (AcceptedFolders::default(), FolderCheck::Compare),
+            OfflineWork::Repair { accepted } => (accepted, FolderCheck::Repair),
+        };
+        folders::admit(config, &*store.metadata, accepted, check).await?;
         let folders = match work {
             OfflineWork::Compare => FolderUse::Compare,
             OfflineWork::Repair { .. } => FolderUse::Repair {
@@ -61,6 +59,9 @@ impl OfflineFilesystem {
         let generations = components.load(&wanted, &Generations::new()).await?;
         let current = Current::new(&generations).context("there is no authorizer")?;
         let locks = locks::open(&config.locks, store).await?;
+        if check == FolderCheck::Repair {
+            folders::remember(config, &*store.metadata, &current.mounts).await?;
+        }
         Ok(Self {
             engine: build(config, &current, store, locks.clone()),
             locks,

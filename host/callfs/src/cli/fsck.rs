@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::progress::ProgressLine;
 use super::{CommandFailure, print};
-use crate::app::{MetadataHandle, OfflineFilesystem, OfflineWork};
+use crate::app::{AcceptedFolders, MetadataHandle, OfflineFilesystem, OfflineWork};
 use crate::config::{Layers, LoadOptions, LogConfig};
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,11 @@ pub(super) struct FsckArguments {
     /// are gone for good, and it is not that a disk is not mounted.
     #[arg(long, requires = "repair")]
     accept_empty: bool,
+    /// Repair although a folder is not the one whose files the metadata store has records of: it
+    /// was restored from a backup or moved to another disk, and it is not that folders were
+    /// swapped.
+    #[arg(long, requires = "repair")]
+    accept_folders: bool,
     /// Print one JSON object a line: every finding, then the summary.
     #[arg(long)]
     json: bool,
@@ -86,6 +91,7 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
         repair,
         adopt,
         accept_empty,
+        accept_folders,
         json,
         config,
     } = arguments;
@@ -118,7 +124,10 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
         let compared = async {
             let work = if repair {
                 OfflineWork::Repair {
-                    empty_is_right: accept_empty,
+                    accepted: AcceptedFolders {
+                        empty: accept_empty,
+                        other: accept_folders,
+                    },
                 }
             } else {
                 OfflineWork::Compare

@@ -6,7 +6,7 @@ use callfs_model::shutdown::Shutdown;
 use callfs_telemetry::logs;
 
 use super::{CommandFailure, first_run};
-use crate::app;
+use crate::app::{self, AcceptedFolders};
 use crate::config::{Layers, LoadOptions, Loaded};
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,10 @@ pub(super) struct ServeArguments {
     /// files in them: the files are gone for good, and it is not that a disk is not mounted.
     #[arg(long)]
     accept_empty: bool,
+    /// Serve folders that are not those whose files the metadata store has records of: they were
+    /// restored from a backup or moved to another disk, and it is not that they were swapped.
+    #[arg(long)]
+    accept_folders: bool,
 }
 
 pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
@@ -36,6 +40,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
         config,
         listen,
         accept_empty,
+        accept_folders,
     } = arguments;
     let layers = Layers::read(&LoadOptions {
         folder,
@@ -60,7 +65,10 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
             .map_err(|cause| CommandFailure::failed("cannot listen for signals", cause))?;
         app::serve(
             loaded,
-            accept_empty,
+            AcceptedFolders {
+                empty: accept_empty,
+                other: accept_folders,
+            },
             |bound, metrics| announcement.say(bound, metrics),
             shutdown,
         )

@@ -1,26 +1,30 @@
 //! A tree, made a second time at another path where nobody sees it.
 //!
 //! Directories before what is in them, in byte order of the names, with one page of names for each
-//! level. What the destination cannot hold ends it. Records come in batches: a tombstone covers all
-//! of them until the last one is there.
+//! level. What the destination cannot hold ends it. A tombstone covers all of it until the last
+//! record is there, and what may be removed below a tombstone is what records name. So names are
+//! recorded in batches before anything is stored under them, and objects before they are published,
+//! several together, where their storage knows them by then.
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Content, Record};
 use callfs_model::path::{FilePath, PathError};
-use callfs_model::storage::{Condition, EntryKind};
+use callfs_model::storage::{Attributes, EntryKind};
 use sha2::{Digest, Sha256};
 
 use crate::Engine;
 use crate::change::room::too_long;
-use crate::change::transfer::{Arrived, is_same};
+use crate::change::transfer::{Incoming, is_same};
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::children::{Child, Children};
 use crate::lookup::path::{Lookup, LookupTarget};
 
 /// How many names are fetched, and how many records are put, at a time.
 const BATCH: usize = 256;
+/// How many files are staged, and their objects recorded, at a time.
+const STAGED: usize = 16;
 
 /// A tree that is being built.
 pub(crate) struct Build<'a> {
@@ -31,8 +35,15 @@ pub(crate) struct Build<'a> {
     /// Who makes it, asks for everything and owns it; none if it is moved, and everything keeps
     /// its owner.
     maker: Option<&'a Identity>,
+    /// What is to be recorded next.
     records: Vec<Change>,
-    print: TreeFingerprint,
+}
+
+/// One name that is about to be built.
+struct Piece {
+    child: Child,
+    /// As it is recorded at its destination until its object is known.
+    record: Record,
 }
 
 /// A tree that was built.
@@ -45,7 +56,15 @@ pub(crate) struct Built {
 
 /// What tells one state of a tree from any other, however large it is.
 #[derive(Default)]
-pub(crate) struct TreeFingerprint(Sha256);
+pub(crate) struct TreeFingerprint {
+    digest: Sha256,
+    /// When the last of its files was changed.
+    newest: Newest,
+}
+
+/// When the last of several files was changed, for the tombstone of what is left of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Newest(i64);
 
 /// A walk through all of a tree.
 struct Descent {
@@ -88,7 +107,6 @@ impl<'a> Build<'a> {
             to,
             maker: Some(who),
             records: Vec::new(),
-            print: TreeFingerprint::default(),
         }
     }
 
@@ -99,8 +117,12 @@ impl<'a> Build<'a> {
             to,
             maker: None,
             records: Vec::new(),
-            print: TreeFingerprint::default(),
         }
+    }
+
+    /// Records what a directory is made for, before it is made.
+    pub(crate) fn first(&self, source: &LookupTarget) -> Change {
+        Change::Put(self.record(source, self.to))
     }
 
     /// Builds what is in the directory at a place; the directory itself, too, unless it is there
@@ -110,7 +132,7 @@ impl<'a> Build<'a> {
             return Err(from.absence());
         };
         if create {
-            self.make(source, self.to.clone()).await?;
+            self.make(self.record(source, self.to)).await?;
         }
         let way = from
             .ancestors
@@ -119,14 +141,38 @@ impl<'a> Build<'a> {
             .cloned()
             .collect();
         let mut descent = Descent::new(self.engine, &from.path, way);
-        while let Some(child) = descent.next(self.engine).await? {
-            self.print.add(&child);
+        let mut print = TreeFingerprint::default();
+        loop {
+            let pieces = self.gather(&mut descent, &from.path, &mut print).await?;
+            if pieces.is_empty() {
+                let records = self.records;
+                return Ok(Built { records, print });
+            }
+            let announced = pieces.iter().map(|piece| Change::Put(piece.record.clone()));
+            self.records.extend(announced);
+            self.record_now().await?;
+            self.build(pieces).await?;
+        }
+    }
+
+    /// The next names, which may be copied or moved.
+    async fn gather(
+        &self,
+        descent: &mut Descent,
+        from: &FilePath,
+        print: &mut TreeFingerprint,
+    ) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        while pieces.len() < BATCH
+            && let Some(child) = descent.next(self.engine).await?
+        {
+            print.add(&child);
             let to = child
                 .path
-                .moved(&from.path, self.to)
+                .moved(from, self.to)
                 .ok_or_else(|| Error::internal("a name is not below its directory"))?;
             let to = to.map_err(|error| match error {
-                PathError::TooLong(length) => too_long(&from.path, self.to, length),
+                PathError::TooLong(length) => too_long(from, self.to, length),
                 error => Error::new(ErrorKind::BadRequest, error.to_string()),
             })?;
             match child.target.attributes.kind {
@@ -136,23 +182,52 @@ impl<'a> Build<'a> {
                     // The walk is in it already.
                     let above = &descent.way[..descent.way.len() - 1];
                     self.ask(&child, Action::List, above).await?;
-                    self.make(&child.target, to).await?;
                 }
-                EntryKind::File => {
-                    self.ask(&child, Action::Read, &descent.way).await?;
-                    self.bring(&child, to).await?;
-                }
+                EntryKind::File => self.ask(&child, Action::Read, &descent.way).await?,
             }
-            if self.records.len() >= BATCH {
-                self.engine
-                    .commit(self.lock, std::mem::take(&mut self.records))
-                    .await?;
+            let record = self.record(&child.target, &to);
+            pieces.push(Piece { child, record });
+        }
+        Ok(pieces)
+    }
+
+    async fn build(&mut self, pieces: Vec<Piece>) -> Result<()> {
+        let mut staged = Vec::new();
+        for piece in pieces {
+            let Piece { child, record } = piece;
+            if child.target.attributes.kind == EntryKind::Directory {
+                if self.maker.is_none() {
+                    self.records.extend(claim(&child.path, &child.target));
+                }
+                self.make(record).await?;
+                continue;
+            }
+            let Some(incoming) = self.fetch(&child, &record).await? else {
+                // It vanished, and is left out.
+                self.records.push(Change::Remove(record.path));
+                continue;
+            };
+            let Some(next) = incoming.announced(self.engine) else {
+                self.land(record, incoming).await?;
+                continue;
+            };
+            let announced = Record {
+                object: Some(next.object),
+                content: Some(self.content(next.content)),
+                ..record.clone()
+            };
+            self.records.push(Change::Put(announced));
+            staged.push((record, incoming));
+            if staged.len() == STAGED {
+                self.land_all(std::mem::take(&mut staged)).await?;
             }
         }
-        Ok(Built {
-            records: self.records,
-            print: self.print,
-        })
+        self.land_all(staged).await
+    }
+
+    async fn record_now(&mut self) -> Result<()> {
+        let records = std::mem::take(&mut self.records);
+        self.engine.commit(self.lock, records).await
     }
 
     async fn ask(&self, child: &Child, action: Action, way: &[AccessNode]) -> Result<()> {
@@ -183,64 +258,83 @@ impl<'a> Build<'a> {
             .map(drop)
     }
 
-    async fn make(&mut self, source: &LookupTarget, to: FilePath) -> Result<()> {
-        let record = self.record(source, &to);
-        let (storage, rest) = self.engine.backend(&to)?;
+    async fn make(&mut self, mut record: Record) -> Result<()> {
+        let to = &record.path;
+        let (storage, rest) = self.engine.backend(to)?;
         if !storage.abilities().implicit_directories {
             // Closed to others or not, the gateway has to get in.
             let made = storage.make(rest, Some(record.mode | 0o700)).await;
-            made.map_err(|error| about(&to, error))?;
+            let made = made.map_err(|error| about(to, error))?;
+            record.object = self.engine.object_at(to, &made);
         }
         self.records.push(Change::Put(record));
         Ok(())
     }
 
-    async fn bring(&mut self, child: &Child, to: FilePath) -> Result<()> {
-        let mut record = self.record(&child.target, &to);
-        let arrived = self
-            .engine
-            .transfer(&child.path, &child.target, &to, record.mode | 0o600, None)
-            .await;
-        let Arrived {
-            source, content, ..
-        } = match arrived {
-            Ok(arrived) => arrived,
+    /// Reads a file; none if it vanished from what is copied.
+    async fn fetch(&self, child: &Child, record: &Record) -> Result<Option<Incoming>> {
+        let (path, to) = (&child.path, &record.path);
+        let mode = record.mode | 0o600;
+        let fetched = self.engine.fetch(path, &child.target, to, mode, None).await;
+        let incoming = match fetched {
+            Ok(incoming) => incoming,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // It vanished, unless something else did.
-                return match (self.maker, self.engine.stored(&child.path).await?) {
-                    (Some(_), None) => Ok(()),
-                    (None, None) => Err(raced(&child.path)),
+                return match (self.maker, self.engine.stored(path).await?) {
+                    (Some(_), None) => Ok(None),
+                    (None, None) => Err(raced(path)),
                     (_, Some(_)) => Err(error),
                 };
             }
             Err(error) => return Err(error),
         };
         match self.maker {
-            Some(who) => match self.ask_again(who, &child.path).await {
+            Some(who) => match self.ask_again(who, path).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    // What vanished is left out.
-                    let (storage, rest) = self.engine.backend(&to)?;
-                    return storage
-                        .remove(rest, Condition::Always)
-                        .await
-                        .map_err(|error| about(&to, error));
+                    self.engine.drop_incoming(incoming).await?;
+                    return Ok(None);
                 }
                 asked => asked?,
             },
-            None if !is_same(&child.target.attributes, &source) => return Err(raced(&child.path)),
+            None if !is_same(&child.target.attributes, &incoming.source) => {
+                return Err(raced(path));
+            }
             None => {}
         }
-        record.content = Some(match self.maker {
+        Ok(Some(incoming))
+    }
+
+    /// Records the objects of what was staged, and stores it.
+    async fn land_all(&mut self, staged: Vec<(Record, Incoming)>) -> Result<()> {
+        if !staged.is_empty() {
+            self.record_now().await?;
+        }
+        for (record, incoming) in staged {
+            self.land(record, incoming).await?;
+        }
+        Ok(())
+    }
+
+    async fn land(&mut self, mut record: Record, incoming: Incoming) -> Result<()> {
+        let arrived = self.engine.land(incoming).await?;
+        record.object = arrived.object;
+        record.content = Some(self.content(arrived.content));
+        self.records.push(Change::Put(record));
+        Ok(())
+    }
+
+    /// What is recorded of bytes: a copy has the time at which it was made.
+    fn content(&self, content: Content) -> Content {
+        match self.maker {
             Some(_) => Content {
                 modified: None,
                 ..content
             },
             None => content,
-        });
-        self.records.push(Change::Put(record));
-        Ok(())
+        }
     }
 
+    /// What is recorded of a name before there is anything.
     fn record(&self, source: &LookupTarget, to: &FilePath) -> Record {
         match self.maker {
             Some(who) => {
@@ -250,12 +344,26 @@ impl<'a> Build<'a> {
                     ..self.engine.new_record(who, to, source.attributes.kind)
                 }
             }
-            None => Record {
-                path: to.clone(),
-                ..source.to_record(to)
-            },
+            None => announcement(source, to),
         }
     }
+}
+
+/// What is recorded of a name before something is moved there.
+pub(crate) fn announcement(source: &LookupTarget, to: &FilePath) -> Record {
+    let is_directory = source.attributes.kind == EntryKind::Directory;
+    Record {
+        path: to.clone(),
+        object: None,
+        content: (!is_directory).then(Content::default),
+        ..source.to_record(to)
+    }
+}
+
+/// Records which object is about to move, so that no other is removed in its place; none if that is
+/// recorded, or cannot be.
+pub(crate) fn claim(path: &FilePath, source: &LookupTarget) -> Option<Change> {
+    (source.object.is_some() && !source.proved).then(|| Change::Put(source.to_record(path)))
 }
 
 impl Descent {
@@ -310,12 +418,40 @@ impl TreeFingerprint {
             attributes.kind,
             is_file.then_some(version)
         );
-        self.0.update(line);
+        self.digest.update(line);
+        if is_file {
+            self.newest.add(attributes);
+        }
     }
 
-    /// Whether two trees were the same at every name.
-    pub(crate) fn is(self, other: Self) -> bool {
-        self.0.finalize() == other.0.finalize()
+    /// When the last of the files was changed, if two trees are the same at every name.
+    pub(crate) fn newest_if_same(self, now: Self) -> Option<Newest> {
+        (self.digest.finalize() == now.digest.finalize()).then_some(now.newest)
+    }
+}
+
+impl Newest {
+    /// Of one file.
+    pub(crate) fn of(attributes: &Attributes) -> Self {
+        let mut newest = Self::default();
+        newest.add(attributes);
+        newest
+    }
+
+    fn add(&mut self, attributes: &Attributes) {
+        // Where a storage keeps no such time, nothing is known to have been changed later.
+        self.0 = self.0.max(attributes.changed.unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn time(self) -> i64 {
+        self.0
+    }
+}
+
+impl Default for Newest {
+    /// Of none at all.
+    fn default() -> Self {
+        Self(i64::MIN)
     }
 }
 

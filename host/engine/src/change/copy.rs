@@ -192,10 +192,14 @@ impl Engine {
         self.permit_source(who, &source).await?;
         self.permit_tree(who, &place, options).await?;
         let created = place.target.is_none();
-        let held = self.tombstone(&lock, to, !created).await?;
-        let built = Build::copy(self, &lock, who, to)
-            .run(&source, created)
-            .await;
+        let build = Build::copy(self, &lock, who, to);
+        let first = source
+            .target
+            .as_ref()
+            .filter(|_| created)
+            .map(|source| build.first(source));
+        let held = self.tombstone(&lock, to, !created, first).await?;
+        let built = build.run(&source, created).await;
         // Were it gone, what vanished with it would be left out.
         let built = match built {
             Ok(built) => self

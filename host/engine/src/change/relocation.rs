@@ -5,15 +5,15 @@
 //! and then the two change places in one step: one exists from then on, and the other does not.
 //! Both are locked from the beginning to the end.
 
-use callfs_model::error::{ErrorKind, Result};
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Record};
 use callfs_model::path::FilePath;
-use callfs_model::storage::EntryKind;
+use callfs_model::storage::{Attributes, EntryKind};
 
 use crate::Engine;
-use crate::change::build::{Build, enterable, fingerprint};
-use crate::change::transfer::Arrived;
+use crate::change::build::{Build, Newest, announcement, claim, enterable, fingerprint};
+use crate::change::transfer::{Arrived, Incoming, is_same};
 use crate::failure::{raced, refuse, special};
 use crate::lookup::path::{Lookup, LookupTarget, gives_the_same_rights};
 use crate::recovery::tombstones::{HeldTombstone, Recorded};
@@ -77,22 +77,24 @@ impl Engine {
         source: &LookupTarget,
         to: &Lookup,
     ) -> Result<HeldTombstone<'_>> {
-        let held = self.tombstone(lock, &to.path, to.target.is_some()).await?;
+        let announced = announcement(source, &to.path);
+        let first = Change::Put(announced.clone());
+        let first = to.target.is_none().then_some(first);
+        let inside = to.target.is_some();
+        let held = self.tombstone(lock, &to.path, inside, first).await?;
         let built = match source.attributes.kind {
             EntryKind::Directory => self.rebuild_directory(lock, from, source, to).await,
-            _ => self
-                .bring(from, source, to)
-                .await
-                .map(|record| vec![Change::Put(record)]),
+            _ => self.rebuild_file(lock, from, source, announced).await,
         };
-        let mut changes = match built {
-            Ok(changes) => changes,
+        let (mut changes, newest) = match built {
+            Ok(built) => built,
             Err(error) => {
                 self.clear_or_leave(lock, held, &to.path).await;
                 return Err(error);
             }
         };
-        let intent = self.tombstone_intent(&from.path, false)?;
+        changes.extend(claim(&from.path, source));
+        let intent = self.tombstone_intent(&from.path, false, Some(newest.time()))?;
         changes.extend([Change::End(held.id()), Change::Begin(held.id(), intent)]);
         let Err(error) = self.commit(lock, changes).await else {
             held.becomes(from.path.clone());
@@ -110,26 +112,52 @@ impl Engine {
         Err(error)
     }
 
+    /// Builds a directory; answers what is still to be recorded, and when the last of the files
+    /// that it was made of was changed.
     async fn rebuild_directory(
         &self,
         lock: &Guard,
         from: &Lookup,
         source: &LookupTarget,
         to: &Lookup,
-    ) -> Result<Vec<Change>> {
+    ) -> Result<(Vec<Change>, Newest)> {
         let built = Build::moved(self, lock, &to.path)
             .run(from, to.target.is_none())
             .await?;
         // Other programs know no locks: what they changed meanwhile would be lost.
-        if !built.print.is(fingerprint(self, &from.path).await?) {
+        let now = fingerprint(self, &from.path).await?;
+        let Some(newest) = built.print.newest_if_same(now) else {
             return Err(raced(&from.path));
-        }
+        };
         let mut changes = built.records;
-        changes.push(Change::Put(Record {
-            path: to.path.clone(),
-            ..source.to_record(&from.path)
-        }));
-        Ok(changes)
+        if let Some(replaced) = &to.target {
+            changes.push(Change::Put(Record {
+                object: replaced.object.clone(),
+                ..announcement(source, &to.path)
+            }));
+        }
+        Ok((changes, newest))
+    }
+
+    /// The same of a file.
+    async fn rebuild_file(
+        &self,
+        lock: &Guard,
+        from: &Lookup,
+        source: &LookupTarget,
+        mut record: Record,
+    ) -> Result<(Vec<Change>, Newest)> {
+        let incoming = self.read(from, source, &record.path, None).await?;
+        if let Some(next) = incoming.announced(self) {
+            record.object = Some(next.object);
+            record.content = Some(next.content);
+            let announced = vec![Change::Put(record.clone())];
+            self.commit(lock, announced).await?;
+        }
+        let (arrived, newest) = self.bring(from, incoming, &record.path).await?;
+        record.object = arrived.object;
+        record.content = Some(arrived.content);
+        Ok((vec![Change::Put(record)], newest))
     }
 
     /// Replaces a file in the storage's own step, with nothing hidden before.
@@ -142,23 +170,46 @@ impl Engine {
         replaced: &LookupTarget,
     ) -> Result<HeldTombstone<'_>> {
         let before = replaced.to_record(&to.path);
-        let after = Record {
-            path: to.path.clone(),
-            ..source.to_record(&from.path)
-        };
+        let mut after = announcement(source, &to.path);
         // Bytes change before their record can.
-        let between = self.defaults.narrower(&before, &after);
-        let narrowed = !gives_the_same_rights(Some(&between), Some(&before));
-        if narrowed {
-            self.commit(lock, vec![Change::Put(between)]).await?;
+        let mut between = self.defaults.narrower(&before, &after);
+        let (storage, _) = self.backend(&to.path)?;
+        if !storage.abilities().carried_write {
+            // What is stored at once cannot be announced: the record is of whatever is there.
+            between.object = None;
         }
-        let record = match self.bring(from, source, to).await {
-            Ok(record) => record,
+        let mut changed = between.object != before.object
+            || !gives_the_same_rights(Some(&between), Some(&before));
+        if changed {
+            self.commit(lock, vec![Change::Put(between.clone())])
+                .await?;
+        }
+        let brought = async {
+            let incoming = self
+                .read(from, source, &to.path, Some(&replaced.attributes))
+                .await?;
+            let next = incoming.announced(self);
+            if next.is_some() || between.object.is_some() {
+                match next {
+                    Some(next) => {
+                        after.object = Some(next.object.clone());
+                        after.content = Some(next.content.clone());
+                        between.next = Some(next);
+                    }
+                    None => between.object = None,
+                }
+                changed = true;
+                self.commit(lock, vec![Change::Put(between)]).await?;
+            }
+            self.bring(from, incoming, &to.path).await
+        };
+        let (arrived, newest) = match brought.await {
+            Ok(brought) => brought,
             Err(error) => {
                 // A step that failed late may have replaced the bytes, and then they are the
                 // source's.
                 let restored = match self.is_unchanged(&to.path, &replaced.attributes).await {
-                    Ok(true) if !narrowed => Ok(()),
+                    Ok(true) if !changed => Ok(()),
                     Ok(unchanged) => {
                         let record = if unchanged { before } else { after };
                         self.commit(lock, vec![Change::Put(record)]).await
@@ -172,12 +223,14 @@ impl Engine {
                 return Err(error);
             }
         };
+        after.object = arrived.object;
+        after.content = Some(arrived.content);
         let id = self.intents.name()?;
-        let intent = self.tombstone_intent(&from.path, false)?;
-        let Err(error) = self
-            .commit(lock, vec![Change::Put(record), Change::Begin(id, intent)])
-            .await
-        else {
+        let intent = self.tombstone_intent(&from.path, false, Some(newest.time()))?;
+        let changes = [Change::Put(after), Change::Begin(id, intent)]
+            .into_iter()
+            .chain(claim(&from.path, source));
+        let Err(error) = self.commit(lock, changes.collect()).await else {
             return Ok(self.tombstones.hold(id, from.path.clone(), false));
         };
         match self.recorded(id).await {
@@ -192,31 +245,42 @@ impl Engine {
         }
     }
 
-    /// Brings a file to its destination; answers what is to be recorded of it there.
-    async fn bring(&self, from: &Lookup, source: &LookupTarget, to: &Lookup) -> Result<Record> {
-        let replaced = to.target.as_ref().map(|target| &target.attributes);
+    /// Reads a file for its destination.
+    async fn read(
+        &self,
+        from: &Lookup,
+        source: &LookupTarget,
+        to: &FilePath,
+        replaced: Option<&Attributes>,
+    ) -> Result<Incoming> {
         let mode = source.node.mode | 0o600;
-        let arrived = self
-            .transfer(&from.path, source, &to.path, mode, replaced)
-            .await;
-        let Arrived {
-            source: brought,
-            content,
-            ..
-        } = arrived.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed => {
-                raced(&to.path).because(error)
-            }
-            _ => error,
-        })?;
-        if !self.is_unchanged(&from.path, &brought).await? {
-            return Err(raced(&from.path));
+        self.fetch(&from.path, source, to, mode, replaced)
+            .await
+            .map_err(|error| lost(to, error))
+    }
+
+    /// Stores what was read; answers what is to be recorded of it, and when its source was last
+    /// changed.
+    async fn bring(
+        &self,
+        from: &Lookup,
+        incoming: Incoming,
+        to: &FilePath,
+    ) -> Result<(Arrived, Newest)> {
+        let read = incoming.source.clone();
+        let arrived = self.land(incoming).await.map_err(|error| lost(to, error))?;
+        match self.stored(&from.path).await? {
+            Some(now) if is_same(&read, &now) => Ok((arrived, Newest::of(&now))),
+            _ => Err(raced(&from.path)),
         }
-        Ok(Record {
-            path: to.path.clone(),
-            content: Some(content),
-            ..source.to_record(&from.path)
-        })
+    }
+}
+
+/// Somebody else was quicker at the destination.
+fn lost(to: &FilePath, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed => raced(to).because(error),
+        _ => error,
     }
 }
 

@@ -2,39 +2,57 @@
 //! records.
 //!
 //! Within one mount the storage copies it by itself where it can; else the bytes flow from one to
-//! the other. Either way what arrives is one whole version. Whoever calls this holds the lock of
-//! the destination.
+//! the other. Either way what arrives is one whole version. It is read first and stored after,
+//! where the storage can stage it, so that its object can be recorded in between. Whoever calls
+//! this holds the lock of the destination.
 
 use callfs_model::error::{ErrorKind, Result};
-use callfs_model::metadata::Content;
+use callfs_model::metadata::{Content, NextObject};
 use callfs_model::path::FilePath;
-use callfs_model::storage::{Attributes, Condition, WriteOptions, WriteOutcome};
+use callfs_model::storage::{
+    Attributes, Condition, ObjectIdentity, Staged, WriteOptions, WriteOutcome,
+};
 
 use crate::Engine;
 use crate::change::body::metered;
 use crate::failure::{about, raced, refuse};
 use crate::lookup::path::LookupTarget;
 
+/// A version that was read, and is stored once it is landed.
+pub(crate) struct Incoming {
+    /// Where it came from, with what it was there.
+    from: FilePath,
+    pub(crate) source: Attributes,
+    to: FilePath,
+    mode: u32,
+    content: Content,
+    bytes: IncomingBytes,
+}
+
+enum IncomingBytes {
+    Staged(Box<dyn Staged>, Condition),
+    /// The storage carried all of it out at once.
+    Stored(Attributes),
+}
+
 /// What arrived.
 pub(crate) struct Arrived {
-    /// As its storage has it now.
-    pub(crate) attributes: Attributes,
-    /// The version that was brought here, where it came from.
-    pub(crate) source: Attributes,
+    /// The object that it is, where its storage names it.
+    pub(crate) object: Option<ObjectIdentity>,
     /// What is to be recorded of it.
     pub(crate) content: Content,
 }
 
 impl Engine {
-    /// Brings an object to a path where nothing is, or in the place of what was `replaced`.
-    pub(crate) async fn transfer(
+    /// Reads an object for a path where nothing is, or for the place of what is `replaced`.
+    pub(crate) async fn fetch(
         &self,
         from: &FilePath,
         source: &LookupTarget,
         to: &FilePath,
         mode: u32,
         replaced: Option<&Attributes>,
-    ) -> Result<Arrived> {
+    ) -> Result<Incoming> {
         let (storage, _) = self.backend(to)?;
         let abilities = storage.abilities();
         let condition = match replaced {
@@ -44,23 +62,70 @@ impl Engine {
             }) if abilities.conditional_write => Condition::EtagIn(vec![etag.clone()]),
             _ => Condition::Always,
         };
-        let arrived = if self.copies_by_itself(from, to) {
-            let attributes = self.twin(from, to, &condition).await?;
-            if self.is_unchanged(from, &source.attributes).await? {
-                Arrived::new(attributes, source, None)
-            } else {
-                // Nobody knows which version it is; what was stored just now is replaced by one
-                // that is known.
-                self.flow(from, source, to, mode, Condition::Always).await?
-            }
-        } else {
-            self.flow(from, source, to, mode, condition).await?
+        if !self.copies_by_itself(from, to) {
+            return self.flow(from, source, to, mode, condition).await;
+        }
+        let bytes = self.twin(from, to, &condition).await?;
+        if self.is_unchanged(from, &source.attributes).await? {
+            let incoming = (from.clone(), to.clone(), mode);
+            return Ok(Incoming::new(incoming, bytes, source, None));
+        }
+        // Nobody knows which version it is: one that is known takes its place.
+        let condition = match bytes {
+            IncomingBytes::Staged(_, condition) => condition,
+            IncomingBytes::Stored(_) => Condition::Always,
         };
-        if arrived.attributes.size == arrived.source.size {
-            self.align_mode(to, arrived.attributes.mode, mode).await;
-            Ok(arrived)
-        } else {
-            Err(raced(from))
+        self.flow(from, source, to, mode, condition).await
+    }
+
+    /// Stores what was read, with its mode.
+    pub(crate) async fn land(&self, incoming: Incoming) -> Result<Arrived> {
+        let Incoming {
+            from,
+            source,
+            to,
+            mode,
+            content,
+            bytes,
+        } = incoming;
+        let mut attributes = match bytes {
+            IncomingBytes::Stored(attributes) => attributes,
+            IncomingBytes::Staged(staged, condition) => {
+                let published = staged.publish(condition).await;
+                published.map_err(|error| about(&to, error))?
+            }
+        };
+        if attributes.size != source.size {
+            return Err(raced(&from));
+        }
+        self.align_mode(&to, attributes.mode, mode).await;
+        if attributes.mode.is_some_and(|held| held != mode)
+            && attributes.changed.is_some()
+            && let Some(aligned) = self.stored(&to).await?
+            && is_same(&attributes, &aligned)
+        {
+            attributes = aligned;
+        }
+        Ok(Arrived {
+            object: self.object_at(&to, &attributes),
+            content: Content {
+                etag: attributes.etag,
+                changed: attributes.changed,
+                ..content
+            },
+        })
+    }
+
+    /// Leaves nothing of what was read and is not wanted after all.
+    pub(crate) async fn drop_incoming(&self, incoming: Incoming) -> Result<()> {
+        match incoming.bytes {
+            IncomingBytes::Staged(..) => Ok(()),
+            IncomingBytes::Stored(_) => {
+                let to = &incoming.to;
+                let (storage, rest) = self.backend(to)?;
+                let removed = storage.remove(rest, Condition::Always).await;
+                removed.map_err(|error| about(to, error))
+            }
         }
     }
 
@@ -93,22 +158,22 @@ impl Engine {
         from: &FilePath,
         to: &FilePath,
         condition: &Condition,
-    ) -> Result<Attributes> {
+    ) -> Result<IncomingBytes> {
         let ((storage, rest), (_, destination)) = (self.backend(from)?, self.backend(to)?);
         let native = if storage.abilities().conditional_write {
             condition.clone()
         } else {
             Condition::Always
         };
-        let attributes = match storage.copy(rest, destination, native).await {
-            Ok(WriteOutcome::Done(attributes)) => Ok(attributes),
-            Ok(WriteOutcome::Carried(transfer)) => match transfer.stage().await {
-                Ok(staged) => staged.publish(condition.clone()).await,
-                Err(error) => Err(error),
-            },
+        let copied = match storage.copy(rest, destination, native).await {
+            Ok(WriteOutcome::Done(attributes)) => Ok(IncomingBytes::Stored(attributes)),
+            Ok(WriteOutcome::Carried(transfer)) => transfer
+                .stage()
+                .await
+                .map(|staged| IncomingBytes::Staged(staged, condition.clone())),
             Err(error) => Err(error),
         };
-        attributes.map_err(|error| {
+        copied.map_err(|error| {
             about(
                 if error.kind() == ErrorKind::NotFound {
                     from
@@ -127,7 +192,7 @@ impl Engine {
         to: &FilePath,
         mode: u32,
         condition: Condition,
-    ) -> Result<Arrived> {
+    ) -> Result<Incoming> {
         let ((origin, rest), (storage, destination)) = (self.backend(from)?, self.backend(to)?);
         let opened = origin.read(rest, None, Condition::Always).await;
         let (attributes, body) = opened.map_err(|error| about(from, error))?;
@@ -145,37 +210,60 @@ impl Engine {
             content_type,
             mode: Some(mode),
         };
-        let stored = async {
-            match storage.write(destination, body, write).await? {
-                WriteOutcome::Done(attributes) => meter.check().map(|()| attributes),
+        let written = async {
+            let bytes = match storage.write(destination, body, write).await? {
+                WriteOutcome::Done(attributes) => IncomingBytes::Stored(attributes),
                 WriteOutcome::Carried(transfer) => {
-                    let staged = transfer.stage().await?;
-                    meter.check()?;
-                    staged.publish(condition).await
+                    IncomingBytes::Staged(transfer.stage().await?, condition)
                 }
-            }
+            };
+            meter.check().map(|()| bytes)
         };
-        let attributes = stored
+        let bytes = written
             .await
             .map_err(|error| about(to, meter.blame(error)))?;
-        Ok(Arrived::new(attributes, &source, meter.digest()))
+        let incoming = (from.clone(), to.clone(), mode);
+        Ok(Incoming::new(incoming, bytes, &source, meter.digest()))
     }
 }
 
-impl Arrived {
-    fn new(attributes: Attributes, source: &LookupTarget, digest: Option<[u8; 32]>) -> Self {
+impl Incoming {
+    fn new(
+        (from, to, mode): (FilePath, FilePath, u32),
+        bytes: IncomingBytes,
+        source: &LookupTarget,
+        digest: Option<[u8; 32]>,
+    ) -> Self {
         let known = source.content().unwrap_or_default();
         let content = Content {
-            etag: attributes.etag.clone(),
+            etag: None,
             content_type: content_type(source),
             sha256: digest.or(known.sha256),
             modified: known.modified.or(source.attributes.modified),
+            changed: None,
         };
         Self {
-            attributes,
+            from,
             source: source.attributes.clone(),
+            to,
+            mode,
             content,
+            bytes,
         }
+    }
+
+    /// The object that is about to be stored, if it is known before.
+    pub(crate) fn announced(&self, engine: &Engine) -> Option<NextObject> {
+        let IncomingBytes::Staged(staged, _) = &self.bytes else {
+            return None;
+        };
+        let attributes = staged.attributes()?;
+        let object = engine.object_at(&self.to, attributes)?;
+        let content = Content {
+            etag: attributes.etag.clone(),
+            ..self.content.clone()
+        };
+        Some(NextObject { object, content })
     }
 }
 

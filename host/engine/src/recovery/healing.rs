@@ -49,6 +49,7 @@ impl Engine {
                         });
                         tombstones.push(path);
                     }
+                    Intent::Mounted { .. } => {}
                     intent => {
                         if let Some(one) = MoveInFlight::of(id, &intent) {
                             self.tombstones.begin_move(one);
@@ -141,7 +142,7 @@ impl Engine {
                         .await
                 }
                 Intent::Reconcile { path } => self.reconcile(lock, one.id, path, until).await,
-                Intent::Tombstone { .. } => Ok(true),
+                Intent::Tombstone { .. } | Intent::Mounted { .. } => Ok(true),
             };
             match outcome {
                 Ok(true) => {

@@ -49,7 +49,9 @@ impl Interrupted {
     pub(crate) fn paths(&self) -> Vec<FilePath> {
         match &self.intent {
             Intent::Rename { from, to } => vec![from.clone(), to.clone()],
-            Intent::Tombstone { path, .. } | Intent::Reconcile { path } => vec![path.clone()],
+            Intent::Tombstone { path, .. }
+            | Intent::Reconcile { path }
+            | Intent::Mounted { path, .. } => vec![path.clone()],
         }
     }
 

@@ -75,18 +75,23 @@ fn who_serves_a_folder_at_the_same_time_has_the_same_metadata() {
 fn a_look_tells_what_is_there_and_changes_nothing() {
     let host = tempfile::tempdir().expect("a folder");
     let at = |name: &str| host.path().join(name);
-    let there = |served, filled| FolderSight::There { served, filled };
+    let there = |identity: Option<StorageIdentity>, filled| FolderSight::There {
+        served: identity.is_some(),
+        filled,
+        identity,
+    };
     fs::create_dir(at("new")).expect("made");
-    drop(opened(&at("served")));
+    let served = opened(&at("served")).identity();
     fs::create_dir_all(at("found/a")).expect("made");
-    drop(opened(&at("used")));
+    let used = opened(&at("used")).identity();
+    assert!(served.is_some() && served != used);
     fs::write(at("used/a"), "").expect("written");
     for (name, sight) in [
         ("missing", FolderSight::Missing),
-        ("new", there(false, false)),
-        ("served", there(true, false)),
-        ("found", there(false, true)),
-        ("used", there(true, true)),
+        ("new", there(None, false)),
+        ("served", there(served, false)),
+        ("found", there(None, true)),
+        ("used", there(used, true)),
     ] {
         assert_eq!(
             FolderSight::of(&at(name)).expect("looked at"),

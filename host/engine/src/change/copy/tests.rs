@@ -136,8 +136,9 @@ async fn what_is_closed_while_it_is_copied_is_not_given_away() {
         let copied = world.steps.drive(
             async { world.copy(&bob(), "/src", "/dst", false).await },
             async || {
-                // The directory was listed by now, when everyone might enter it.
-                if !closed && world.disk.has("dst/a") {
+                // The directory was listed by now, when everyone might enter it, and nothing in it
+                // was read.
+                if !closed && ["dst/a", "dst/deep"].iter().any(|at| world.disk.has(at)) {
                     closed = true;
                     let record = world
                         .metadata

@@ -1,7 +1,7 @@
 mod gateways;
 mod leases;
 
-use callfs_model::metadata::{Metadata as _, Record};
+use callfs_model::metadata::{Content, Metadata as _, Record};
 use callfs_model::storage::{Abilities, EntryKind, Storage as _};
 
 use super::*;
@@ -21,12 +21,15 @@ async fn an_order_to_remove_is_carried_out_in_the_storage_that_it_names_alone() 
             let world = World::new(folder());
             world.mkdir(&alice(), "/report").await.expect("made");
             world.disk.identify(meant);
-            let order = world.engine.tombstone_intent(&path("/report"), inside);
+            let order = world
+                .engine
+                .tombstone_intent(&path("/report"), inside, None);
             let order = match (meant, order.expect("a storage")) {
                 (None, Intent::Tombstone { path, inside, .. }) => Intent::Tombstone {
                     path,
                     inside,
                     storage: None,
+                    newest: None,
                 },
                 (_, order) => order,
             };
@@ -37,7 +40,7 @@ async fn an_order_to_remove_is_carried_out_in_the_storage_that_it_names_alone() 
                     owner: "mallory".into(),
                     group: "mallory".into(),
                     mode: 0o600,
-                    content: None,
+                    content: Some(Content::default()),
                     object: None,
                     next: None,
                     revision: 0,
@@ -69,8 +72,16 @@ async fn an_order_to_remove_is_carried_out_in_the_storage_that_it_names_alone() 
 async fn an_order_to_remove_waits_while_its_storage_cannot_be_told_from_another() {
     let world = World::new(folder());
     world.disk.identify(Some([1; 16]));
-    let order = world.engine.tombstone_intent(&path("/half"), false);
-    let begun = vec![Change::Begin([9; 16], order.expect("a storage"))];
+    let engine = &world.engine;
+    let order = engine.tombstone_intent(&path("/half"), false, None);
+    let announced = [
+        ("/half", EntryKind::Directory),
+        ("/half/built", EntryKind::File),
+    ];
+    let mut begun = vec![Change::Begin([9; 16], order.expect("a storage"))];
+    begun.extend(
+        announced.map(|(at, kind)| Change::Put(engine.new_record(&alice(), &path(at), kind))),
+    );
     world.metadata.apply(begun).await.expect("begun");
     world.disk.plant("half/built", "text");
     for (mounted, is_removed) in [(None, false), (Some([1; 16]), true)] {

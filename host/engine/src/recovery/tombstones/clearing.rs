@@ -3,7 +3,10 @@
 //!
 //! Before anything is removed the metadata store is asked whether it still says so, because a
 //! change of the metadata store that failed may have been carried out all the same. A tombstone
-//! names its storage: where another one was mounted since, there is nothing to remove.
+//! names its storage: where another one was mounted since, there is nothing to remove. In that
+//! storage it is about the objects that were there when it began, and not about what another
+//! program put at their paths since (see [`removal`](super::removal)). What stays exists from then
+//! on, so that no tombstone hides it for good.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,14 +15,15 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Intent, IntentId};
 use callfs_model::path::FilePath;
-use callfs_model::storage::StorageIdentity;
-use futures_util::future::BoxFuture;
+use callfs_model::storage::{Storage, StorageIdentity};
+use futures_util::future::{BoxFuture, join_all};
 
-use super::removal::remove;
+use super::removal::{Leftover, Removal};
 use super::{HeldTombstone, Tombstone, Tombstones};
 use crate::Engine;
 use crate::change::parents::Patience;
 use crate::failure::{about, refuse};
+use crate::lookup::object::named;
 
 /// A tombstone as the metadata store has it.
 pub(crate) struct Recorded {
@@ -27,26 +31,36 @@ pub(crate) struct Recorded {
     pub(crate) inside: bool,
     /// The storage that it is about, where that is known.
     pub(crate) storage: Option<StorageIdentity>,
+    /// What is to be removed: what is recorded, or what was last changed no later than that.
+    pub(crate) newest: Option<i64>,
 }
 
 /// What is said of a tombstone that stays for now.
 pub(crate) const LEFT: &str =
     "what no longer exists cannot be removed yet: it stays hidden and is tried again";
 
+/// How many records are looked at at a time once something stays, and of how many the storage is
+/// asked at once.
+const PAGE: u32 = 256;
+const AT_ONCE: usize = 16;
+
 /// The pauses between attempts: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 impl Engine {
-    /// Begins a tombstone, in the metadata store and here. The path is locked.
+    /// Begins the tombstone of what is about to be built, in the metadata store and here, together
+    /// with the record of what comes first. The path is locked.
     pub(crate) async fn tombstone(
         &self,
         lock: &Guard,
         path: &FilePath,
         inside: bool,
+        first: Option<Change>,
     ) -> Result<HeldTombstone<'_>> {
         let id = self.intents.name()?;
-        let intent = self.tombstone_intent(path, inside)?;
-        let begun = self.commit(lock, vec![Change::Begin(id, intent)]).await;
+        let begin = Change::Begin(id, self.tombstone_intent(path, inside, None)?);
+        let begun = first.into_iter().chain([begin]).collect();
+        let begun = self.commit(lock, begun).await;
         let held = self.tombstones.hold(id, path.clone(), inside);
         match begun {
             Ok(()) => Ok(held),
@@ -58,13 +72,20 @@ impl Engine {
         }
     }
 
-    /// The intent to remove what is stored at a path now, in the storage that is mounted there now.
-    pub(crate) fn tombstone_intent(&self, path: &FilePath, inside: bool) -> Result<Intent> {
+    /// The intent to remove what is stored at a path, in the storage that is mounted there now:
+    /// what is recorded when it is carried out, or whatever was changed no later than the `newest`.
+    pub(crate) fn tombstone_intent(
+        &self,
+        path: &FilePath,
+        inside: bool,
+        newest: Option<i64>,
+    ) -> Result<Intent> {
         let (storage, _) = self.backend(path)?;
         Ok(Intent::Tombstone {
             path: path.clone(),
             inside,
             storage: storage.identity(),
+            newest,
         })
     }
 
@@ -165,12 +186,14 @@ impl Engine {
                 path,
                 inside,
                 storage,
+                newest,
             } => Some(Recorded {
                 path,
                 inside,
                 storage,
+                newest,
             }),
-            Intent::Rename { .. } | Intent::Reconcile { .. } => None,
+            Intent::Rename { .. } | Intent::Reconcile { .. } | Intent::Mounted { .. } => None,
         }))
     }
 
@@ -184,6 +207,7 @@ impl Engine {
             path,
             inside,
             storage: meant,
+            newest,
         } = recorded;
         self.tombstones.correct(id, &path, inside);
         if !locked.iter().any(|locked| path.is_within(locked)) {
@@ -196,30 +220,75 @@ impl Engine {
                         one; mount it so that it can be changed";
             return Err(refuse(ErrorKind::BackendUnavailable, &path, what));
         }
-        if meant.is_some() && mounted != meant {
+        let left = if meant.is_some() && mounted != meant {
             tracing::warn!(%path, "what no longer exists is in another storage than the one that \
                                    is mounted here now; nothing is removed, and what is recorded \
                                    of it is forgotten");
-        } else if !remove(self, lock, storage.as_ref(), rest, inside)
-            .await
-            .map_err(|error| about(&path, error))?
-        {
+            Leftover::default()
+        } else {
+            Removal::new(self, lock, storage.as_ref(), newest)
+                .run(&path, rest, inside)
+                .await
+                .map_err(|error| about(&path, error))?
+        };
+        if left.unlisted {
             tracing::warn!(%path, "it holds what its storage keeps and does not list; a directory \
                                    around that stays");
         }
-        let kept = if inside {
-            self.metadata.get(&path).await?
-        } else {
-            None
+        let mut changes = match &left.foreign {
+            Some((first, why)) => {
+                tracing::warn!(%path, %first, why = why.as_str(), count = left.count,
+                    "what another program put where a copy or a move was interrupted is not \
+                     removed: it stays, and is adopted");
+                self.forget_others(lock, storage.as_ref(), &path).await?;
+                Vec::new()
+            }
+            None => {
+                let kept = if inside {
+                    self.metadata.get(&path).await?
+                } else {
+                    None
+                };
+                let kept = kept.map(|record| Change::Put(record.as_ref().clone()));
+                [Change::RemoveTree(path)].into_iter().chain(kept).collect()
+            }
         };
-        let kept = kept.map(|record| Change::Put(record.as_ref().clone()));
-        let changes = [Change::RemoveTree(path)]
-            .into_iter()
-            .chain(kept)
-            .chain([Change::End(id)]);
-        self.commit(lock, changes.collect()).await?;
+        changes.push(Change::End(id));
+        self.commit(lock, changes).await?;
         self.tombstones.forget(id);
         Ok(())
+    }
+
+    /// Forgets what is recorded at a path and below it, but of what is known to be there still.
+    async fn forget_others(
+        &self,
+        lock: &Guard,
+        storage: &dyn Storage,
+        path: &FilePath,
+    ) -> Result<()> {
+        let mut after = None;
+        loop {
+            let records = self.metadata.records(path, after.as_ref(), PAGE).await?;
+            let Some(last) = records.last() else {
+                return Ok(());
+            };
+            let mut gone = Vec::new();
+            for some in records.chunks(AT_ONCE) {
+                let looks = some.iter().map(|record| self.stored(&record.path));
+                for (record, found) in some.iter().zip(join_all(looks).await) {
+                    let stays = found?.is_some_and(|attributes| {
+                        named(record, storage.identity(), &attributes).is_proof()
+                    });
+                    if !stays {
+                        gone.push(Change::Remove(record.path.clone()));
+                    }
+                }
+            }
+            after = Some(last.path.clone());
+            if !gone.is_empty() {
+                self.commit(lock, gone).await?;
+            }
+        }
     }
 }
 

@@ -181,6 +181,7 @@ impl Engine {
                     Intent::Tombstone { path, inside, .. } => {
                         tombstones.push((id, path, inside));
                     }
+                    Intent::Mounted { .. } => {}
                     intent => {
                         moves.extend(MoveInFlight::of(id, &intent));
                         others.push((id, intent));

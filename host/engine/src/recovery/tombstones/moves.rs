@@ -31,7 +31,7 @@ impl MoveInFlight {
     pub(crate) fn of(id: IntentId, intent: &Intent) -> Option<Self> {
         match intent {
             Intent::Rename { from, to } => Some(Self::new(id, from, to)),
-            Intent::Tombstone { .. } | Intent::Reconcile { .. } => None,
+            Intent::Tombstone { .. } | Intent::Reconcile { .. } | Intent::Mounted { .. } => None,
         }
     }
 

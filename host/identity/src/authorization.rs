@@ -44,8 +44,8 @@ impl Authorization {
         known.extend(questions.iter().map(|one| generation.known(who, one)));
         let open = if generation.remembers() {
             let all = questions.iter().zip(&known);
-            let open = all.filter_map(|(one, known)| known.is_none().then(|| one.clone()));
-            Cow::Owned(open.collect())
+            let open = all.filter(|(_, known)| known.is_none());
+            Cow::Owned(open.map(|(one, _)| one.clone()).collect())
         } else {
             Cow::Borrowed(questions)
         };

@@ -44,7 +44,7 @@ pub struct Record {
     pub object: Option<ObjectIdentity>,
     /// The object that is about to take its place, of which this is then. Recorded before it is
     /// published, so that there is no moment in which it could be anybody else's.
-    pub next: Option<NextObject>,
+    pub next: Option<Box<NextObject>>,
     /// Counts the changes of this store; set by the store, whatever it is when it is given.
     pub revision: u64,
 }

@@ -62,7 +62,8 @@ pub(crate) fn of_object(record: Arc<Record>, named: Named) -> Option<Arc<Record>
         Named::Another => None,
         Named::Next => {
             let mut record = Arc::unwrap_or_clone(record);
-            if let Some(NextObject { object, content }) = record.next.take() {
+            if let Some(next) = record.next.take() {
+                let NextObject { object, content } = *next;
                 record.object = Some(object);
                 record.content = Some(content);
             }
@@ -150,9 +151,9 @@ mod tests {
             mode: 0o600,
             content: None,
             object: own,
-            next: next.map(|object| NextObject {
-                object,
-                content: Default::default(),
+            next: next.map(|object| {
+                let content = Default::default();
+                Box::new(NextObject { object, content })
             }),
             revision: 1,
         };

@@ -57,10 +57,10 @@ async fn filled(folder: &Folder) -> SqliteStore {
         changes.push(Change::Put(Record {
             content: Some(content.clone()),
             object: Some(object("12:34")),
-            next: Some(NextObject {
+            next: Some(Box::new(NextObject {
                 object: object("12:35"),
                 content: content.clone(),
-            }),
+            })),
             ..record(name, "größe \"q\"")
         }));
     }

@@ -21,7 +21,7 @@ struct RedisRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<NextObject>,
+    next: Option<Box<NextObject>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -79,14 +79,14 @@ pub(crate) async fn moves_records_with_their_objects(place: &impl Place) {
             ..Content::default()
         }),
         object: Some(object(name)),
-        next: Some(NextObject {
+        next: Some(Box::new(NextObject {
             object: object(&format!("{name}+")),
             content: Content {
                 sha256: Some([7; 32]),
                 changed: Some(1),
                 ..Content::default()
             },
-        }),
+        })),
         ..record(text, "alice")
     };
     let directory = Record {

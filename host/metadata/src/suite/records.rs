@@ -26,7 +26,7 @@ pub(crate) async fn gives_back_what_was_put(place: &impl Place) {
         assert_eq!(store.get(&path(text)).await.expect("read"), None);
         let given = Record {
             mode: 0o7777,
-            next: content.as_ref().map(next),
+            next: content.as_ref().map(next).map(Box::new),
             content,
             object,
             ..record(text, "ålice")

@@ -230,7 +230,7 @@ impl Put {
             record.object = Some(object);
             record.content = Some(content);
         } else {
-            record.next = Some(NextObject { object, content });
+            record.next = Some(Box::new(NextObject { object, content }));
         }
         true
     }

@@ -47,10 +47,10 @@ fn steps() -> Vec<QueuedStep> {
             changed: Some(1),
         }),
         object: Some(object("12:34")),
-        next: Some(NextObject {
+        next: Some(Box::new(NextObject {
             object: object("12:35"),
             content: Content::default(),
-        }),
+        })),
         revision: 3,
     };
     let link = Link {

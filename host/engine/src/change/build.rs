@@ -4,7 +4,7 @@
 //! level. What the destination cannot hold ends it. A tombstone covers all of it until the last
 //! record is there, and what may be removed below a tombstone is what records name. So names are
 //! recorded in batches before anything is stored under them, and objects before they are published,
-//! several together, where their storage knows them by then.
+//! several together, where their storage stages them and knows them by then.
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
@@ -35,6 +35,8 @@ pub(crate) struct Build<'a> {
     /// Who makes it, asks for everything and owns it; none if it is moved, and everything keeps
     /// its owner.
     maker: Option<&'a Identity>,
+    /// Files are staged at the destination before they are published.
+    stages: bool,
     /// What is to be recorded next.
     records: Vec<Change>,
 }
@@ -73,6 +75,14 @@ struct Descent {
     way: Vec<AccessNode>,
 }
 
+impl Engine {
+    /// Whether files are staged in the storage of a path before they are published.
+    pub(crate) fn stages(&self, path: &FilePath) -> bool {
+        self.backend(path)
+            .is_ok_and(|(storage, _)| storage.abilities().carried_write)
+    }
+}
+
 /// Refuses a link to a directory, whose contents are at another path.
 pub(crate) async fn enterable(engine: &Engine, path: &FilePath) -> Result<()> {
     let Some(parent) = path.parent() else {
@@ -105,6 +115,7 @@ impl<'a> Build<'a> {
             engine,
             lock,
             to,
+            stages: engine.stages(to),
             maker: Some(who),
             records: Vec::new(),
         }
@@ -115,6 +126,7 @@ impl<'a> Build<'a> {
             engine,
             lock,
             to,
+            stages: engine.stages(to),
             maker: None,
             records: Vec::new(),
         }
@@ -148,8 +160,11 @@ impl<'a> Build<'a> {
                 let records = self.records;
                 return Ok(Built { records, print });
             }
-            let announced = pieces.iter().map(|piece| Change::Put(piece.record.clone()));
-            self.records.extend(announced);
+            // What is staged is recorded by its object, which tells it from what others put there.
+            let by_name = |record: &&Record| record.content.is_none() || !self.stages;
+            let announced = pieces.iter().map(|piece| &piece.record).filter(by_name);
+            self.records
+                .extend(announced.map(|record| Change::Put(record.clone())));
             self.record_now().await?;
             self.build(pieces).await?;
         }
@@ -208,6 +223,10 @@ impl<'a> Build<'a> {
                 continue;
             };
             let Some(next) = incoming.announced(self.engine) else {
+                if self.stages {
+                    self.records.push(Change::Put(record.clone()));
+                    self.record_now().await?;
+                }
                 self.land(record, incoming).await?;
                 continue;
             };

@@ -78,13 +78,14 @@ impl Engine {
         to: &Lookup,
     ) -> Result<HeldTombstone<'_>> {
         let announced = announcement(source, &to.path);
-        let first = Change::Put(announced.clone());
-        let first = to.target.is_none().then_some(first);
+        let is_directory = source.attributes.kind == EntryKind::Directory;
+        let by_name = to.target.is_none() && (is_directory || !self.stages(&to.path));
+        let first = by_name.then(|| Change::Put(announced.clone()));
         let inside = to.target.is_some();
         let held = self.tombstone(lock, &to.path, inside, first).await?;
         let built = match source.attributes.kind {
             EntryKind::Directory => self.rebuild_directory(lock, from, source, to).await,
-            _ => self.rebuild_file(lock, from, source, announced).await,
+            _ => self.rebuild_file(lock, from, source, to, announced).await,
         };
         let (mut changes, newest) = match built {
             Ok(built) => built,
@@ -145,16 +146,19 @@ impl Engine {
         lock: &Guard,
         from: &Lookup,
         source: &LookupTarget,
+        to: &Lookup,
         mut record: Record,
     ) -> Result<(Vec<Change>, Newest)> {
-        let incoming = self.read(from, source, &record.path, None).await?;
+        let incoming = self.read(from, source, &to.path, None).await?;
         if let Some(next) = incoming.announced(self) {
             record.object = Some(next.object);
             record.content = Some(next.content);
+        }
+        if self.stages(&to.path) {
             let announced = vec![Change::Put(record.clone())];
             self.commit(lock, announced).await?;
         }
-        let (arrived, newest) = self.bring(from, incoming, &record.path).await?;
+        let (arrived, newest) = self.bring(from, incoming, &to.path).await?;
         record.object = arrived.object;
         record.content = Some(arrived.content);
         Ok((vec![Change::Put(record)], newest))

@@ -1,5 +1,6 @@
 use callfs_model::error::ErrorKind;
 use callfs_model::metadata::{Change, Metadata as _};
+use callfs_model::storage::EntryKind;
 
 use super::*;
 use crate::testing::*;
@@ -339,7 +340,16 @@ async fn heals_what_was_begun_and_hides_what_is_discarded() {
     let reconcile = Intent::Reconcile {
         path: path("/nothing"),
     };
+    let engine = &world.engine;
+    let built = [
+        ("/half", EntryKind::Directory),
+        ("/half/built", EntryKind::File),
+    ];
+    let built = built.map(|(at, kind)| engine.new_record(&alice(), &path(at), kind));
+    let [directory, file] = built.map(Change::Put);
     let begun = vec![
+        directory,
+        file,
         Change::Begin([1; 16], tombstone),
         Change::Begin([2; 16], reconcile),
     ];

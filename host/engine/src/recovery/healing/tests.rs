@@ -1,5 +1,6 @@
 mod gateways;
 mod leases;
+mod orders;
 
 use callfs_model::metadata::{Content, Metadata as _, Record};
 use callfs_model::storage::{Abilities, EntryKind, Storage as _};

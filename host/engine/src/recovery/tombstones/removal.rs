@@ -3,10 +3,11 @@
 //! Other programs may have changed what is stored there since, while no gateway was running. So
 //! each object is compared with what is known of those that are to be removed:
 //!
-//! | tombstone of | what is removed |
-//! |---|---|
-//! | what is being built | what a record below it is of: names are recorded before anything is stored under them, and objects before they are published |
-//! | what a move left behind | directories that are recorded, which the move saw to; of the files, those that were not changed later than the last one that was moved, and are not known to be others than the recorded ones |
+//! - Of what is being built is removed what a record below the tombstone is of. Names are recorded
+//!   before anything is stored under them; files that their storage stages, by their objects.
+//! - Of what a move left behind are removed the directories that are recorded, which the move saw
+//!   to, and the files in them that were not changed later than the last one that was moved, and
+//!   are not known to be others than the recorded ones.
 //!
 //! Where a storage does not tell its objects apart, names decide. What is not removed stays with
 //! everything in it, and so do the directories around it.

@@ -143,7 +143,7 @@ async fn a_restored_folder_is_whose_it_was() {
     assert!(copied.success());
     fs::remove_dir_all(&served).expect("removed");
     fs::rename(&backup, &served).expect("moved");
-    let gateway = gateway.restart_with(RESTORED);
+    let gateway = gateway.restart_with(&["--accept-folders"]);
     assert_eq!(owner(&gateway.alice(), "/d/own").await, "alice");
     assert_eq!(gateway.alice().get("/d/own").await.is(200).body, b"hers");
     let denied = gateway.bob().get("/d/own").await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use callfs_folder::Folder;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
@@ -106,7 +107,7 @@ fn identity(settings: &PluginSettings) -> Option<StorageIdentity> {
         digest.update(settings.config.as_bytes());
         return Some(shortened(digest));
     }
-    let identified = |(guest, folder): &'_ (String, Arc<Folder>)| {
+    let identified = |(guest, folder): &(String, Arc<Folder>)| {
         let identity = folder.identity()?;
         Some((guest.clone(), identity))
     };

@@ -198,7 +198,7 @@ impl Engine {
                     Some(next) => {
                         after.object = Some(next.object.clone());
                         after.content = Some(next.content.clone());
-                        between.next = Some(next);
+                        between.next = Some(Box::new(next));
                     }
                     None => between.object = None,
                 }

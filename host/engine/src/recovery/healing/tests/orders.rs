@@ -183,7 +183,9 @@ async fn an_order_finds_nothing_at_the_same_path_of_a_folder_that_is_mounted_els
     world.steps.fail(None);
     // The folder that was mounted at / is what was in /far before; its files have the same names.
     world.disk.uproot("far");
-    ["far/dst/a", "far/dst/z"].map(|at| world.disk.plant(at, "mine"));
+    for at in ["far/dst/a", "far/dst/z"] {
+        world.disk.plant(at, "mine");
+    }
     let world = world.restarted();
     world.engine.recover().await.expect("recovered");
     for at in ["/far/dst/a", "/far/dst/z"] {

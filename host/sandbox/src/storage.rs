@@ -106,11 +106,10 @@ fn identity(settings: &PluginSettings) -> Option<StorageIdentity> {
         digest.update(settings.config.as_bytes());
         return Some(shortened(digest));
     }
-    let identified = |(guest, folder): &'_ (String, Arc<Folder>)| {
-        let identity = folder.identity()?;
-        Some((guest.clone(), identity))
-    };
-    let folders: Option<Vec<_>> = folders.iter().map(identified).collect();
+    let folders: Option<Vec<_>> = folders
+        .iter()
+        .map(|(guest, folder)| Some((guest.clone(), folder.identity()?)))
+        .collect();
     Some(identity_of_folders(&folders?))
 }
 

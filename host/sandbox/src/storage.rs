@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use callfs_folder::Folder;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
@@ -107,11 +106,10 @@ fn identity(settings: &PluginSettings) -> Option<StorageIdentity> {
         digest.update(settings.config.as_bytes());
         return Some(shortened(digest));
     }
-    let identified = |(guest, folder): &(String, Arc<Folder>)| {
-        let identity = folder.identity()?;
-        Some((guest.clone(), identity))
-    };
-    let folders: Option<Vec<_>> = folders.iter().map(identified).collect();
+    let folders: Option<Vec<_>> = folders
+        .iter()
+        .map(|(guest, folder)| Some((guest.clone(), folder.identity()?)))
+        .collect();
     Some(identity_of_folders(&folders?))
 }
 

@@ -182,10 +182,10 @@ const OF_A_FILE: [Rule; 45] = [
         true,
     ),
     (
-        "13.1.3 more than one",
+        "5.3 more than one date",
         &[("if-modified-since", AT), ("if-modified-since", AT)],
-        200,
-        true,
+        400,
+        false,
     ),
     (
         "13.1.3 If-None-Match counts",
@@ -225,13 +225,13 @@ const OF_A_FILE: [Rule; 45] = [
     ),
     ("13.1.4 no date", &[("if-unmodified-since", "1")], 200, true),
     (
-        "13.1.4 more than one",
+        "5.3 more than one date",
         &[
             ("if-unmodified-since", BEFORE),
             ("if-unmodified-since", BEFORE),
         ],
-        200,
-        true,
+        400,
+        false,
     ),
     (
         "13.1.4 If-Match counts",

@@ -64,7 +64,7 @@ async fn files_are_copied_within_and_between_mounts() {
             .header("content-type", "text/x-a")
             .await
             .is(201);
-        alice.patch(from, &json!({"mode": "4764"})).await.is(200);
+        alice.patch(from, &json!({"mode": "1764"})).await.is(200);
         for to in ["/new/b.txt", "/flat/new/b.txt"] {
             let copied = bob
                 .copy("POST", from, to)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{Client, Gateway};
+use crate::harness::{ALICE_KEY, Client, Gateway, Setup, link};
 
 /// A file and a directory that no bad request may harm.
 async fn with_something_to_lose() -> (Gateway, Client) {
@@ -154,6 +154,109 @@ async fn a_header_that_makes_no_sense_is_refused_before_anything_happens() {
         assert!(matches!(status, 400 | 412), "{header}: {status}");
     }
     is_unharmed(&gateway).await;
+}
+
+/// Nothing is done by one of two values, whichever of them it would be. Each row is a method, a
+/// target, a field and two values of it.
+#[tokio::test]
+async fn a_field_that_has_one_value_is_refused_if_it_is_given_twice() {
+    const FILE: &str = "/v1/files/docs/a.txt";
+    const FOLDER: &str = "/v1/files/docs/";
+    const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const LATER: &str = "Sun, 13 Sep 2099 12:26:40 GMT";
+    let gateway = Setup::default()
+        .server("cors = { origins = [\"https://a.example\"], max_age = \"10m\" }")
+        .start()
+        .await;
+    gateway.alice().put("/docs/a.txt", "precious").await.is(201);
+    let shared = serde_json::json!({"path": "/docs/a.txt", "max_downloads": 1});
+    let link = link::make(&gateway.alice(), shared).await;
+    let key = format!("Bearer {ALICE_KEY}");
+    let authority = gateway.authority();
+    let mut table: Vec<(&str, &str, &str, [&str; 2])> = vec![
+        ("PUT", FILE, "Content-Type", ["text/plain", "text/html"]),
+        (
+            "PATCH",
+            FILE,
+            "Content-Type",
+            ["application/json", "text/plain"],
+        ),
+        (
+            "PUT",
+            FOLDER,
+            "Content-Disposition",
+            ["attachment; filename=a.txt", "attachment; filename=b.txt"],
+        ),
+        ("PUT", FILE, "Content-Range", ["bytes 0-0/1", "bytes 0-0/2"]),
+        ("PUT", FILE, "Content-Length", ["0", "1"]),
+    ];
+    for target in [FILE, &link.target] {
+        table.push(("GET", target, "Range", ["bytes=0-0", "bytes=1-1"]));
+        table.push(("GET", target, "If-Range", ["\"a\"", OLD]));
+        table.push(("GET", target, "If-Modified-Since", [OLD, LATER]));
+        table.push(("GET", target, "If-Unmodified-Since", [LATER, OLD]));
+    }
+    for method in ["PUT", "POST", "PATCH", "DELETE"] {
+        table.push((method, FILE, "If-Unmodified-Since", [LATER, OLD]));
+        table.push((method, FILE, "If-Modified-Since", [OLD, LATER]));
+    }
+    for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
+        table.push((method, FILE, "Authorization", [&key, "Bearer of-nobody"]));
+        table.push((method, FILE, "Host", [&authority, "b.example"]));
+        table.push((method, FILE, "Origin", ["https://a.example", "null"]));
+    }
+    for (method, target, field, values) in table {
+        for [first, second] in [values, [values[1], values[0]], [values[0]; 2]] {
+            let mut head = format!("{method} {target} HTTP/1.1\r\n");
+            for (name, value) in [("Host", authority.as_str()), ("Authorization", &key)] {
+                if name != field {
+                    head.push_str(&format!("{name}: {value}\r\n"));
+                }
+            }
+            head.push_str(&format!("{field}: {first}\r\n{field}: {second}\r\n\r\n"));
+            let mut raw = gateway.raw().await;
+            raw.send(head.as_bytes()).await;
+            let what = format!("{method} {target} {field}: {first}, {second}");
+            let reply = raw.answer().await;
+            assert_eq!(reply.status, 400, "{what}: {}", reply.text());
+            let detail = reply.detail(400, "BAD_REQUEST").to_lowercase();
+            assert!(detail.contains(&field.to_lowercase()), "{what}: {detail}");
+        }
+    }
+    is_unharmed(&gateway).await;
+    // No use of the link was taken either.
+    assert_eq!(link::get(&gateway, &link).await.is(200).body, b"precious");
+}
+
+/// The members of a list may come in several lines.
+#[tokio::test]
+async fn a_list_may_be_given_in_several_lines() {
+    let (_gateway, alice) = with_something_to_lose().await;
+    let etag = alice.get("/docs/a.txt").await.is(200).etag();
+    for (field, values, status) in [
+        ("if-match", ["\"other\"", etag.as_str()], 200),
+        ("if-match", ["\"other\"", "\"another\""], 412),
+        ("if-none-match", ["\"other\"", &etag], 304),
+        ("accept", ["text/html;q=0.1", "application/json"], 200),
+        ("want-repr-digest", ["sha-256=1", "sha-512=1"], 200),
+        ("cache-control", ["no-cache", "no-store"], 200),
+    ] {
+        let call = alice.get("/docs/a.txt").header(field, values[0]);
+        call.header(field, values[1]).await.is(status);
+    }
+    let coded = alice
+        .put("/docs/a.txt", "precious")
+        .header("content-encoding", "identity");
+    coded.header("content-encoding", "identity").await.is(200);
+    let coded = alice
+        .put("/docs/a.txt", "x")
+        .header("content-encoding", "identity");
+    let detail = coded
+        .header("content-encoding", "gzip")
+        .await
+        .detail(400, "BAD_REQUEST");
+    assert!(detail.contains("content-encoding"), "{detail}");
+    assert_eq!(alice.get("/docs/a.txt").await.is(200).body, b"precious");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `PATCH /v1/files/{path}`: rename, move, change attributes.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use crate::harness::Gateway;
@@ -206,6 +208,34 @@ async fn attributes_change() {
     );
     assert_eq!(gateway.carol().get("/a").await.is(200).body, b"a");
     alice.get("/a").await.problem(403, "PERMISSION_DENIED");
+}
+
+/// The bits that run a file as its owner or group never reach a disk, so they are not recorded
+/// either; the others do.
+#[tokio::test]
+async fn a_mode_has_the_bits_that_a_disk_is_given() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/d/a", "a").await.is(201);
+    let on_disk = |path: &str| {
+        let held = std::fs::metadata(gateway.path("files").join(path)).expect("there");
+        held.permissions().mode() & 0o7777
+    };
+    for path in ["d/a", "d"] {
+        let patch = |mode: &str| alice.patch(&format!("/{path}"), &json!({ "mode": mode }));
+        for (mode, bits) in [("0750", 0o750), ("1755", 0o1755), ("01700", 0o1700)] {
+            let told = patch(mode).await.is(200).json();
+            assert_eq!(told["mode"], format!("{bits:04o}"), "{path}: {told}");
+            assert_eq!(on_disk(path), bits, "{path}");
+        }
+        for mode in ["4755", "2755", "6755", "02000", "7777", "07777", "17777"] {
+            let detail = patch(mode).await.detail(400, "BAD_REQUEST");
+            assert!(detail.contains("at most \"1777\""), "{mode}: {detail}");
+        }
+        let told = alice.head(&format!("/{path}")).await.is(200);
+        assert_eq!(told.header("x-callfs-mode"), "1700", "{path}");
+        assert_eq!(on_disk(path), 0o1700, "{path}");
+    }
 }
 
 #[tokio::test]

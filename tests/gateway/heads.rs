@@ -191,6 +191,107 @@ async fn a_head_that_cannot_be_served_is_a_problem_like_any_other() {
     assert_eq!(gateway.everything_in("files"), [""; 0]);
 }
 
+/// Each says what is wrong with it, and where the request was going as far as that can be told.
+#[tokio::test]
+async fn a_first_line_is_refused_for_what_is_wrong_with_it() {
+    const FILE: &str = "/v1/files/a";
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/a", "precious").await.is(201);
+    let authorities = [
+        ("http://", "no host"),
+        ("https://:80", "no host"),
+        ("http://u@x", "user information"),
+        ("http://u:p@x:80", "user information"),
+        ("http://x:http", "malformed host or port"),
+        ("http://x:65536", "malformed host or port"),
+        ("http://[::1", "malformed host or port"),
+        ("http://x|y", "malformed host or port"),
+        ("ftp://x", "scheme"),
+    ];
+    let whole = authorities.map(|(start, word)| (format!("{start}{FILE}"), word));
+    let whole = whole.map(|(target, word)| (format!("DELETE {target} HTTP/1.1"), 400, word, FILE));
+    let method = |length: usize| format!("{} {FILE} HTTP/1.1", "X".repeat(length));
+    let long_target = format!("GET {FILE}{} HTTP/1.1", "x".repeat(40_000));
+    let others = [
+        (
+            "GET  HTTP/1.1".into(),
+            400,
+            "target of the request is empty",
+            "/",
+        ),
+        ("GET HTTP/1.1".into(), 400, "no target", "/"),
+        (format!("GET {FILE}"), 400, "no version", "/"),
+        (format!("GET {FILE} b HTTP/1.1"), 400, "'%20'", FILE),
+        (
+            format!("GET {FILE}\tb HTTP/1.1"),
+            400,
+            "percent-encoded",
+            "/",
+        ),
+        (
+            format!("GET {FILE} HTTP/3.0"),
+            400,
+            "no other version",
+            FILE,
+        ),
+        ("GET x:80 HTTP/1.1".into(), 400, "starts with '/'", "/"),
+        ("CONNECT x:80 HTTP/1.1".into(), 501, "CONNECT", "/"),
+        (format!("CONNECT {FILE} HTTP/1.1"), 501, "CONNECT", FILE),
+        (method(33), 501, "method", FILE),
+        (method(40_000), 501, "method", FILE),
+        (method(70_000), 501, "method", "/"),
+        (long_target, 414, "target", "/"),
+    ];
+    for (line, status, word, instance) in whole.into_iter().chain(others) {
+        let what = &line[..line.len().min(60)];
+        let mut raw = gateway.raw().await;
+        // What is refused before it was read whole may not be taken whole.
+        drop(raw.attempt(&request(&line, "Host: x\r\n")).await);
+        let reply = raw.answer().await;
+        let code = match status {
+            400 => "BAD_REQUEST",
+            414 => "URI_TOO_LONG",
+            _ => "NOT_IMPLEMENTED",
+        };
+        let detail = reply.detail(status, code);
+        assert!(detail.contains(word), "{what}: {detail}");
+        is_complete(&reply, what);
+        let problem: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+        assert_eq!(problem["instance"], instance, "{what}: {problem}");
+        assert!(ends(&mut raw).await, "{what}");
+    }
+    assert_eq!(alice.get("/a").await.is(200).body, b"precious");
+}
+
+/// RFC 9112 section 3.2.2: whatever `Host` says.
+#[tokio::test]
+async fn a_whole_uri_is_served_like_its_path() {
+    let gateway = Gateway::start().await;
+    gateway.alice().put("/a", "precious").await.is(201);
+    for target in [
+        "http://other/v1/files/a",
+        "HTTP://other:/v1/files/a",
+        "https://files.example.org:8080/v1/files/a",
+        "http://[::1]:80/v1/files/a?download",
+    ] {
+        let mut raw = gateway.raw().await;
+        raw.head("GET", target, &[]).await;
+        let reply = raw.answer().await;
+        assert_eq!(
+            (reply.status, &reply.body[..]),
+            (200, &b"precious"[..]),
+            "{target}"
+        );
+    }
+    // A host is sent nevertheless.
+    let mut raw = gateway.raw().await;
+    raw.send(b"GET http://other/v1/files/a HTTP/1.1\r\n\r\n")
+        .await;
+    let detail = raw.answer().await.detail(400, "BAD_REQUEST");
+    assert!(detail.contains("'host'"), "{detail}");
+}
+
 #[tokio::test]
 async fn a_name_with_a_colon_can_be_asked_for_after_a_dot() {
     let gateway = Gateway::start().await;

@@ -131,13 +131,31 @@ async fn what_is_no_range_of_bytes_is_ignored() {
             "{range}"
         );
     }
-    let twice = alice
-        .get("/a.bin")
-        .header("range", "bytes=0-1")
-        .header("range", "bytes=2-3")
-        .await
-        .is(200);
-    assert!(twice.body == content);
+}
+
+/// A client that asks for two things does not get one of them, or all.
+#[tokio::test]
+async fn two_lines_are_no_range() {
+    let gateway = Gateway::start().await;
+    let (alice, _) = file(&gateway, 1000).await;
+    let etag = alice.get("/a.bin").await.is(200).etag();
+    let twice = [
+        ("range", ["bytes=0-1", "bytes=2-3"]),
+        ("range", ["bytes=0-1", "bytes=0-1"]),
+        ("range", ["bytes=0-1", "items=2-3"]),
+        ("range", ["", "bytes=0-1"]),
+        ("if-range", [etag.as_str(), "\"another\""]),
+        ("if-range", ["\"another\"", &etag]),
+        ("if-range", [&etag, &etag]),
+    ];
+    for (name, values) in twice {
+        let other = if name == "range" { "if-match" } else { "range" };
+        let harmless = if name == "range" { "*" } else { "bytes=0-1" };
+        let call = alice.get("/a.bin").header(other, harmless);
+        let both = call.header(name, values[0]).header(name, values[1]);
+        let detail = both.await.detail(400, "BAD_REQUEST");
+        assert!(detail.contains(name), "{values:?}: {detail}");
+    }
 }
 
 #[tokio::test]

@@ -153,6 +153,35 @@ async fn a_chunked_body_that_is_cut_or_breaks_its_framing() {
     }
 }
 
+/// A client that cannot encode its body is told so, and not that its connection broke.
+#[tokio::test]
+async fn a_chunk_that_is_malformed_is_called_so() {
+    let gateway = Gateway::start().await;
+    let (alice, etag) = kept(&gateway).await;
+    for path in ["/docs/kept", "/new/deep/a"] {
+        for end in [
+            "what\r\n",
+            "-4\r\nfour\r\n",
+            "4\r\nfourfour\r\n",
+            "\r\n",
+            "4\nfour",
+        ] {
+            let mut raw = gateway.raw().await;
+            raw.head(
+                "PUT",
+                &format!("/v1/files{path}"),
+                &["Transfer-Encoding: chunked"],
+            )
+            .await;
+            raw.chunk(&bytes(1, 300_000)).await;
+            raw.send(end.as_bytes()).await;
+            let detail = raw.answer().await.detail(400, "BAD_REQUEST");
+            assert!(detail.contains("chunked coding"), "{end:?}: {detail}");
+            all_is_as_before(&gateway, &alice, &etag, "files").await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_disk_that_is_full() {
     let Some(mut gateway) = on_a_small_disk() else {

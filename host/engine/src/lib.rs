@@ -29,7 +29,7 @@ use callfs_model::locks::Locks;
 use callfs_model::metadata::Metadata;
 use callfs_model::path::FilePath;
 use callfs_model::storage::{EntryKind, Mounts};
-pub use change::attributes::AttributeChange;
+pub use change::attributes::{AttributeChange, MODE_BITS};
 pub use change::copy::CopyOptions;
 pub use change::delete::DeleteOptions;
 pub use change::digest::Digest;

@@ -22,7 +22,7 @@ use callfs_model::shutdown::Shutdown;
 use connections::OpenConnections;
 use futures_util::future::BoxFuture;
 use head::RefusedHead;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -205,10 +205,11 @@ impl HttpServer {
 
     async fn respond(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         peer: ConnectionPeer,
         watch: &SocketWatch,
     ) -> Result<Response<Body>, NeverFails> {
+        set_host(&mut request);
         let edge = self.edge.current();
         if http_body::Body::is_end_stream(request.body()) {
             return Ok(edge.handle(request.map(|_| Body::empty()), peer).await);
@@ -234,6 +235,16 @@ impl HttpServer {
             watch.body_left_unread();
         }
         Ok(response)
+    }
+}
+
+/// RFC 9112 section 3.2.2: where the target is a whole URI, its authority counts, and what the
+/// client wrote into `Host` does not.
+fn set_host<B>(request: &mut Request<B>) {
+    let authority = request.uri().authority();
+    let host = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
     }
 }
 

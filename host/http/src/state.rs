@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub(crate) use callfs_engine::{
     AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob,
-    Info, ListOptions, MatchingEffort, OpenedPath, Outcome, Precondition, PutOptions,
+    Info, ListOptions, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition, PutOptions,
     RenameOptions, StoredFile, Validators, Walk,
 };
 pub(crate) use callfs_identity::Authentication;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use callfs_engine::MODE_BITS;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A number of bytes: `"64MiB"`, `"10GB"` or an integer.
@@ -60,9 +61,9 @@ pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
     duration(deserializer).map(Some)
 }
 
-/// Permission bits with set-id and sticky bits, in octal.
+/// Permission bits with the sticky bit, in octal: the bits that a mode can have.
 pub(super) fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    deserializer.deserialize_any(Octal { largest: 0o7777 })
+    deserializer.deserialize_any(Octal { largest: MODE_BITS })
 }
 
 /// Permission bits, in octal.
@@ -212,7 +213,8 @@ mod tests {
     fn reads_modes() {
         let read =
             |text: &str, largest| Octal { largest }.visit_str::<serde_json::Error>(text).ok();
-        assert_eq!(read("1777", 0o7777), Some(0o1777));
+        assert_eq!(read("1777", MODE_BITS), Some(0o1777));
+        assert_eq!(read("2777", MODE_BITS), None);
         assert_eq!(read("022", 0o777), Some(0o22));
         assert_eq!(read("0o755", 0o777), Some(0o755));
         for bad in ["", "8", "1777", "+7", "rwx"] {

@@ -300,8 +300,8 @@ fn ill_typed_values_are_told_with_what_would_be_right() {
             "filesystem.umask: expected a string of octal digits from \"0\" to \"777\", found",
         ),
         (
-            "filesystem.root.mode = '17777'",
-            "filesystem.root.mode: expected a string of octal digits",
+            "filesystem.root.mode = '4755'",
+            "filesystem.root.mode: expected a string of octal digits from \"0\" to \"1777\", found",
         ),
         (
             "server.max_upload = '10 parsec'",

@@ -19,13 +19,14 @@ use crate::failure::{about, refuse, special};
 use crate::lookup::path::LookupTarget;
 use crate::{Engine, Info, Precondition};
 
-/// The bits that a storage is given: none that runs a file as its owner.
-const MODE_BITS: u32 = 0o1777;
+/// The bits that a mode can have: none that runs a file as its owner or group. A storage is given
+/// no others.
+pub const MODE_BITS: u32 = 0o1777;
 
 /// What to change; what is none stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttributeChange {
-    /// POSIX permission bits, at most 0o7777.
+    /// POSIX permission bits, at most [`MODE_BITS`].
     pub mode: Option<u32>,
     /// User.
     pub owner: Option<String>,
@@ -221,7 +222,7 @@ impl AttributeChange {
         match self {
             Self {
                 mode: Some(mode), ..
-            } if *mode > 0o7777 => bad(format!("the mode {mode:o} is above 7777")),
+            } if *mode > MODE_BITS => bad(format!("the mode {mode:o} is above {MODE_BITS:o}")),
             Self {
                 owner: Some(owner), ..
             } if !is_name(owner) => bad("the owner is not a name".into()),

@@ -24,6 +24,7 @@ use crate::content::streams::Download;
 use crate::edge::request_id::RequestId;
 use crate::fields::if_range::IfRange;
 use crate::fields::range::{ByteRanges, Selection};
+use crate::problem::Problem;
 use crate::state::{App, Info, Redemption};
 
 /// The part of a file that a request wants.
@@ -42,11 +43,11 @@ pub(crate) enum Reader {
 
 impl RequestedPart {
     /// Reads the headers.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self {
-            ranges: ByteRanges::of(headers),
-            if_range: IfRange::of(headers),
-        }
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(Self {
+            ranges: ByteRanges::of(headers)?,
+            if_range: IfRange::of(headers)?,
+        })
     }
 
     /// The parts of a file to send, none for the whole.

@@ -5,6 +5,7 @@
 //! long as a whole. A source that fails ends the response without a proper end, so that a client
 //! never takes a part for the whole.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,7 +72,11 @@ impl http_body::Body for UploadBody {
                 Poll::Ready(Some(Ok(frame.map_data(unpinned))))
             }
             Poll::Ready(Some(Err(error))) => {
-                let message = "the body of the request ended before it was complete";
+                let message = if is_malformed(&error) {
+                    "the chunked coding of the body is malformed (RFC 9112 section 7.1)"
+                } else {
+                    "the body of the request ended before it was complete"
+                };
                 Poll::Ready(Some(Err(
                     Error::new(ErrorKind::Interrupted, message).because(error)
                 )))
@@ -103,6 +108,18 @@ impl Drop for UploadBody {
             self.unread.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Whether a body failed for what arrived of it, and not for what did not.
+fn is_malformed(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            )
+        })
 }
 
 /// The same bytes, without the buffer that they are a small part of: a body in pieces of one byte

@@ -16,6 +16,7 @@ use http::request::Parts;
 
 use crate::edge::cors::Cors;
 use crate::edge::rate_limit::Standing;
+use crate::fields::lines;
 use crate::problem::{Problem, Result};
 use crate::state::App;
 
@@ -61,10 +62,7 @@ fn shown(headers: &HeaderMap, names: &[String]) -> Result<Vec<Credential>> {
 /// it says so as well (Fetch Metadata, `Sec-Fetch-Site`). Pages that the operator named may do
 /// that, and where all are welcome, those that have a key: a browser remembers no bearer token.
 fn refuse_other_sites(parts: &Parts, cors: Option<&Cors>) -> Result<()> {
-    let from_elsewhere = parts
-        .headers
-        .get_all("sec-fetch-site")
-        .iter()
+    let from_elsewhere = lines::all(&parts.headers, "sec-fetch-site")
         .any(|site| matches!(site.as_bytes(), b"cross-site" | b"same-site"));
     if parts.method.is_safe() || !from_elsewhere {
         return Ok(());
@@ -84,14 +82,12 @@ fn refuse_other_sites(parts: &Parts, cors: Option<&Cors>) -> Result<()> {
 
 /// The credential in the `Authorization` header, if there is one.
 fn authorization(headers: &HeaderMap) -> Result<Option<Credential>> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => parse(value)
-            .map(Some)
-            .ok_or_else(|| refused("is neither a bearer token nor basic")),
-        (Some(_), Some(_)) => Err(refused("is given twice")),
-    }
+    let Some(value) = lines::single(headers, &AUTHORIZATION)? else {
+        return Ok(None);
+    };
+    let message = "the Authorization header is neither a bearer token nor basic";
+    let credential = parse(value).ok_or_else(|| Error::new(ErrorKind::Unauthenticated, message));
+    Ok(Some(credential?))
 }
 
 /// RFC 6750 and RFC 7617; the scheme's case does not matter.
@@ -111,24 +107,11 @@ fn parse(value: &HeaderValue) -> Option<Credential> {
 
 /// The headers that an authenticator asked for.
 fn named(headers: &HeaderMap, names: &[String]) -> Vec<(String, Vec<u8>)> {
-    let values = |name: &String| {
-        headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.as_bytes().to_vec())
-    };
+    let values = |name: &String| lines::all(headers, name).map(|value| value.as_bytes().to_vec());
     names
         .iter()
         .flat_map(|name| values(name).map(move |value| (name.clone(), value)))
         .collect()
-}
-
-fn refused(what: &str) -> Problem {
-    Error::new(
-        ErrorKind::Unauthenticated,
-        format!("the Authorization header {what}"),
-    )
-    .into()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::header::{FORWARDED, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::fields::lines;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The other end of a connection.
@@ -44,15 +46,15 @@ impl TrustedProxies {
             return own;
         }
         let named = |name: &HeaderName, hops: fn(&str) -> Vec<Option<IpAddr>>| {
-            let values: Vec<_> = headers.get_all(name).iter().collect();
-            let lines = values.iter().rev().flat_map(|value| {
+            let values: Vec<_> = lines::all(headers, name).collect();
+            let hops = values.iter().rev().flat_map(|value| {
                 // What is not text names nobody.
                 value.to_str().map_or_else(
                     |_| vec![None],
                     |text| hops(text).into_iter().rev().collect(),
                 )
             });
-            (!values.is_empty()).then(|| self.last_untrusted(own, lines))
+            (!values.is_empty()).then(|| self.last_untrusted(own, hops))
         };
         match (
             named(&FORWARDED, forwarded),

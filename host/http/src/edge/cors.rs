@@ -16,6 +16,8 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
+use crate::fields::lines;
+
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// What a page may send beside the few headers that any page may.
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Disposition, Content-Digest, \
@@ -54,9 +56,9 @@ impl Cors {
         let Origins::These(named) = &self.origins else {
             return false;
         };
-        request
-            .get(ORIGIN)
-            .is_some_and(|origin| named.contains(origin))
+        // Two origins were refused before.
+        let origin = lines::single(request, &ORIGIN).ok().flatten();
+        origin.is_some_and(|origin| named.contains(origin))
     }
 
     /// Whether a page of any site may call.

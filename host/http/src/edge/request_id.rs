@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::fields::lines;
+
 /// The header that carries it, both ways.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -19,9 +21,10 @@ const MAX_LENGTH: usize = 128;
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The id that the client gave, or a new one.
+    /// The id that the client gave, or a new one. Two ids are none: whoever searches a log for the
+    /// other one would not find the request.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        match headers.get(X_REQUEST_ID) {
+        match lines::single(headers, &X_REQUEST_ID).ok().flatten() {
             Some(given) if is_well_formed(given.as_bytes()) => Self(given.clone()),
             _ => Self::generate(),
         }
@@ -53,9 +56,11 @@ impl RequestId {
     }
 }
 
-/// The trace id in a well-formed `traceparent` header.
+/// The trace id in a well-formed `traceparent` header; two of them are none, as its specification
+/// says.
 pub(crate) fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+    let parent = lines::single(headers, &TRACEPARENT).ok().flatten()?;
+    let text = parent.to_str().ok()?;
     let mut fields = text.split('-');
     let version = fields.next()?;
     let trace = fields.next()?;
@@ -92,6 +97,10 @@ mod tests {
     fn takes_a_well_formed_id_and_replaces_any_other() {
         for good in ["a", "A-1_b.c", &"x".repeat(128)] {
             assert_eq!(RequestId::of(&headers(X_REQUEST_ID, good)).as_str(), good);
+            let mut twice = headers(X_REQUEST_ID, good);
+            twice.append(X_REQUEST_ID, HeaderValue::from_static("b"));
+            let made = RequestId::of(&twice);
+            assert!(made.as_str() != good && made.as_str() != "b");
         }
         for bad in ["", "a b", "a\"", "ä", &"x".repeat(129)] {
             let made = RequestId::of(&headers(X_REQUEST_ID, bad));
@@ -120,6 +129,9 @@ mod tests {
             )),
             Some(trace)
         );
+        let mut twice = headers(TRACEPARENT, &good);
+        twice.append(TRACEPARENT, twice[TRACEPARENT].clone());
+        assert_eq!(trace_id(&twice), None);
         for bad in [
             format!("{good}-more"),
             good.to_uppercase(),

@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use callfs_model::error::Error;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH, ORIGIN};
+use http::header::{ALLOW, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -26,7 +26,8 @@ use crate::edge::counted::Counted;
 use crate::edge::rate_limit::RateLimits;
 use crate::edge::request_id::{self, RequestId, X_REQUEST_ID};
 use crate::edge::{security, shown};
-use crate::problem::Problem;
+use crate::fields::lines;
+use crate::problem::{Problem, Result};
 use crate::routes::health;
 use callfs_telemetry::Metrics;
 
@@ -93,16 +94,17 @@ impl Edge {
             Some((standing, arrived)) => (Some(standing), arrived),
             None => (None, Ok(())),
         };
-        let origin = self
-            .cors
-            .as_ref()
-            .and_then(|_| request.headers().get(ORIGIN).cloned());
+        let (origin, refused) = match self.origin(request.headers()) {
+            Ok(origin) => (origin, refused),
+            Err(problem) => (None, refused.or(Some(problem))),
+        };
         let handled = async {
             if let Err(problem) = arrived {
                 streams::discard(request.into_body());
                 return Ok(problem.into_response());
             }
             if let Some(problem) = refused {
+                streams::discard(request.into_body());
                 return Ok(problem.into_response());
             }
             if let Some(allowed) = self
@@ -164,6 +166,14 @@ impl Edge {
             standing.add_headers(response.headers_mut());
         }
         counted.until_sent(response)
+    }
+
+    /// The origin of the page that called, where it matters.
+    fn origin(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>> {
+        if self.cors.is_none() {
+            return Ok(None);
+        }
+        Ok(lines::single(headers, &ORIGIN)?.cloned())
     }
 
     /// What counts the requests.

@@ -6,6 +6,8 @@
 
 use http::header::{ACCEPT, HeaderMap};
 
+use crate::fields::lines;
+
 /// How a listing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -26,9 +28,7 @@ impl Shape {
     /// The shape that a client likes best: JSON, unless it likes the other one that there is
     /// better.
     pub(crate) fn of(headers: &HeaderMap, other: Self) -> Self {
-        let values: Vec<&str> = headers
-            .get_all(ACCEPT)
-            .iter()
+        let values: Vec<&str> = lines::all(headers, ACCEPT)
             .filter_map(|value| value.to_str().ok())
             .collect();
         let liking = |shape: Self| {

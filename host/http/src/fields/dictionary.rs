@@ -11,6 +11,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::header::{HeaderMap, HeaderName};
 
+use crate::fields::lines;
+
 /// Section 4.2.7: missing padding and stray bits at the end are no reason to fail.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -37,9 +39,7 @@ pub(crate) enum Value {
 /// The members of a field, in order; a name that is given twice counts the last time. None if the
 /// field is malformed, or longer than any that is meant.
 pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<(String, Value)>> {
-    let lines: Result<Vec<&str>, _> = headers
-        .get_all(name)
-        .iter()
+    let lines: Result<Vec<&str>, _> = lines::all(headers, name)
         .map(|line| line.to_str())
         .collect();
     parse(&lines.ok()?.join(","))

@@ -19,7 +19,8 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// The file name in a header: `filename*` if it is there and makes sense, else `filename`.
+/// The file name in a header: `filename*` if it is there and makes sense, else `filename`. A header
+/// that gives one of them twice is malformed (section 4.1).
 pub(crate) fn filename(header: &HeaderValue) -> Option<String> {
     // Browsers and curl send a plain `filename` as raw UTF-8.
     let text = std::str::from_utf8(header.as_bytes()).ok()?;
@@ -28,13 +29,14 @@ pub(crate) fn filename(header: &HeaderValue) -> Option<String> {
     let mut extended = None;
     while let Some((name, value, after)) = parameter(rest)? {
         match name.to_ascii_lowercase().as_str() {
-            "filename" => plain = plain.or(Some(value)),
-            "filename*" => extended = extended.or_else(|| decode_extended(&value)),
+            "filename" if plain.is_none() => plain = Some(value),
+            "filename*" if extended.is_none() => extended = Some(decode_extended(&value)),
+            "filename" | "filename*" => return None,
             _ => {}
         }
         rest = after;
     }
-    extended.or(plain)
+    extended.flatten().or(plain)
 }
 
 /// A header that makes a browser save the file under this name.
@@ -118,6 +120,13 @@ mod tests {
                 Some("x"),
             ),
             ("attachment; filename*=UTF-8''%ff; filename=x", Some("x")),
+            ("attachment; filename=a; filename=b", None),
+            ("attachment; filename=a; FileName=a", None),
+            ("attachment; filename*=UTF-8''a; filename*=UTF-8''b", None),
+            (
+                "attachment; filename*=x; filename=a; filename*=UTF-8''b",
+                None,
+            ),
             ("attachment", None),
             ("attachment; filename", None),
             ("attachment; filename=\"x", None),

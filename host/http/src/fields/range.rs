@@ -2,12 +2,15 @@
 //! gets.
 //!
 //! A field that is malformed or in another unit is as if it were not there, which the RFC prefers
-//! to an error. What is selected never adds up to more than the file, whatever is asked for: parts
-//! that touch are one part.
+//! to an error; only a field with two lines is an error. What is selected never adds up to more
+//! than the file, whatever is asked for: parts that touch are one part.
 
 use std::ops::Range;
 
 use http::header::{HeaderMap, RANGE};
+
+use crate::fields::lines;
+use crate::problem::Result;
 
 /// More parts than this are not worth sending apart: the file is sent whole.
 const MAX_PARTS: usize = 16;
@@ -37,13 +40,11 @@ pub(crate) enum Selection {
 
 impl ByteRanges {
     /// Reads the header; none if it is absent or to be ignored.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(RANGE).iter();
-        // It is not a list, so two of them are malformed.
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        Self::parse(value.to_str().ok()?)
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>> {
+        let value = lines::single(headers, &RANGE)?;
+        Ok(value
+            .and_then(|value| value.to_str().ok())
+            .and_then(Self::parse))
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -19,8 +19,8 @@ use http::{StatusCode, Uri};
 use crate::content::representation;
 use crate::content::response::{FileResponse, Reader, RequestedPart};
 use crate::edge::request_id::RequestId;
-use crate::fields::disposition;
 use crate::fields::precondition::Preconditions;
+use crate::fields::{disposition, lines};
 use crate::problem::Result;
 use crate::state::{App, FileVersion, Info, Link};
 
@@ -39,6 +39,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response> {
     refuse_ahead(&headers)?;
+    let part = RequestedPart::of(&headers)?;
     let link = app.links.redeemable(token(&uri)).await?;
     let maker = Arc::new(link.identity());
     let (info, source) = app
@@ -51,9 +52,7 @@ pub(crate) async fn get(
     if response.status() != StatusCode::OK {
         return Ok(response);
     }
-    let parts = RequestedPart::of(&headers)
-        .parts(&info, &source)
-        .map_err(unnamed)?;
+    let parts = part.parts(&info, &source).map_err(unnamed)?;
     let redemption = app.links.take(&link, version(&info), &parts).await?;
     let content = FileResponse {
         app,
@@ -94,9 +93,8 @@ pub(crate) async fn head(
 /// taken for that. What previews links for others says nothing, and cannot be told from a reader.
 fn refuse_ahead(headers: &HeaderMap) -> Result<()> {
     let is_ahead = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
-        let lines = headers.get_all(*name).iter();
-        let mut purposes =
-            lines.flat_map(|line| line.as_bytes().split(|b| matches!(b, b',' | b';')));
+        let mut purposes = lines::all(headers, *name)
+            .flat_map(|line| line.as_bytes().split(|b| matches!(b, b',' | b';')));
         purposes.any(|purpose| purpose.trim_ascii().eq_ignore_ascii_case(b"prefetch"))
     });
     if !is_ahead {

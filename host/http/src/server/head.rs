@@ -5,6 +5,8 @@
 //! before it was chunked as if it had not been, and answers what it cannot read without a problem
 //! document. What passes here leaves it nothing to refuse and nothing to guess.
 
+mod request_line;
+
 use std::net::Ipv6Addr;
 
 use axum::body::Body;
@@ -12,13 +14,13 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use httparse::Status;
 
+use crate::fields::lines::given_twice;
 use crate::problem::Problem;
+use request_line::{MAX_METHOD, MAX_TARGET};
 
 /// The longest head, in bytes: a path of 4,096 bytes that is percent-encoded, another in the query,
 /// and several times what a browser adds.
 pub(super) const MAX_HEAD: usize = 64 << 10;
-/// The longest target, in bytes.
-const MAX_TARGET: usize = 32 << 10;
 /// The most header fields; the library takes no more either.
 const MAX_FIELDS: usize = 100;
 
@@ -77,18 +79,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<CheckedHead>, Box<RefusedHead>
         },
         Ok(Status::Partial) if bytes.len() <= MAX_HEAD => return Ok(None),
         Ok(_) => too_long(bytes),
-        Err(error) => unreadable(error, head.method.is_some()),
+        Err(error) => unreadable(error, &head, bytes),
     };
     Err(refuse(&head, problem))
 }
 
 /// What is known of a refused head, so that the answer has its id and hides nothing of it.
 fn refuse(head: &httparse::Request<'_, '_>, problem: Problem) -> Box<RefusedHead> {
-    let method = head.method.and_then(|method| method.parse().ok());
+    let method = head
+        .method
+        .filter(|method| method.len() <= MAX_METHOD)
+        .and_then(|method| method.parse().ok());
     let path = head
         .path
-        .filter(|path| path.starts_with('/') && path.len() <= MAX_TARGET)
-        .and_then(|path| path.split(['?', '#']).next());
+        .filter(|target| target.len() <= MAX_TARGET)
+        .and_then(request_line::path);
     // Before a head is complete its fields are placeholders without a name.
     let headers = head.headers.iter().filter_map(|field| {
         let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
@@ -104,7 +109,8 @@ fn refuse(head: &httparse::Request<'_, '_>, problem: Problem) -> Box<RefusedHead
 
 fn check(head: &httparse::Request<'_, '_>) -> Result<BodyFraming, Problem> {
     let method = head.method.unwrap_or_default();
-    check_target(method, head.path.unwrap_or_default())?;
+    request_line::check_method(method)?;
+    request_line::check_target(method, head.path.unwrap_or_default())?;
     let is_1_1 = head.version == Some(1);
     check_host(head, is_1_1)?;
     body(head, is_1_1)
@@ -121,42 +127,12 @@ fn lines<'h>(
         .map(|field| field.value.trim_ascii())
 }
 
-/// RFC 9112 section 3.2: a path with a query, a whole URI, or `*` of `OPTIONS`.
-fn check_target(method: &str, target: &str) -> Result<(), Problem> {
-    if target.len() > MAX_TARGET {
-        return Err(Problem::uri_too_long(MAX_TARGET));
-    }
-    // A URI library takes it for the beginning of a fragment and drops the rest, which would make
-    // this a request for another file.
-    if target.contains('#') {
-        return Err(Problem::bad_request(
-            "the target of the request has a '#'; write '%23' for one that is part of a name",
-        ));
-    }
-    let is_whole = ["http://", "https://"].iter().any(|scheme| {
-        target
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
-    let has_form =
-        target.starts_with('/') || is_whole || matches!(method, "OPTIONS" if target == "*");
-    // The authority of a tunnel, which no resource here makes.
-    let is_tunnel = method == "CONNECT";
-    if (has_form || is_tunnel) && target.parse::<Uri>().is_ok() {
-        return Ok(());
-    }
-    Err(Problem::bad_request(
-        "the target of the request is malformed; it is a path that starts with '/', \
-         percent-encoded",
-    ))
-}
-
 /// RFC 9112 section 3.2: exactly one in HTTP/1.1, at most one before, and well-formed.
 fn check_host(head: &httparse::Request<'_, '_>, is_1_1: bool) -> Result<(), Problem> {
     let mut hosts = lines(head, "host");
     let problem = match (hosts.next(), hosts.next()) {
         (None, _) if is_1_1 => "is missing",
-        (Some(_), Some(_)) => "is given twice",
+        (Some(_), Some(_)) => return Err(given_twice("host")),
         (Some(host), None) if !is_host(host) => "is malformed",
         _ => return Ok(()),
     };
@@ -212,9 +188,7 @@ fn body(head: &httparse::Request<'_, '_>, is_1_1: bool) -> Result<BodyFraming, P
     let mut lengths = lines(head, "content-length");
     let length = lengths.next();
     if lengths.next().is_some() {
-        return Err(Problem::bad_request(
-            "the header 'content-length' is given twice; send it once",
-        ));
+        return Err(given_twice("content-length"));
     }
     let codings: Vec<&[u8]> = lines(head, "transfer-encoding").collect();
     if codings.is_empty() {
@@ -222,7 +196,9 @@ fn body(head: &httparse::Request<'_, '_>, is_1_1: bool) -> Result<BodyFraming, P
             return Ok(BodyFraming::Sized(0));
         };
         return size(length).map(BodyFraming::Sized).ok_or_else(|| {
-            Problem::bad_request("the header 'content-length' is not a number of bytes")
+            Problem::bad_request(
+                "the header 'content-length' is not a number of bytes that a body can have",
+            )
         });
     }
     if length.is_some() {
@@ -270,28 +246,23 @@ fn size(text: &[u8]) -> Option<u64> {
 }
 
 fn too_long(bytes: &[u8]) -> Problem {
-    let line = bytes.split(|byte| *byte == b'\n').next();
-    if line.is_some_and(|line| line.len() > MAX_TARGET) {
-        return Problem::uri_too_long(MAX_TARGET);
-    }
-    Problem::headers_too_large(format!(
-        "the head of the request is longer than the {MAX_HEAD} bytes that are read"
-    ))
+    request_line::too_long(bytes).unwrap_or_else(|| {
+        Problem::headers_too_large(format!(
+            "the head of the request is longer than the {MAX_HEAD} bytes that are read"
+        ))
+    })
 }
 
-fn unreadable(error: httparse::Error, has_method: bool) -> Problem {
+fn unreadable(error: httparse::Error, head: &httparse::Request<'_, '_>, bytes: &[u8]) -> Problem {
     match error {
         httparse::Error::TooManyHeaders => Problem::headers_too_large(format!(
             "the request has more than the {MAX_FIELDS} header fields that are read"
         )),
-        httparse::Error::Token if has_method => Problem::bad_request(
-            "the target of the request has a character that must be percent-encoded",
-        ),
-        httparse::Error::Version => {
-            Problem::bad_request("this server speaks HTTP/1.1 and no other version of HTTP")
-        }
         httparse::Error::HeaderName | httparse::Error::HeaderValue => {
             Problem::bad_request("a header field of the request is malformed")
+        }
+        httparse::Error::Token | httparse::Error::Version if head.method.is_some() => {
+            request_line::unreadable(bytes)
         }
         _ => Problem::bad_request("this is not a request of HTTP/1.1"),
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use callfs_model::error::{Error, ErrorKind};
 use callfs_model::source::Source;
 use futures_util::{StreamExt, stream};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -44,6 +44,13 @@ fn broken(stalls: bool) -> Body {
 fn router() -> Router {
     Router::new()
         .route("/hello", get(async || "hello"))
+        .route(
+            "/host",
+            get(async |headers: HeaderMap| {
+                let host = headers.get("host").map(|host| host.as_bytes().to_vec());
+                host.unwrap_or_default()
+            }),
+        )
         .route(
             "/echo",
             put(async |body: Body| {
@@ -238,6 +245,51 @@ async fn a_body_that_stops_coming_is_given_up() {
     let (answer, _) = exchange(address, request).await;
     assert!(answer.contains("nothing of the body arrived"), "{answer}");
     assert!(answer.contains("connection: close"), "{answer}");
+}
+
+/// What was lost on the way is no mistake of the client's encoder, and the other way round.
+#[tokio::test]
+async fn a_body_is_malformed_or_ends_early() {
+    let (address, ..) = start(1000, 1000).await;
+    let malformed = "the chunked coding of the body is malformed";
+    let early = "ended before it was complete";
+    for (chunks, message) in [
+        ("what\r\n", malformed),
+        ("4\r\nfour\r\nwhat\r\n", malformed),
+        ("4\r\nfourfour\r\n", malformed),
+        ("4\nfour", malformed),
+        ("-4\r\nfour\r\n", malformed),
+        ("\r\n", malformed),
+        ("fffffffffffffffff\r\nfour", malformed),
+        ("0\r\na b\r\n\r\n", malformed),
+        ("4\r\nfo", early),
+        ("4\r\nfour\r\n", early),
+        ("4", early),
+        ("0\r\n", early),
+    ] {
+        let mut stream = connect(address).await;
+        let head = "PUT /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+        let sent = format!("{head}{chunks}");
+        stream.write_all(sent.as_bytes()).await.expect("sent");
+        stream.shutdown().await.expect("no more");
+        let (answer, _) = rest(&mut stream).await;
+        assert!(answer.contains(message), "{chunks:?}: {answer}");
+        assert!(answer.contains("connection: close"), "{chunks:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_authority_of_the_target_counts_and_not_the_host() {
+    let (address, ..) = start(1000, 1000).await;
+    for (target, host) in [
+        ("/host", "mine"),
+        ("http://other/host", "other"),
+        ("https://other:8080/host", "other:8080"),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nhost: mine\r\nconnection: close\r\n\r\n");
+        let (answer, _) = exchange(address, head.as_bytes()).await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{host}")), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -36,11 +36,11 @@ async fn owners_change_what_is_theirs_and_administrators_the_rest() {
     let world = World::new(folder());
     let stored = world.put(&alice(), "/a", "x").await.expect("stored");
     assert_eq!(
-        change(&world, &alice(), "/a", mode(0o4755))
+        change(&world, &alice(), "/a", mode(0o1755))
             .await
             .expect("changed")
             .mode,
-        0o4755
+        0o1755
     );
     assert_eq!(
         change(&world, &alice(), "/a", group("art"))
@@ -79,6 +79,8 @@ async fn nonsense_is_refused() {
     let world = World::new(folder());
     world.put(&alice(), "/a", "x").await.expect("stored");
     for nonsense in [
+        mode(0o2000),
+        mode(0o4755),
         mode(0o10000),
         owner(""),
         group("a\nb"),

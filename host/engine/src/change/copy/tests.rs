@@ -75,7 +75,7 @@ async fn a_file_is_copied_and_belongs_to_its_maker() {
             )
             .await;
         let source = stored.expect("stored").info;
-        world.chmod(&alice(), "/src", 0o4777).await;
+        world.chmod(&alice(), "/src", 0o1777).await;
         for to in ["/dst", "/far/new/dst"] {
             let stored = world.copy(&bob(), "/src", to, false).await.expect("copied");
             assert!(stored.created);

@@ -428,11 +428,11 @@ async fn everything_keeps_what_belongs_to_it() {
             )
             .await
             .expect("stored");
-        scene.world.chmod(&alice(), &deep, 0o2700).await;
+        scene.world.chmod(&alice(), &deep, 0o1700).await;
         let change = AttributeChange {
             owner: Some("bob".into()),
             group: Some("art".into()),
-            mode: Some(0o4640),
+            mode: Some(0o1640),
             modified: Some(7),
         };
         let before = scene
@@ -466,7 +466,7 @@ async fn everything_keeps_what_belongs_to_it() {
                 .await
                 .expect("there")
                 .mode,
-            0o2700
+            0o1700
         );
         scene.world.assert_quiet();
     }

@@ -106,13 +106,14 @@ fn ignores_what_is_malformed_or_in_another_unit() {
 }
 
 #[test]
-fn two_headers_are_malformed() {
+fn two_lines_are_an_error() {
     let mut headers = HeaderMap::new();
-    assert_eq!(ByteRanges::of(&headers), None);
+    assert_eq!(ByteRanges::of(&headers).expect("none"), None);
     headers.append(RANGE, HeaderValue::from_static("bytes=0-1"));
-    assert!(ByteRanges::of(&headers).is_some());
+    assert!(ByteRanges::of(&headers).expect("one").is_some());
     headers.append(RANGE, HeaderValue::from_static("bytes=2-3"));
-    assert_eq!(ByteRanges::of(&headers), None);
+    let problem = ByteRanges::of(&headers).expect_err("two");
+    assert_eq!(problem.status().as_u16(), 400);
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response> {
     let query = Query::of(&uri, &KNOWN)?;
+    let part = RequestedPart::of(&headers)?;
     match app.engine.open(&who, &target.path).await? {
         OpenedPath::File { info, source } => {
             let response = file(&app, &target, &query, &info, &precondition, &headers)?;
@@ -47,7 +48,7 @@ pub(super) async fn get(
             }
             // A range counts only where the answer would have been 200 without it (RFC 9110 section
             // 13.2.2).
-            let parts = RequestedPart::of(&headers).parts(&info, &source)?;
+            let parts = part.parts(&info, &source)?;
             Ok(FileResponse {
                 app,
                 reader: Reader::Caller(who),

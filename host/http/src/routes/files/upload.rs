@@ -153,8 +153,8 @@ mod tests {
         put::path(&target, headers).is_err()
     }
 
-    /// Fields that can refuse a request: a line that passes alone, one that does not, and what
-    /// reads them. Dates are not among them: two are none (RFC 9110 section 13.1.4).
+    /// Fields that can refuse a request for their value: a line that passes alone, one that does
+    /// not, and what reads them.
     #[test]
     fn every_line_of_what_can_refuse_is_read() {
         let table: [(&str, &str, &str, Refuses); 9] = [

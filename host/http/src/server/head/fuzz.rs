@@ -6,7 +6,7 @@ use callfs_test_fuzz::FuzzTarget;
 use super::*;
 
 /// Also for the [gate](super::super::gate).
-pub(in crate::server) const CORPUS: [&str; 36] = [
+pub(in crate::server) const CORPUS: [&str; 41] = [
     "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET / HTTP/1.1\nhost: x\n\n",
     "\r\n\nGET / HTTP/1.1\r\nhost: x\r\n\r\n",
@@ -16,6 +16,11 @@ pub(in crate::server) const CORPUS: [&str; 36] = [
     "GET http://x/v1/files/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nhost: [::1]:80\r\n\r\n",
     "CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n\r\n",
+    "GET HTTPS://[::1]:80?a HTTP/1.1\r\nhost: x\r\n\r\n",
+    "GET http://user:p@x:80/a HTTP/1.1\r\nhost: x\r\n\r\n",
+    "GET http://:80/a HTTP/1.1\r\nhost: x\r\n\r\n",
+    "GET ftp://x/a HTTP/1.1\r\nhost: x\r\n\r\n",
+    "GET  HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET /a HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
     "PUT /a HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello",
     "PUT /a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\nabc",
@@ -48,7 +53,7 @@ pub(in crate::server) const CORPUS: [&str; 36] = [
     "M-SEARCH /a HTTP/1.1\r\nhost:\r\naccept: */*\r\nrange: bytes=0-1\r\nif-match: \"a\"\r\n\r\n",
 ];
 
-pub(in crate::server) const TOKENS: [&str; 48] = [
+pub(in crate::server) const TOKENS: [&str; 51] = [
     "\r\n",
     "\n",
     "\r",
@@ -71,6 +76,9 @@ pub(in crate::server) const TOKENS: [&str; 48] = [
     "OPTIONS * ",
     "/v1/files/a",
     "http://x",
+    "https://",
+    "@",
+    "[::1]",
     "HTTP/1.1",
     "HTTP/1.0",
     "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
@@ -113,7 +121,11 @@ fn check_passed(bytes: &[u8], passed: &CheckedHead) {
     assert_eq!(parsed, Ok(Status::Complete(passed.length)));
     let target = head.path.expect("complete");
     assert!(target.len() <= MAX_TARGET);
+    assert!(head.method.expect("complete").len() <= MAX_METHOD);
     let uri: Uri = target.parse().expect("a URI");
+    assert!(uri.authority().is_none_or(|authority| {
+        !authority.host().is_empty() && !authority.as_str().contains('@')
+    }));
     assert_eq!(uri.query(), target.split_once('?').map(|(_, query)| query));
     assert!(!target.contains('#'));
     let hosts = values(&head, "host").len();

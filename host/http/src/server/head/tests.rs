@@ -2,9 +2,17 @@ use super::*;
 
 /// The status that a head is refused with.
 fn refused(head: &str) -> u16 {
+    reason(head).0
+}
+
+/// The status that a head is refused with, and why.
+fn reason(head: &str) -> (u16, String) {
     match read(head.as_bytes()) {
         Ok(passed) => panic!("{head:?} passed: {passed:?}"),
-        Err(refused) => refused.problem.status().as_u16(),
+        Err(refused) => {
+            let problem = &refused.problem;
+            (problem.status().as_u16(), problem.error().message().into())
+        }
     }
 }
 
@@ -30,7 +38,7 @@ fn a_target_is_a_path_or_a_whole_uri_and_has_no_fragment() {
         "GET HTTP://x",
         "OPTIONS *",
         "GET //a",
-        "CONNECT x:80",
+        "GET /a://b@c",
     ] {
         passed(&request(good));
     }
@@ -41,7 +49,6 @@ fn a_target_is_a_path_or_a_whole_uri_and_has_no_fragment() {
         "GET http://x/v1/files/a#b",
         "GET http://x#b",
         "OPTIONS *#",
-        "CONNECT x:80#",
         "GET #",
         "GET *",
         "GET v1/files/a",
@@ -57,6 +64,123 @@ fn a_target_is_a_path_or_a_whole_uri_and_has_no_fragment() {
         414
     );
     assert_eq!(refused(&format!("GET /{}", "x".repeat(MAX_HEAD))), 414);
+}
+
+/// RFC 9112 section 3.2.2, RFC 9110 sections 4.2.1 and 4.2.4.
+#[test]
+fn the_authority_of_a_whole_uri_is_as_well_formed_as_a_host() {
+    let request = |target: &str| format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+    for good in [
+        "http://other/v1/files/a",
+        "HTTPS://files.example.org:8080/v1/files/a",
+        "http://127.0.0.1:80",
+        "http://[::1]/",
+        "http://[::1]:8080?a=b",
+        "http://x:/a",
+        "http://a_b-c~/a@b:c",
+    ] {
+        passed(&request(good));
+    }
+    for (bad, why) in [
+        ("http://user@x/a", "user information"),
+        ("http://user:password@x:80/a", "user information"),
+        ("http://@x/a", "user information"),
+        ("http://x@/a", "user information"),
+        ("https://x%40y@z", "user information"),
+        ("http:///a", "no host"),
+        ("http://", "no host"),
+        ("http://?a", "no host"),
+        ("https://:80/a", "no host"),
+        ("http://x:http/a", "malformed host or port"),
+        ("http://x:65536/a", "malformed host or port"),
+        ("http://x:-1/a", "malformed host or port"),
+        ("http://x:80:80/a", "malformed host or port"),
+        ("http://[::1/a", "malformed host or port"),
+        ("http://[x]/a", "malformed host or port"),
+        ("http://::1/a", "malformed host or port"),
+        ("http://[::1]80/a", "malformed host or port"),
+        ("http://x%4/a", "malformed host or port"),
+        ("http://x|y/a", "malformed host or port"),
+        ("http://gr\u{f6}\u{df}e/a", "malformed host or port"),
+        ("ftp://x/a", "scheme"),
+        ("ws://x/a", "scheme"),
+        ("callfs+http://x/a", "scheme"),
+        ("http:/x/a", "malformed; it is a path"),
+        ("http:x", "malformed; it is a path"),
+        ("://x/a", "malformed; it is a path"),
+        ("1http://x/a", "malformed; it is a path"),
+    ] {
+        let (status, message) = reason(&request(bad));
+        assert_eq!(status, 400, "{bad}");
+        assert!(message.contains(why), "{bad}: {message}");
+    }
+    // It takes the place of a host, which has to be there and well-formed nevertheless.
+    let missing = "GET http://x/a HTTP/1.1\r\n\r\n";
+    let malformed = "GET http://x/a HTTP/1.1\r\nhost: a b\r\n\r\n";
+    for head in [missing, malformed] {
+        assert!(reason(head).1.contains("'host'"), "{head}");
+    }
+}
+
+#[test]
+fn a_first_line_is_refused_for_what_is_wrong_with_it() {
+    let long = |length: usize| "x".repeat(length);
+    let fields = "host: x\r\n\r\n";
+    let table = [
+        (
+            "GET  HTTP/1.1".into(),
+            400,
+            "target of the request is empty",
+        ),
+        (
+            "PUT  / HTTP/1.1".into(),
+            400,
+            "target of the request is empty",
+        ),
+        ("GET ".into(), 400, "target of the request is empty"),
+        ("GET HTTP/1.1".into(), 400, "has no target"),
+        ("GET /".into(), 400, "has no version"),
+        ("GET /a b HTTP/1.1".into(), 400, "'%20'"),
+        ("GET /a\tb HTTP/1.1".into(), 400, "percent-encoded"),
+        ("GET /a\u{7f} HTTP/1.1".into(), 400, "percent-encoded"),
+        ("GET / HTTP/2.0".into(), 400, "no other version"),
+        ("GET v1 HTTP/1.1".into(), 400, "starts with '/'"),
+        ("GET x:80 HTTP/1.1".into(), 400, "starts with '/'"),
+        ("GET * HTTP/1.1".into(), 400, "starts with '/'"),
+        (" / HTTP/1.1".into(), 400, "not a request"),
+        ("GET".into(), 400, "not a request"),
+        ("\"GET\" / HTTP/1.1".into(), 400, "not a request"),
+        ("G\u{e4}T / HTTP/1.1".into(), 400, "not a request"),
+        ("CONNECT x:80 HTTP/1.1".into(), 501, "CONNECT"),
+        ("CONNECT / HTTP/1.1".into(), 501, "CONNECT"),
+        ("CONNECT x:80# HTTP/1.1".into(), 501, "CONNECT"),
+        (
+            format!("{} / HTTP/1.1", long(MAX_METHOD + 1)),
+            501,
+            "method",
+        ),
+        (format!("{} / HTTP/1.1", long(40_000)), 501, "method"),
+        (format!("{} / HTTP/1.1", long(70_000)), 501, "method"),
+        (long(70_000), 501, "method"),
+        (format!("GET /{} HTTP/1.1", long(40_000)), 414, "target"),
+        (format!("GET /{} HTTP/1.1", long(70_000)), 414, "target"),
+        (format!("GET /{}", long(70_000)), 414, "target"),
+    ];
+    for (line, status, why) in table {
+        let start = &line[..line.len().min(60)];
+        // A line that is too long is refused before its end.
+        let rest = if line.len() > MAX_HEAD {
+            String::new()
+        } else {
+            format!("\r\n{fields}")
+        };
+        for before in ["", "\r\n\n"] {
+            let (refused, message) = reason(&format!("{before}{line}{rest}"));
+            assert_eq!(refused, status, "{start}: {message}");
+            assert!(message.contains(why), "{start}: {message}");
+        }
+    }
+    passed(&format!("{} / HTTP/1.1\r\n{fields}", long(MAX_METHOD)));
 }
 
 #[test]
@@ -186,4 +310,16 @@ fn a_refused_head_keeps_its_method_path_and_id() {
     assert_eq!(request.uri(), "/a");
     assert_eq!(request.headers()["x-request-id"], "mine");
     assert!(request.extensions().get::<Problem>().is_some());
+    for (target, path) in [
+        ("http://user@x/a/b?c", "/a/b"),
+        ("http:///a", "/a"),
+        ("ftp://x/a#b", "/a"),
+        ("http://x:y?a=/b", "/"),
+        ("x?y=http://z/a", "/"),
+        ("x:80", "/"),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let refused = read(head.as_bytes()).expect_err(target);
+        assert_eq!(refused.into_request().uri(), path, "{target}");
+    }
 }

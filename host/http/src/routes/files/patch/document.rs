@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, Result};
-use crate::state::AttributeChange;
+use crate::state::{AttributeChange, MODE_BITS};
 
 /// What the body may say. A field that is `null` is one that is absent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -30,8 +30,8 @@ pub(crate) struct PatchDocument {
     backend: Option<String>,
     /// With `name` or `destination`: the node to move to, by its id.
     instance: Option<String>,
-    /// POSIX permission bits in octal.
-    #[schema(pattern = "^0?[0-7]{3,4}$")]
+    /// POSIX permission bits and the sticky bit, in octal: at most `1777`.
+    #[schema(pattern = "^0?[01]?[0-7]{3}$")]
     mode: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     owner: Option<String>,
@@ -191,18 +191,20 @@ fn destination(text: &str) -> Result<FilePath> {
     FilePath::parse(text).map_err(|error| Problem::bad_request(format!("'destination': {error}")))
 }
 
-/// Octal digits: a number in JSON would be read as decimal by one and as octal by another.
+/// Octal digits: a number in JSON would be read as decimal by one and as octal by another. The bits
+/// that run a file as its owner or group never reach a storage, so they are no mode here either.
 fn mode(text: &str) -> Result<u32> {
     let is_octal =
         (3..=5).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
-    let mode = u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|mode| is_octal && *mode <= 0o7777);
-    mode.ok_or_else(|| {
-        Problem::bad_request(format!(
-            "'mode' is '{text}'; give octal digits such as \"0644\""
-        ))
-    })
+    let mode = u32::from_str_radix(text, 8).ok().filter(|_| is_octal);
+    let what = match mode {
+        Some(mode) if mode <= MODE_BITS => return Ok(mode),
+        Some(_) => {
+            "the bits that can be set are the permission bits and the sticky bit, at most \"1777\""
+        }
+        None => "give octal digits such as \"0644\"",
+    };
+    Err(Problem::bad_request(format!("'mode' is '{text}'; {what}")))
 }
 
 fn principal(field: &str, name: String) -> Result<String> {
@@ -394,7 +396,12 @@ mod tests {
             ),
             (r#"{"destination": "y"}"#, "must start with '/'"),
             (r#"{"mode": "0999"}"#, "octal digits"),
-            (r#"{"mode": "17777"}"#, "octal digits"),
+            (r#"{"mode": "rwxr-xr-x"}"#, "octal digits"),
+            (r#"{"mode": "4755"}"#, "at most \"1777\""),
+            (r#"{"mode": "2755"}"#, "at most \"1777\""),
+            (r#"{"mode": "02000"}"#, "at most \"1777\""),
+            (r#"{"mode": "7777"}"#, "at most \"1777\""),
+            (r#"{"mode": "17777"}"#, "at most \"1777\""),
             (r#"{"mode": 420}"#, "expected a string"),
             (r#"{"owner": ""}"#, "not a name"),
             (

@@ -16,7 +16,7 @@ const CORPUS: [&str; 30] = [
     r#"{"destination": "/\u00e4/\ud83c\udf89", "create_parents": true}"#,
     r#"{"mode": "0640", "owner": "alice", "group": "staff", "mtime": "2024-05-01T12:30:00Z"}"#,
     r#"{"mode": "7777"}"#,
-    r#"{"mode": "07777", "owner": null}"#,
+    r#"{"mode": "01777", "owner": null}"#,
     r#"{"mtime": "1994-11-06T09:49:37.123456789+01:00"}"#,
     r#"{"mtime": "1677-09-21T00:12:43.145224192Z"}"#,
     r#"{"mtime": "2262-04-11T23:47:16.854775807Z"}"#,
@@ -140,7 +140,7 @@ fn check_limits(kind: &PatchKind) {
             assert!(again.is_ok_and(|again| again == *destination));
         }
         PatchKind::Change(change) => {
-            assert!(change.mode.is_none_or(|mode| mode <= 0o7777));
+            assert!(change.mode.is_none_or(|mode| mode <= MODE_BITS));
             for name in [&change.owner, &change.group].into_iter().flatten() {
                 assert!((1..=255).contains(&name.len()) && !name.contains(char::is_control));
             }

@@ -25,6 +25,11 @@ pub trait Plugin: Sized + 'static {
     /// that are not CallFS. `carried-write`: every write is answered with
     /// [`Written::Carried`](crate::Written::Carried), so the host need not hold a lock while
     /// the body arrives. `implicit-directories`: a directory exists as long as something is in it.
+    ///
+    /// Authorizers: `pure-decisions`: equal questions of equal callers have equal answers, whatever
+    /// was asked before, for as long as this configuration holds, so the host remembers them.
+    /// `path-blind`, in addition: the path makes no difference but in the words of a denial, so a
+    /// decision to allow is remembered for every path with the same rights on the way.
     const FEATURES: &'static [&'static str] = &[];
 
     /// The configuration, by serde; [`NoConfig`] for none. The doc comments of its fields are what

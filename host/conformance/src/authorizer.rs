@@ -1,9 +1,13 @@
 //! The suite for authorizers: as many answers as questions, always the same, and no to what is not
 //! known.
 
+mod remembered;
+
 use std::sync::Arc;
 
-use callfs_model::identity::{AccessNode, Action, Authorizer, Decision, Identity, Question};
+use callfs_model::identity::{
+    AccessNode, Action, Authorizer, DecidesBy, Decision, Identity, Question,
+};
 use callfs_model::storage::EntryKind;
 use tokio::task::JoinSet;
 
@@ -22,8 +26,24 @@ struct Judge {
 
 impl CheckSubject for Judge {}
 
-/// Nothing that is optional.
-enum AuthorizerNeed {}
+/// What an authorizer may declare of its decisions, so that they can be remembered.
+enum AuthorizerNeed {
+    Pure,
+    PathBlind,
+}
+
+use AuthorizerNeed::{PathBlind, Pure};
+
+impl AuthorizerNeed {
+    /// Why it cannot be had.
+    fn lacking(&self, by: DecidesBy) -> Option<&'static str> {
+        let (has, name) = match self {
+            Pure => (by != DecidesBy::Anything, "pure-decisions"),
+            PathBlind => (by == DecidesBy::Rights, "path-blind"),
+        };
+        (!has).then_some(name)
+    }
+}
 
 const CHECKS: &[Check<Judge, AuthorizerNeed>] = checks! { Judge, AuthorizerNeed:
     "one-answer-each", [], "there are as many decisions as questions, for batches of every \
@@ -35,6 +55,10 @@ const CHECKS: &[Check<Judge, AuthorizerNeed>] = checks! { Judge, AuthorizerNeed:
     "strange-words", [], "names, groups and modes of any kind are decided about", strange;
     "reasons", [], "a denial says why, in one line", reasons;
     "concurrency", [], "sixty-four who ask at once get the answers that each gets alone", crowd;
+    "pure-decisions", [Pure], "a question has the answer that it had, after which others and with \
+        which others it may be asked", remembered::pure;
+    "path-blind", [PathBlind], "a question about another path with the same rights is decided \
+        alike", remembered::path_blind;
 };
 
 pub(super) fn checks() -> Vec<Described> {
@@ -46,12 +70,15 @@ pub(super) async fn run(authorizer: Arc<dyn Authorizer>, plan: &Plan) -> CheckRe
         authorizer,
         clock: Arc::default(),
     };
-    let (checks, interrupted) = run_all(CHECKS, plan, |_| None, |_| judge.clone()).await;
+    let by = judge.authorizer.decides_by();
+    let lacking =
+        |check: &Check<Judge, AuthorizerNeed>| check.needs.iter().find_map(|need| need.lacking(by));
+    let (checks, interrupted) = run_all(CHECKS, plan, lacking, |_| judge.clone()).await;
     let latencies = judge.clock.latencies();
     let throughput = Vec::new();
     let component = judge.authorizer.name().to_owned();
     let kind = "authorizer";
-    let claims = vec!["authorizer"];
+    let claims = claims(by);
     CheckReport {
         component,
         kind,
@@ -61,6 +88,14 @@ pub(super) async fn run(authorizer: Arc<dyn Authorizer>, plan: &Plan) -> CheckRe
         throughput,
         left_behind: None,
         interrupted,
+    }
+}
+
+fn claims(by: DecidesBy) -> Vec<&'static str> {
+    match by {
+        DecidesBy::Anything => vec!["authorizer"],
+        DecidesBy::Question => vec!["authorizer", "pure-decisions"],
+        DecidesBy::Rights => vec!["authorizer", "pure-decisions", "path-blind"],
     }
 }
 

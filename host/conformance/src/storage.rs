@@ -9,6 +9,7 @@ mod existing;
 mod kinds;
 mod listing;
 mod names;
+mod objects;
 mod ranges;
 mod rename;
 mod room;
@@ -114,6 +115,8 @@ const WRITABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
     "etag-changes", [], "different bytes have different etags", versions::changes;
     "etag-stays", [], "an object that nobody changes keeps its etag", versions::stays;
     "attributes-agree", [], "write, stat, read and list say the same of an object", versions::agree;
+    "objects", [], "an object has one name, which a move and another mode keep and a replacement \
+                    does not", objects::distinct;
     "modified", [], "the time of a change is the time at which it happened", versions::modified;
     "media-type", [], "a media type and a mode that the storage keeps are those that were \
                        written", versions::media_type;
@@ -169,6 +172,7 @@ const READABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
     "listing-order", [], "names are listed in byte order, each once", existing::order;
     "listing-pages", [], "pages of every size give the same names", existing::pages;
     "attributes-agree", [File], "stat, read and list say the same of an object", existing::agree;
+    "objects", [], "stat, read and list name the same object", objects::existing;
     "wrong-kind", [File], "a directory cannot be read, and a file cannot be listed",
         existing::wrong_kind;
     "ranges", [File], "a range is exactly its bytes, cut where the object ends", existing::ranges;

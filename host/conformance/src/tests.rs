@@ -15,7 +15,7 @@ fn everything() -> Abilities {
     Abilities {
         write: true,
         directories: true,
-        modes: false,
+        modes: true,
         rename: true,
         copy: true,
         conditional_write: true,
@@ -30,18 +30,22 @@ fn bucket() -> Abilities {
         carried_write: true,
         implicit_directories: true,
         directories: false,
+        modes: false,
         rename: false,
         ..everything()
     }
 }
 
 /// What a storage needs to be able to, to commit a sin: where directories are objects, paths and
-/// names have one order.
+/// names have one order, and only what is published later is announced.
 fn able_to(sin: Sin, abilities: Abilities) -> Abilities {
-    if sin == Sin::OrdersByPath {
-        bucket()
-    } else {
-        abilities
+    match sin {
+        Sin::OrdersByPath => bucket(),
+        Sin::AnnouncesAnother => Abilities {
+            carried_write: true,
+            ..abilities
+        },
+        _ => abilities,
     }
 }
 
@@ -126,6 +130,9 @@ async fn a_storage_that_is_read_only_is_checked_on_what_is_there() {
         (Sin::OnePageOnly, "listing-pages"),
         (Sin::LiesOnSizeInLists, "attributes-agree"),
         (Sin::NewEtagForEachLook, "attributes-agree"),
+        (Sin::ForgetsObjectInLists, "objects"),
+        (Sin::ForgetsObjectInReads, "objects"),
+        (Sin::NamesAtLength, "objects"),
         (Sin::IgnoresRanges, "ranges"),
         (Sin::ClampsStart, "ranges"),
         (Sin::IgnoresReadCondition, "read-condition"),
@@ -166,6 +173,14 @@ async fn every_sin_is_found_by_the_check_of_its_name() {
         (Sin::SameEtag, "etag-changes"),
         (Sin::NewEtagForEachLook, "etag-stays"),
         (Sin::LiesOnSizeInLists, "attributes-agree"),
+        (Sin::KeepsObject, "objects"),
+        (Sin::ReusesObject, "objects"),
+        (Sin::RenamesObject, "objects"),
+        (Sin::RenamesObjectWithMode, "objects"),
+        (Sin::ForgetsObjectInLists, "objects"),
+        (Sin::ForgetsObjectInReads, "objects"),
+        (Sin::NamesAtLength, "objects"),
+        (Sin::AnnouncesAnother, "objects"),
         (Sin::OldTimes, "modified"),
         (Sin::LosesMediaType, "media-type"),
         (Sin::IgnoresReadCondition, "read-condition"),

@@ -200,6 +200,12 @@ impl Storage for Timed {
             .await
     }
 
+    async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
+        self.clock
+            .time("set-mode", self.storage.set_mode(path, mode))
+            .await
+    }
+
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
         self.touch(to);
         self.clock

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use callfs_model::error::Result;
-use callfs_model::identity::{AccessNode, Action, Authorizer, Decision, Identity, Question};
+use callfs_model::identity::{
+    AccessNode, Action, Authorizer, DecidesBy, Decision, Identity, Question,
+};
 use callfs_telemetry::PluginMetrics;
 use futures_util::future::BoxFuture;
 
@@ -53,6 +55,10 @@ impl Authorizer for AuthorizerPlugin {
         self.plugin.name()
     }
 
+    fn decides_by(&self) -> DecidesBy {
+        decides_by(&self.inspection.features)
+    }
+
     async fn authorize(
         &self,
         identity: &Identity,
@@ -67,6 +73,17 @@ impl Authorizer for AuthorizerPlugin {
                 .await
         });
         Ok(call.await?.into_iter().map(decision_in).collect())
+    }
+}
+
+/// What its description says that its decisions depend on.
+fn decides_by(features: &[String]) -> DecidesBy {
+    let says = |feature: &str| features.iter().any(|said| said == feature);
+    match (says("pure-decisions"), says("path-blind")) {
+        (true, true) => DecidesBy::Rights,
+        (true, false) => DecidesBy::Question,
+        // Blind or not, it may decide otherwise the next time.
+        (false, _) => DecidesBy::Anything,
     }
 }
 
@@ -113,5 +130,26 @@ fn decision_in(decision: wit::Decision) -> Decision {
     match decision {
         wit::Decision::Allow => Decision::Allow,
         wit::Decision::Deny(reason) => Decision::Deny(convert::cut(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_say_what_decisions_depend_on() {
+        for (features, expected) in [
+            (&[][..], DecidesBy::Anything),
+            (&["pure-decisions"], DecidesBy::Question),
+            (
+                &["path-blind", "other", "pure-decisions"],
+                DecidesBy::Rights,
+            ),
+            (&["path-blind"], DecidesBy::Anything),
+        ] {
+            let features: Vec<String> = features.iter().map(|&feature| feature.into()).collect();
+            assert_eq!(decides_by(&features), expected, "{features:?}");
+        }
     }
 }

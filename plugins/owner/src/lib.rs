@@ -15,6 +15,7 @@ impl Plugin for Owner {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const SUMMARY: &'static str =
         "lets everyone read and create, and only owners change what they own";
+    const FEATURES: &'static [&'static str] = &["pure-decisions", "path-blind"];
     type Config = NoConfig;
 
     fn configure(_: NoConfig) -> Result<Self, ConfigError> {

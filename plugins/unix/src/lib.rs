@@ -15,6 +15,7 @@ impl Plugin for Unix {
     const NAME: &'static str = "unix";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const SUMMARY: &'static str = "decides by owner, group and permission bits, as POSIX does";
+    const FEATURES: &'static [&'static str] = &["pure-decisions", "path-blind"];
     type Config = NoConfig;
 
     fn configure(_: NoConfig) -> Result<Self, ConfigError> {

@@ -19,7 +19,9 @@ const COMPARED: usize = 1 << 20;
 const MISSING: &str = "callfs-check-is-missing";
 
 /// Files and directories from the root down, as far as is enough.
-async fn found(room: &Room) -> CheckOutcome<(Vec<String>, Vec<(String, DirectoryEntry)>)> {
+pub(super) async fn found(
+    room: &Room,
+) -> CheckOutcome<(Vec<String>, Vec<(String, DirectoryEntry)>)> {
     let mut directories = vec![String::new()];
     let mut files = Vec::new();
     let mut next = 0;

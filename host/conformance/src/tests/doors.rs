@@ -1,12 +1,13 @@
 //! Authenticators and authorizers, good and bad ones.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{
-    Action, Authenticator, Authorizer, Credential, Decision, Identity, Question, Recognised,
+    Action, Authenticator, Authorizer, Credential, DecidesBy, Decision, Identity, Question,
+    Recognised,
 };
 
 use super::super::{Candidate, Plan};
@@ -27,6 +28,11 @@ enum Sin {
     AllowsTheUnknown,
     TiresOfDepth,
     Speechless,
+    /// Denies what others were allowed just before.
+    RemembersOthers,
+    /// One who comes while another is there gets another answer.
+    DiffersByInstance,
+    LooksAtPaths,
 }
 
 struct Porter {
@@ -93,6 +99,28 @@ impl Authenticator for Porter {
 
 struct Law {
     sin: Sin,
+    by: DecidesBy,
+    last: Mutex<String>,
+    /// As many more as are being asked.
+    busy: Arc<()>,
+}
+
+impl Law {
+    fn new(sin: Sin) -> Self {
+        Self {
+            sin,
+            by: DecidesBy::Rights,
+            last: Mutex::default(),
+            busy: Arc::default(),
+        }
+    }
+
+    /// Whether somebody else asked before.
+    fn was_of_another(&self, who: &Identity) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *last, who.subject.clone());
+        !before.is_empty() && before != who.subject
+    }
 }
 
 #[async_trait]
@@ -101,11 +129,29 @@ impl Authorizer for Law {
         "law"
     }
 
+    fn decides_by(&self) -> DecidesBy {
+        self.by
+    }
+
     async fn authorize(&self, who: &Identity, questions: &[Question]) -> Result<Vec<Decision>> {
+        let moody = match self.sin {
+            Sin::RemembersOthers => self.was_of_another(who),
+            Sin::DiffersByInstance => {
+                let _here = self.busy.clone();
+                let others = Arc::strong_count(&self.busy) > 2;
+                tokio::task::yield_now().await;
+                others
+            }
+            _ => false,
+        };
         let decide = |question: &Question| {
             let unknown =
                 matches!(question.action, Action::Other(_)) && self.sin != Sin::AllowsTheUnknown;
             match &question.target {
+                _ if moody => Decision::Deny("not now".into()),
+                _ if self.sin == Sin::LooksAtPaths && question.path.contains("/public/") => {
+                    Decision::Allow
+                }
                 Some(target) if target.owner == who.subject && !unknown => Decision::Allow,
                 _ if self.sin == Sin::Speechless => Decision::Deny(String::new()),
                 _ => Decision::Deny("it belongs to somebody else".into()),
@@ -180,8 +226,11 @@ async fn every_sin_of_an_authorizer_is_found() {
         (Sin::AllowsTheUnknown, Some("unknown-action")),
         (Sin::TiresOfDepth, Some("deep-paths")),
         (Sin::Speechless, Some("reasons")),
+        (Sin::RemembersOthers, Some("pure-decisions")),
+        (Sin::DiffersByInstance, Some("pure-decisions")),
+        (Sin::LooksAtPaths, Some("path-blind")),
     ] {
-        let report = Candidate::Authorizer(Arc::new(Law { sin }))
+        let report = Candidate::Authorizer(Arc::new(Law::new(sin)))
             .run(&Plan::default())
             .await
             .expect("begun");
@@ -193,5 +242,27 @@ async fn every_sin_of_an_authorizer_is_found() {
             ),
             None => assert!(report.is_good(), "{:#?}", report.checks),
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authorizer_is_held_to_what_it_declares_alone() {
+    for (sin, by, not_claimed) in [
+        (Sin::None, DecidesBy::Anything, 2),
+        (Sin::LooksAtPaths, DecidesBy::Anything, 2),
+        (Sin::LooksAtPaths, DecidesBy::Question, 1),
+        (Sin::None, DecidesBy::Rights, 0),
+    ] {
+        let law = Law {
+            by,
+            ..Law::new(sin)
+        };
+        let report = Candidate::Authorizer(Arc::new(law))
+            .run(&Plan::default())
+            .await
+            .expect("begun");
+        assert!(report.is_good(), "{sin:?}, {by:?}: {:#?}", report.checks);
+        assert_eq!(report.counts().2, not_claimed, "{sin:?}, {by:?}");
+        assert_eq!(report.claims.len() + not_claimed, 3);
     }
 }

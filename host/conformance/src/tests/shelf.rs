@@ -1,6 +1,7 @@
 //! A storage in memory that keeps the whole contract, whatever its abilities, or commits one sin.
 
 mod carried;
+mod objects;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +57,17 @@ pub(super) enum Sin {
     RenamesByPrefix,
     KeepsSource,
     CopyIsALink,
+    /// What replaces an object has its name.
+    KeepsObject,
+    /// As inode numbers are used again.
+    ReusesObject,
+    RenamesObject,
+    RenamesObjectWithMode,
+    ForgetsObjectInLists,
+    ForgetsObjectInReads,
+    NamesAtLength,
+    /// Announces another object than it publishes.
+    AnnouncesAnother,
 }
 
 #[derive(Clone)]
@@ -73,6 +85,10 @@ struct Inner {
 struct State {
     objects: BTreeMap<String, Object>,
     version: u64,
+    /// The last number that an object was named by.
+    named: u64,
+    /// Numbers of objects that were removed.
+    free: Vec<u64>,
     /// What a listing said last.
     stale: BTreeMap<String, Vec<DirectoryEntry>>,
 }
@@ -84,6 +100,8 @@ struct Object {
     version: u64,
     media_type: Option<String>,
     modified: i64,
+    /// Names it; 0 for none.
+    number: u64,
 }
 
 impl Shelf {
@@ -133,6 +151,18 @@ impl Shelf {
     }
 
     fn insert(&self, path: &str, kind: EntryKind, bytes: Bytes, media_type: Option<String>) {
+        let number = self.number();
+        self.insert_as(number, path, kind, bytes, media_type);
+    }
+
+    fn insert_as(
+        &self,
+        number: u64,
+        path: &str,
+        kind: EntryKind,
+        bytes: Bytes,
+        media_type: Option<String>,
+    ) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_nanos() as i64);
@@ -149,6 +179,11 @@ impl Shelf {
         } else {
             state.version
         };
+        let replaced = state
+            .objects
+            .get(&key)
+            .filter(|_| self.sins(Sin::KeepsObject));
+        let number = replaced.map_or(number, |replaced| replaced.number);
         state.objects.insert(
             key,
             Object {
@@ -157,6 +192,7 @@ impl Shelf {
                 version,
                 media_type,
                 modified,
+                number,
             },
         );
     }
@@ -170,6 +206,7 @@ impl Shelf {
             version: 0,
             media_type: None,
             modified: 0,
+            number: 0,
         };
         if path.is_empty() {
             return Ok(directory());
@@ -213,7 +250,7 @@ impl Shelf {
                 media_type
             },
             content_encoding: None,
-            object: None,
+            object: self.name_of(object.number),
             changed: None,
         }
     }
@@ -251,6 +288,7 @@ impl Shelf {
 
     fn store(
         &self,
+        number: u64,
         path: &str,
         bytes: Bytes,
         media_type: Option<String>,
@@ -274,7 +312,7 @@ impl Shelf {
             _ if self.sins(Sin::Forgets) => bytes.slice(..bytes.len().min(1 << 20)),
             _ => bytes,
         };
-        self.insert(path, EntryKind::File, bytes, media_type);
+        self.insert_as(number, path, EntryKind::File, bytes, media_type);
         Ok(self.attributes(&self.find(path)?))
     }
 
@@ -335,7 +373,10 @@ impl Storage for Shelf {
         if object.kind != EntryKind::File && !self.sins(Sin::ReadsDirectories) {
             return Err(error(ErrorKind::IsADirectory));
         }
-        let attributes = self.attributes(&object);
+        let mut attributes = self.attributes(&object);
+        if self.sins(Sin::ForgetsObjectInReads) {
+            attributes.object = None;
+        }
         let holds = match &condition {
             Condition::Always => true,
             Condition::Absent => false,
@@ -397,6 +438,9 @@ impl Storage for Shelf {
             if self.sins(Sin::LiesOnSizeInLists) {
                 attributes.size += 1;
             }
+            if self.sins(Sin::ForgetsObjectInLists) {
+                attributes.object = None;
+            }
             Ok(DirectoryEntry {
                 name: (*name).into(),
                 attributes,
@@ -436,7 +480,7 @@ impl Storage for Shelf {
             })));
         }
         let bytes = self.gather(path, body).await?;
-        self.store(path, bytes, content_type, &condition)
+        self.store(self.number(), path, bytes, content_type, &condition)
             .map(WriteOutcome::Done)
     }
 
@@ -447,7 +491,9 @@ impl Storage for Shelf {
         if object?.kind == EntryKind::Directory && !self.sins(Sin::RemovesDirectoriesAsFiles) {
             return Err(error(ErrorKind::IsADirectory));
         }
-        self.state().objects.remove(&self.key(path));
+        let mut state = self.state();
+        let removed = state.objects.remove(&self.key(path));
+        state.free.extend(removed.map(|removed| removed.number));
         Ok(())
     }
 
@@ -472,9 +518,19 @@ impl Storage for Shelf {
         {
             return Err(error(ErrorKind::DirectoryNotEmpty));
         }
+        let removed = state.objects.get(&key).map(|removed| removed.number);
+        state.free.extend(removed);
         state
             .objects
             .retain(|one, _| *one != key && !one.starts_with(&below));
+        Ok(())
+    }
+
+    async fn set_mode(&self, path: &str, _: u32) -> Result<()> {
+        self.find(path)?;
+        if self.sins(Sin::RenamesObjectWithMode) {
+            self.rename_object(path);
+        }
         Ok(())
     }
 
@@ -506,6 +562,10 @@ impl Storage for Shelf {
                 state.objects.insert(one, object);
             }
         }
+        drop(state);
+        if self.sins(Sin::RenamesObject) {
+            self.rename_object(&to);
+        }
         Ok(())
     }
 
@@ -517,12 +577,12 @@ impl Storage for Shelf {
         if self.sins(Sin::CopyIsALink) {
             let bytes = Bytes::from_static(b"a link");
             return self
-                .store(to, bytes, None, &condition)
+                .store(self.number(), to, bytes, None, &condition)
                 .map(WriteOutcome::Done);
         }
         let bytes = object.bytes;
         let media_type = object.media_type;
-        self.store(to, bytes, media_type, &condition)
+        self.store(self.number(), to, bytes, media_type, &condition)
             .map(WriteOutcome::Done)
     }
 }

@@ -45,6 +45,12 @@ enum Sin {
     WrongError,
     /// Every version has the same etag.
     SameEtag,
+    /// Every object has the same name.
+    SameObject,
+    /// The name of an object tells where it is.
+    ObjectByPath,
+    /// Listings do not name objects.
+    UnnamedInLists,
     /// Upper and lower case are the same.
     FoldsCase,
     /// A removed object stays.
@@ -88,17 +94,41 @@ impl Broken {
         }
     }
 
-    fn told(&self, mut attributes: Attributes) -> Attributes {
+    fn told(&self, path: &str, mut attributes: Attributes) -> Attributes {
         if self.sin == Sin::SameEtag && attributes.kind == Kind::File {
             attributes.etag = Some("always".into());
         }
+        let object = attributes
+            .extra
+            .iter_mut()
+            .find_map(|(name, value)| (name == "object").then_some(value));
+        match (self.sin, object) {
+            (Sin::SameObject, Some(object)) => *object = "always".into(),
+            (Sin::ObjectByPath, Some(object)) => *object = format!("{object}-{}", path.len()),
+            _ => {}
+        }
         attributes
+    }
+
+    fn listed(&self, directory: &str, entry: Entry) -> Entry {
+        let path = match directory {
+            "" => entry.name.clone(),
+            directory => format!("{directory}/{}", entry.name),
+        };
+        let mut attributes = self.told(&path, entry.attributes);
+        if self.sin == Sin::UnnamedInLists {
+            attributes.extra.retain(|(name, _)| name != "object");
+        }
+        Entry {
+            attributes,
+            ..entry
+        }
     }
 }
 
 impl Storage for Broken {
     async fn stat(&self, path: &str) -> Result<Attributes> {
-        let attributes = self.told(self.folder.stat(self.path(path)).await?);
+        let attributes = self.told(path, self.folder.stat(self.path(path)).await?);
         let lie = u64::from(self.sin == Sin::LiesOnSize && attributes.kind == Kind::File);
         Ok(Attributes {
             size: attributes.size + lie,
@@ -122,7 +152,7 @@ impl Storage for Broken {
             }
             opened => opened?,
         };
-        let attributes = self.told(attributes);
+        let attributes = self.told(path, attributes);
         if self.condition(options.condition).holds(Some(&attributes)) {
             Ok((attributes, source))
         } else {
@@ -136,10 +166,7 @@ impl Storage for Broken {
             .folder
             .list(self.path(path), after.map(Into::into), more)
             .await?;
-        let told = entries.into_iter().map(|entry| Entry {
-            attributes: self.told(entry.attributes),
-            ..entry
-        });
+        let told = entries.into_iter().map(|entry| self.listed(path, entry));
         let mut page = Page::cut(told.collect(), limit);
         match self.sin {
             Sin::WrongOrder => page.entries.reverse(),
@@ -175,7 +202,7 @@ impl Write for Broken {
         }
         let transfer = self.folder.write(&path, body, &condition, options.mode)?;
         let attributes = callfs_sdk::Transfer::finish(transfer).await?;
-        Ok(Written::Done(self.told(attributes)))
+        Ok(Written::Done(self.told(&path, attributes)))
     }
 
     async fn remove(&self, path: &str, condition: Condition) -> Result<()> {
@@ -195,7 +222,8 @@ impl Write for Broken {
 
 impl Directories for Broken {
     async fn make(&self, path: &str, mode: Option<u32>) -> Result<Attributes> {
-        self.folder.make(self.path(path), mode).await
+        let made = self.folder.make(self.path(path), mode).await?;
+        Ok(self.told(path, made))
     }
 
     async fn remove_directory(&self, path: &str) -> Result<()> {
@@ -227,7 +255,7 @@ impl Copy for Broken {
                 .copy(&self.path(from), &self.path(to), &self.condition(condition))?;
         callfs_sdk::Transfer::finish(transfer)
             .await
-            .map(|attributes| Written::Done(self.told(attributes)))
+            .map(|attributes| Written::Done(self.told(to, attributes)))
     }
 }
 

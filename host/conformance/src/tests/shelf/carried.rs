@@ -23,6 +23,8 @@ struct Ready {
     bytes: Bytes,
     condition: Condition,
     content_type: Option<String>,
+    number: u64,
+    announced: Attributes,
 }
 
 impl Transfer for Carried {
@@ -36,12 +38,16 @@ impl Transfer for Carried {
         } = *self;
         async move {
             let bytes = shelf.gather(&path, body).await?;
+            let number = shelf.number();
+            let announced = shelf.announced(number, bytes.len() as u64);
             Ok(Box::new(Ready {
                 shelf,
                 path,
                 bytes,
                 condition,
                 content_type,
+                number,
+                announced,
             }) as Box<dyn Staged>)
         }
         .boxed()
@@ -49,6 +55,10 @@ impl Transfer for Carried {
 }
 
 impl Staged for Ready {
+    fn attributes(&self) -> Option<&Attributes> {
+        Some(&self.announced)
+    }
+
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>> {
         let Self {
             shelf,
@@ -56,10 +66,12 @@ impl Staged for Ready {
             bytes,
             condition: asked,
             content_type,
+            number,
+            ..
         } = *self;
         async move {
             shelf.check(&path, &asked)?;
-            shelf.store(&path, bytes, content_type, &condition)
+            shelf.store(number, &path, bytes, content_type, &condition)
         }
         .boxed()
     }

@@ -86,6 +86,20 @@ pub(crate) struct World {
     memories: Vec<(FilePath, Memory)>,
 }
 
+impl Engine {
+    /// Writes a file that is admitted first.
+    pub(crate) async fn put(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        body: Source,
+        options: PutOptions,
+    ) -> Result<StoredFile> {
+        let admitted = self.admit_put(who, path, body.size(), options).await?;
+        self.receive(who, admitted, body).await
+    }
+}
+
 impl World {
     pub(crate) fn new(abilities: Abilities) -> Self {
         Self::with(abilities, vec![])

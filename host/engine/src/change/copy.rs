@@ -81,13 +81,13 @@ impl Engine {
             precondition,
             ..PutOptions::default()
         };
-        let destination = self.admit(who, to, None, &put).await?;
+        let mut destination = self.admit(who, to, None, &put).await?;
         let new_mode = |mode: u32| mode & 0o777 & !self.defaults.umask;
         // Without an etag nobody could tell which version the storage copied.
         if self.copies_by_itself(from, to) && source.attributes.etag.is_some() {
             put.content_type = content_type(source);
             let sha256 = source.content().and_then(|content| content.sha256);
-            let write = Put::new(self, who, to, put.clone(), new_mode(source.node.mode))?;
+            let write = Put::new(self, who, destination, put, new_mode(source.node.mode))?;
             let (storage, _) = self.backend(to)?;
             if !storage.abilities().carried_write {
                 let twin = Twin {
@@ -103,6 +103,7 @@ impl Engine {
             {
                 return write.copy(staged, sha256).await;
             }
+            (destination, put) = write.give_up();
         }
         let (source, Some(body)) = self.open_object(who, from).await? else {
             return Err(raced(from));
@@ -110,8 +111,8 @@ impl Engine {
         keeps_coding(from, &source)?;
         put.content_type = content_type(&source);
         let (body, meter) = metered(body, u64::MAX, Vec::new())?;
-        Put::new(self, who, to, put, new_mode(source.node.mode))?
-            .receive(&destination, body, meter)
+        Put::new(self, who, destination, put, new_mode(source.node.mode))?
+            .receive(body, meter)
             .await
     }
 
@@ -123,12 +124,11 @@ impl Engine {
         options: CopyOptions,
     ) -> Result<StoredFile> {
         self.permit_source(who, from).await?;
-        self.permit_tree(who, &self.find_for(who, to).await?, &options)
-            .await?;
+        let to = self.find_for(who, to).await?;
+        self.permit_tree(who, &to, &options).await?;
         let engine = self.clone();
         let who = who.clone();
         let from = from.path.clone();
-        let to = to.clone();
         to_its_end(async move {
             let mut made = Vec::new();
             let stored = engine
@@ -183,11 +183,12 @@ impl Engine {
         &self,
         who: &Identity,
         from: &FilePath,
-        to: &FilePath,
+        to: &Lookup,
         options: &CopyOptions,
         made: &mut Vec<FilePath>,
     ) -> Result<StoredFile> {
         let (lock, place) = self.settle(who, to, &[], made).await?;
+        let to = &place.path;
         let source = self.find_for(who, from).await?;
         self.permit_source(who, &source).await?;
         self.permit_tree(who, &place, options).await?;

@@ -30,19 +30,16 @@ impl Engine {
         precondition: Precondition,
     ) -> BoxFuture<'a, Result<StoredFile>> {
         Box::pin(async move {
-            if let Some(stored) = self
-                .directory_at(who, &self.find_for(who, path).await?, &precondition)
-                .await?
-            {
+            let place = self.find_for(who, path).await?;
+            if let Some(stored) = self.directory_at(who, &place, &precondition).await? {
                 return Ok(stored);
             }
             let engine = self.clone();
             let who = who.clone();
-            let path = path.clone();
             to_its_end(async move {
                 let mut made = Vec::new();
                 let stored = engine
-                    .make_locked(&who, &path, &precondition, &mut made)
+                    .make_locked(&who, &place, &precondition, &mut made)
                     .await;
                 if stored.is_err() {
                     engine.unmake(&made).await;
@@ -98,11 +95,12 @@ impl Engine {
     async fn make_locked(
         &self,
         who: &Identity,
-        path: &FilePath,
+        seen: &Lookup,
         precondition: &Precondition,
         made: &mut Vec<FilePath>,
     ) -> Result<StoredFile> {
-        let (lock, place) = self.settle(who, path, &[], made).await?;
+        let path = &seen.path;
+        let (lock, place) = self.settle(who, seen, &[], made).await?;
         if let Some(stored) = self.directory_at(who, &place, precondition).await? {
             return Ok(stored);
         }

@@ -65,43 +65,52 @@ impl Engine {
         Ok(lock)
     }
 
-    /// Locks a path whose parents exist, making those that do not; `made` learns which, also when
+    /// Locks a path that was seen, and whose parents exist, making those that do not; `made` learns which, also when
     /// this fails. Whoever calls this looks again at what they may do: the place is as it is
     /// under the lock.
     pub(crate) async fn settle(
         &self,
         who: &Identity,
-        path: &FilePath,
+        seen: &Lookup,
         also: &[FilePath],
         made: &mut Vec<FilePath>,
     ) -> Result<(Guard, Lookup)> {
+        let path = &seen.path;
         let patience = self.patience();
         for _ in 0..ATTEMPTS {
             let locked: Vec<FilePath> = std::iter::once(path).chain(also).cloned().collect();
             let guard = self.lock(&locked, &patience).await?;
-            let place = self.find_for(who, path).await?;
+            let place = self.look_under_lock(who, seen).await?;
             if self.unmade(&place).is_empty() {
                 return Ok((guard, place));
             }
             drop(guard);
-            self.make_parents(who, path, &patience, made).await?;
+            self.make_parents(who, seen, &patience, made).await?;
         }
         Err(raced(path))
+    }
+
+    /// A place that was seen a moment ago, as it is now.
+    async fn look_under_lock(&self, who: &Identity, seen: &Lookup) -> Result<Lookup> {
+        match self.find_again(seen).await? {
+            Some(place) => Ok(place),
+            None => self.find_for(who, &seen.path).await,
+        }
     }
 
     async fn make_parents(
         &self,
         who: &Identity,
-        path: &FilePath,
+        seen: &Lookup,
         patience: &Patience,
         made: &mut Vec<FilePath>,
     ) -> Result<()> {
-        let unmade = self.unmade(&self.find_for(who, path).await?);
+        let unmade = self.unmade(&self.look_under_lock(who, seen).await?);
         let Some(top) = unmade.first() else {
             return Ok(());
         };
         let lock = self.lock(std::slice::from_ref(top), patience).await?;
-        let place = self.find_for(who, path).await?;
+        let place = self.look_under_lock(who, seen).await?;
         if self.unmade(&place).first() != Some(top) {
             // Somebody was quicker, or took more away: the caller looks again.
             return Ok(());

@@ -44,32 +44,42 @@ pub struct StoredFile {
     pub created: bool,
 }
 
+/// A write of a file that may begin. Whether it still may is looked at again once its bytes are
+/// there.
+pub struct AdmittedPut {
+    place: Lookup,
+    options: PutOptions,
+}
+
 impl Engine {
-    /// Everything for which [`put`](Self::put) can be refused before the body is read.
-    pub fn check_put<'a>(
+    /// Everything for which a write of a file can be refused before the body is read.
+    pub fn admit_put<'a>(
         &'a self,
         who: &'a Identity,
         path: &'a FilePath,
         size: Option<u64>,
-        options: &'a PutOptions,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.admit(who, path, size, options).await.map(drop) })
+        options: PutOptions,
+    ) -> BoxFuture<'a, Result<AdmittedPut>> {
+        Box::pin(async move {
+            let place = self.admit(who, path, size, &options).await?;
+            Ok(AdmittedPut { place, options })
+        })
     }
 
-    /// Writes a file. Dropped before it is done, it either leaves nothing or completes by itself.
-    pub fn put<'a>(
+    /// Writes a file that was admitted for this caller. Dropped before it is done, it either leaves
+    /// nothing or completes by itself.
+    pub fn receive<'a>(
         self: &'a Arc<Self>,
         who: &'a Identity,
-        path: &'a FilePath,
+        admitted: AdmittedPut,
         body: Source,
-        options: PutOptions,
     ) -> BoxFuture<'a, Result<StoredFile>> {
         Box::pin(async move {
-            let place = self.admit(who, path, body.size(), &options).await?;
-            let new_mode = self.new_record(who, path, EntryKind::File).mode;
+            let AdmittedPut { place, options } = admitted;
+            let new_mode = self.new_record(who, &place.path, EntryKind::File).mode;
             let (body, meter) = metered(body, self.max_upload, options.digests.clone())?;
-            let put = Put::new(self, who, path, options, new_mode)?;
-            put.receive(&place, body, meter).await
+            let put = Put::new(self, who, place, options, new_mode)?;
+            put.receive(body, meter).await
         })
     }
 

@@ -68,7 +68,7 @@ impl Engine {
             to_its_end(async move {
                 let mut made = Vec::new();
                 let moved = engine
-                    .rename_locked(&who, &path, &options, settle, &mut made)
+                    .rename_locked(&who, &path, &to, &options, settle, &mut made)
                     .await;
                 if moved.is_err() {
                     engine.unmake(&made).await;
@@ -166,13 +166,14 @@ impl Engine {
         &self,
         who: &Identity,
         path: &FilePath,
+        seen: &Lookup,
         options: &RenameOptions,
         settle: bool,
         made: &mut Vec<FilePath>,
     ) -> Result<()> {
         let destination = &options.destination;
         let (lock, to) = if settle {
-            self.settle(who, destination, std::slice::from_ref(path), made)
+            self.settle(who, seen, std::slice::from_ref(path), made)
                 .await?
         } else {
             let guard = self

@@ -8,6 +8,7 @@
 //! be what was recorded; otherwise it is looked at.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Identity};
@@ -20,6 +21,9 @@ use crate::lookup::object::{Named, of_object};
 use crate::lookup::records::Records;
 use crate::{Engine, Info};
 
+/// How long a look counts as one at the present, where nothing but the records can tell whether it
+/// still is.
+const PRESENT: Duration = Duration::from_secs(2);
 /// How many directories are looked for from below, one after the other, before the rest of a way
 /// is bisected.
 const ONE_BY_ONE: usize = 4;
@@ -38,6 +42,9 @@ pub(crate) struct Lookup {
     /// The storage has nothing at the deepest ancestor that exists: a mount or a record makes it
     /// exist.
     pub(crate) bare: bool,
+    /// When the look began, and the revision of what was recorded of the path then.
+    began: Instant,
+    revision: Option<u64>,
 }
 
 /// What a path names.
@@ -70,8 +77,63 @@ impl Engine {
         }
     }
 
+    /// The same place as it is now, if that can be told without asking its storage again: where
+    /// directories are implied, everything that a gateway changes is recorded, and what other
+    /// programs change is not locked against either way.
+    pub(crate) async fn find_again(&self, before: &Lookup) -> Result<Option<Lookup>> {
+        let Lookup { path, .. } = before;
+        let view = self.tombstones.view();
+        if !self.is_implied(path) || before.began.elapsed() > PRESENT || !view.is_quiet() {
+            return Ok(None);
+        }
+        let records = self.records_at(&view, path).await?;
+        if records.own().map(|own| own.revision) != before.revision {
+            return Ok(None);
+        }
+        let mut directories = path.ancestors();
+        directories.truncate(before.ancestors.len());
+        let mut missing = before.missing.as_slice();
+        while let Some((first, rest)) = missing.split_first() {
+            if self
+                .records_at(&view, first)
+                .await?
+                .of_directory()
+                .is_none()
+            {
+                break;
+            }
+            directories.push(first.clone());
+            missing = rest;
+        }
+        let way = self.way(&directories, true).await?;
+        let ancestors: Option<Vec<_>> = way.into_iter().collect();
+        let Some(ancestors) = ancestors.filter(|_| self.tombstones.still(&view, path)) else {
+            return Ok(None);
+        };
+        let target = before.target.as_ref();
+        let target = target.map(|target| self.judged(path, target.attributes.clone(), records));
+        Ok(Some(Lookup {
+            path: path.clone(),
+            ancestors,
+            missing: missing.to_vec(),
+            obstacle: before.obstacle.clone(),
+            target,
+            bare: before.bare && missing.len() == before.missing.len(),
+            began: before.began,
+            revision: before.revision,
+        }))
+    }
+
+    /// Whether the directories on the way to whatever is at a path exist because of it.
+    fn is_implied(&self, path: &FilePath) -> bool {
+        let owner = self.mounts.owner(path);
+        owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories)
+    }
+
     async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
+        let began = Instant::now();
         let (seen, records) = self.look_with_records(path).await?;
+        let revision = records.own().map(|own| own.revision);
         let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         let mut directories = path.ancestors();
         let mut missing = Vec::new();
@@ -115,6 +177,8 @@ impl Engine {
             obstacle,
             target,
             bare,
+            began,
+            revision,
         })
     }
 
@@ -137,7 +201,7 @@ impl Engine {
                 existing + (missing - existing) / 2
             };
             looks += 1;
-            match self.look_with_records(&directories[next]).await? {
+            match self.look_for_directory(&directories[next]).await? {
                 (Some(seen), records) => {
                     deepest = Some((seen, records));
                     existing = next + 1;
@@ -146,6 +210,32 @@ impl Engine {
             }
         }
         Ok((existing, deepest))
+    }
+
+    /// What exists at a path that is asked for something in it. A directory that its record makes
+    /// exist is not asked for, and one that what is in it makes exist is asked for that.
+    async fn look_for_directory(&self, path: &FilePath) -> Result<(Option<Sighting>, Records)> {
+        if !self.is_implied(path) {
+            return self.look_with_records(path).await;
+        }
+        let view = self.tombstones.view();
+        let records = self.records_at(&view, path).await?;
+        let (storage, rest) = self.backend(path)?;
+        let exists = view.is_quiet()
+            && (records.of_directory().is_some()
+                || self.mounts.any_within(path)
+                || storage
+                    .list(rest, None, 1)
+                    .await
+                    .is_ok_and(|page| !page.entries.is_empty()));
+        if !exists || !self.tombstones.still(&view, path) {
+            return self.look_with_records(path).await;
+        }
+        let seen = Sighting {
+            attributes: bare_directory(),
+            bare: false,
+        };
+        Ok((Some(seen), records))
     }
 
     /// The directories on the way to a path, the root first; none if one of them does not exist.
@@ -160,6 +250,7 @@ impl Engine {
     }
 
     /// The same of these, each of which is in the one before; none for those that do not exist.
+    /// Where directories are implied, something has to be in the last one, or is asked for next.
     async fn way(
         &self,
         directories: &[FilePath],
@@ -190,7 +281,10 @@ impl Engine {
         }
         let records = self.records_at(&view, path).await?;
         let record = records.of_directory();
-        let believed = record.is_some_and(|record| proved || record.object.is_none());
+        let believed = match record {
+            Some(record) => proved || record.object.is_none(),
+            None => !records.are_in_doubt() && records.own().is_none() && self.is_implied(path),
+        };
         if believed || path.is_root() {
             let node = self.node(path, EntryKind::Directory, record, None);
             return Ok(Some((node, false)));

@@ -87,10 +87,9 @@ impl View {
             .is_some_and(|set| set.tombstones.iter().any(|tombstone| tombstone.hides(path)))
     }
 
-    /// Whether anything was hidden or moving.
-    #[cfg(test)]
-    pub(crate) fn any(&self) -> bool {
-        self.set.is_some()
+    /// Whether nothing was hidden or moving anywhere.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.set.is_none()
     }
 
     /// How many tombstones there were.

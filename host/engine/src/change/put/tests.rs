@@ -228,8 +228,9 @@ async fn a_body_over_the_cap_is_refused_as_soon_as_it_is_known() {
         }
         let checked = world
             .engine
-            .check_put(&alice(), &path("/big"), Some(1001), &PutOptions::default())
-            .await;
+            .admit_put(&alice(), &path("/big"), Some(1001), PutOptions::default())
+            .await
+            .map(drop);
         assert_eq!(kind(checked), ErrorKind::PayloadTooLarge);
         assert!(world.disk.paths().is_empty() && world.metadata.owners().is_empty());
         world.assert_quiet();

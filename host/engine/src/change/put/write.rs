@@ -49,6 +49,8 @@ pub(crate) struct Put {
     engine: Arc<Engine>,
     who: Identity,
     path: FilePath,
+    /// As it was admitted.
+    place: Lookup,
     options: PutOptions,
     storage: Arc<dyn Storage>,
     /// What a new file gets; one that is replaced keeps its own.
@@ -63,18 +65,19 @@ impl Put {
     pub(crate) fn new(
         engine: &Arc<Engine>,
         who: &Identity,
-        path: &FilePath,
+        place: Lookup,
         options: PutOptions,
         new_mode: u32,
     ) -> Result<Self> {
-        let (storage, _) = engine.backend(path)?;
+        let (storage, _) = engine.backend(&place.path)?;
         let engine = engine.clone();
         let who = who.clone();
-        let path = path.clone();
+        let path = place.path.clone();
         Ok(Self {
             engine,
             who,
             path,
+            place,
             options,
             storage,
             new_mode,
@@ -84,15 +87,11 @@ impl Put {
     }
 
     /// Writes a body to a place that may be written.
-    pub(crate) async fn receive(
-        mut self,
-        place: &Lookup,
-        body: Source,
-        meter: UploadMeter,
-    ) -> Result<StoredFile> {
+    pub(crate) async fn receive(mut self, body: Source, meter: UploadMeter) -> Result<StoredFile> {
         self.meter = Some(meter);
         let upload = if self.storage.abilities().carried_write {
-            let mode = place
+            let mode = self
+                .place
                 .target
                 .as_ref()
                 .map_or(self.new_mode, |target| target.node.mode);
@@ -116,6 +115,11 @@ impl Put {
             UploadBytes::Body(body)
         };
         to_its_end(self.finish(upload)).await
+    }
+
+    /// What it was made of.
+    pub(crate) fn give_up(self) -> (Lookup, PutOptions) {
+        (self.place, self.options)
     }
 
     /// Writes what the storage copies by itself, and whose digest may be known.
@@ -149,7 +153,7 @@ impl Put {
             UploadBytes::Twin(twin) => std::slice::from_ref(&twin.path),
             UploadBytes::Staged(_) | UploadBytes::Body(_) => &[],
         };
-        let (lock, place) = engine.settle(who, path, also, made).await?;
+        let (lock, place) = engine.settle(who, &self.place, also, made).await?;
         engine.permit_put(who, &place, options).await?;
         let upload = match upload {
             // It may have become another file while this waited for the lock.

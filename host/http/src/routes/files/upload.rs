@@ -35,14 +35,13 @@ pub(super) async fn store(
     let size = streams::announced_size(&body);
     let checked = async {
         let options = options(headers, create_only)?;
-        app.engine.check_put(who, path, size, &options).await?;
-        Ok(options)
+        Ok(app.engine.admit_put(who, path, size, options).await?)
     };
     match checked.await {
-        Ok(options) => {
+        Ok(admitted) => {
             let stored = app
                 .engine
-                .put(who, path, streams::into_source(body), options)
+                .receive(who, admitted, streams::into_source(body))
                 .await?;
             let mut response = created(&stored);
             digest::add(response.headers_mut(), &stored.info, headers);

@@ -35,7 +35,7 @@ pub(super) fn look_at(directory: impl AsFd, name: impl rustix::path::Arg) -> Res
 pub(super) fn attributes(stat: &Statx) -> Attributes {
     let kind = kind(stat);
     let modified = time(&stat.stx_mtime);
-    let born = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let born = stat.stx_mask & StatxFlags::BTIME.bits() != 0 && time(&stat.stx_btime) != 0;
     let size = if kind == EntryKind::File {
         stat.stx_size
     } else {

@@ -129,7 +129,10 @@ impl Staged for Finished {
             }
             temporary.moved();
             target.sync()?;
-            let changed = look(&file).ok().and_then(|stat| attributes(&stat).changed);
+            let now = look(&file).ok().map(|stat| attributes(&stat));
+            // If other bytes are in it already, nothing more is known of these.
+            let now = now.filter(|now| now.etag == known.etag);
+            let changed = now.and_then(|now| now.changed);
             Ok(Attributes { changed, ..known })
         });
         published.boxed()

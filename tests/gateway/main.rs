@@ -55,6 +55,7 @@ mod s3;
 mod s3_failures;
 mod s3_large;
 mod s3_names;
+mod s3_requests;
 mod stores;
 mod webdav;
 

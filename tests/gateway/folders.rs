@@ -250,3 +250,172 @@ async fn a_malformed_database_ends_every_command_with_the_reason() {
         assert!(!said.contains("Nothing is wrong"), "{said}");
     }
 }
+
+/// A gateway that was killed in the middle of alice's copy of a directory of files to `/r3`, of
+/// which some files are on the disk.
+async fn killed_in_a_copy() -> Gateway {
+    let mut gateway = Gateway::start().await;
+    for number in 0..HALF_COPIED {
+        let text = format!("copied {number}");
+        let path = format!("/tree/{number:03}");
+        gateway.alice().put(&path, text).await.is(201);
+    }
+    for _ in 0..100 {
+        let alice = gateway.alice();
+        // It is not answered.
+        let copy =
+            tokio::spawn(async move { drop(alice.copy("POST", "/tree", "/r3").attempt().await) });
+        let on_disk = || fs::read_dir(gateway.path("files/r3")).map_or(0, Iterator::count);
+        while on_disk() < 20 && !copy.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        gateway.kill();
+        copy.await.expect("a request");
+        let copied = fs::read_dir(gateway.path("files/r3")).map_or(0, Iterator::count);
+        if (1..HALF_COPIED).contains(&copied) {
+            return gateway;
+        }
+        gateway = gateway.restart();
+        let alice = gateway.alice();
+        alice.call("DELETE", "/v1/files/r3?recursive=true").await;
+    }
+    panic!("no kill came in the middle of a copy");
+}
+
+const HALF_COPIED: usize = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_put_into_a_half_made_copy_is_not_removed_with_it() {
+    type Deed = fn(&Path, &Path) -> std::io::Result<()>;
+    let deeds: [(&str, Deed, &str); 5] = [
+        (
+            "another directory in its place",
+            |_, half| {
+                fs::remove_dir_all(half)?;
+                fs::create_dir(half)?;
+                fs::write(half.join("000"), "mine")
+            },
+            "/r3/000",
+        ),
+        (
+            "a file put into it",
+            |_, half| fs::write(half.join("mine"), "mine"),
+            "/r3/mine",
+        ),
+        (
+            "a file in the place of one that was copied",
+            |dir, half| {
+                fs::write(dir.join("mine"), "mine")?;
+                fs::rename(dir.join("mine"), half.join("000"))
+            },
+            "/r3/000",
+        ),
+        (
+            "a file where one was still to be copied",
+            |_, half| {
+                let last = half.join("299");
+                let _ = fs::remove_file(&last);
+                fs::write(last, "mine")
+            },
+            "/r3/299",
+        ),
+        (
+            "a directory moved into it",
+            |dir, half| {
+                fs::create_dir(dir.join("aside"))?;
+                fs::write(dir.join("aside/mine"), "mine")?;
+                fs::rename(dir.join("aside"), half.join("aside"))
+            },
+            "/r3/aside/mine",
+        ),
+    ];
+    for (what, deed, mine) in deeds {
+        let gateway = killed_in_a_copy().await;
+        deed(&gateway.path(""), &gateway.path("files/r3")).expect(what);
+        let gateway = gateway.restart();
+        let admin = gateway.admin();
+        let kept = admin.get(mine).await.is(200);
+        assert_eq!(kept.text(), "mine", "{what}");
+        assert_eq!(kept.header("x-callfs-owner"), "root", "{what}");
+        let listed = admin.list("/r3", "recursive=true&type=file").await.is(200);
+        assert_eq!(listed.entries("path"), [mine], "{what}");
+        let log = gateway.log();
+        let said = log
+            .lines()
+            .find(|line| line.contains("a copy or a move was interrupted"))
+            .unwrap_or_default();
+        assert!(
+            said.contains("WARN") && said.contains("/r3"),
+            "{what}: {log}"
+        );
+        // Nothing is left to be removed, now or later.
+        let (code, said) = {
+            let mut gateway = gateway;
+            gateway.stop();
+            run(&gateway.path(""), &["fsck"])
+        };
+        assert_eq!(code, 0, "{what}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_that_were_swapped_are_refused_and_nothing_is_forgotten() {
+    let setup = Setup::default()
+        .mount(Mount::folder("/", "files"))
+        .mount(Mount::folder("/b", "second"));
+    let mut gateway = setup.start().await;
+    let admin = gateway.admin();
+    admin.put("/of-a.txt", "a").await.is(201);
+    admin.put("/b/of-b.txt", "b").await.is(201);
+    gateway.stop();
+    let swap = |gateway: &Gateway| {
+        for (from, to) in [("files", "t"), ("second", "files"), ("t", "second")] {
+            fs::rename(gateway.path(from), gateway.path(to)).expect("moved");
+        }
+    };
+    swap(&gateway);
+    let dir = gateway.path("");
+    for arguments in [&["serve"][..], &["fsck", "--repair"]] {
+        let (code, said) = run(&dir, arguments);
+        assert_eq!(code, 1, "{arguments:?}: {said}");
+        for part in [
+            "the mount /",
+            "it is the one of the mount",
+            "--accept-folders",
+        ] {
+            assert!(said.contains(part), "{arguments:?}: no {part} in {said}");
+        }
+    }
+    let (_, said) = run(&dir, &["fsck"]);
+    assert!(said.contains("this is another folder"), "{said}");
+    swap(&gateway);
+    let mut gateway = gateway.restart();
+    for path in ["/of-a.txt", "/b/of-b.txt"] {
+        gateway.admin().get(path).await.is(200);
+    }
+    gateway.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_was_restored_is_served_once_that_is_said() {
+    let gateway = stopped().await;
+    let folder = gateway.path("files");
+    // As from a backup: another directory with the same files in it.
+    let aside = gateway.path("aside");
+    fs::rename(&folder, &aside).expect("moved");
+    fs::create_dir_all(folder.join("notes")).expect("made");
+    fs::copy(aside.join("notes/a.txt"), folder.join("notes/a.txt")).expect("copied");
+    let (code, said) = run(&gateway.path(""), &["serve"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("it was never served there"), "{said}");
+    let mut serve = command(&gateway.path(""));
+    let arguments = ["serve", "--config", "callfs.toml", "--accept-folders"];
+    let mut process = Process::start(serve.args(arguments));
+    process.listens();
+    drop(process);
+    // From then on it is the one that is meant.
+    let mut gateway = gateway.restart();
+    let kept = gateway.alice().get("/notes/a.txt").await.is(200);
+    assert_eq!(kept.header("x-callfs-owner"), "alice");
+    gateway.stop();
+}

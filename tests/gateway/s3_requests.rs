@@ -1,5 +1,4 @@
-//! How many requests one request costs the S3 server: each is a round trip, and is paid for. The
-//! design says what they may be (`host/docs`), and more than that is a loss.
+//! How many requests one request costs the S3 server: each is a round trip, and is paid for.
 
 use crate::harness::{Gateway, Reply, S3};
 

@@ -22,14 +22,14 @@ const REPLACED: usize = 20;
 const LOOKED_AT: usize = 20;
 
 /// The names that were seen; the one of a replacement is none of them.
-struct Names<'a> {
+struct ObjectNames<'a> {
     room: &'a Room,
     seen: HashSet<String>,
 }
 
 /// A storage that names no objects passes: there is nothing to compare.
 pub(super) async fn distinct(room: &Room) -> CheckOutcome {
-    let mut names = Names {
+    let mut names = ObjectNames {
         room,
         seen: HashSet::new(),
     };
@@ -42,7 +42,7 @@ pub(super) async fn distinct(room: &Room) -> CheckOutcome {
     Ok(())
 }
 
-impl Names<'_> {
+impl ObjectNames<'_> {
     async fn files(&mut self) -> CheckOutcome {
         for turn in 0..REPLACED {
             let operation = format!("write(\"object\") in place of another, version {turn}");

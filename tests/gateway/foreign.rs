@@ -1,5 +1,5 @@
-//! Other programs use the served folder, too. What they put in the place of something is theirs, and
-//! what they change in place stays whose it was.
+//! Other programs use the served folder, too. What they put in the place of something is theirs,
+//! and what they change in place stays whose it was.
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write;

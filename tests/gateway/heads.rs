@@ -258,7 +258,10 @@ async fn a_first_line_is_refused_for_what_is_wrong_with_it() {
         assert!(detail.contains(word), "{what}: {detail}");
         is_complete(&reply, what);
         let problem: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
-        assert_eq!(problem["instance"], instance, "{what}: {problem}");
+        // The target of a line that is longer than any head may not have been read.
+        if line.len() <= 64 << 10 {
+            assert_eq!(problem["instance"], instance, "{what}: {problem}");
+        }
         assert!(ends(&mut raw).await, "{what}");
     }
     assert_eq!(alice.get("/a").await.is(200).body, b"precious");

@@ -9,7 +9,7 @@ use callfs_model::storage::{Attributes, EntryKind, StorageIdentity};
 
 use super::finding::FsckProblem;
 use crate::Engine;
-use crate::lookup::object::{Named, named};
+use crate::lookup::object::{ObjectMatch, named};
 
 /// A path as the metadata store and its storage have it.
 pub(super) struct Suspect {
@@ -94,7 +94,9 @@ pub(super) fn judge(
             content if content.is_none() != (kind == EntryKind::Directory) => {
                 Some(FsckProblem::WrongKind)
             }
-            _ if stored.is_some_and(|stored| named(record, storage, stored) == Named::Another) => {
+            _ if stored
+                .is_some_and(|stored| named(record, storage, stored) == ObjectMatch::Another) =>
+            {
                 (!mounted).then_some(FsckProblem::Replaced)
             }
             None => None,

@@ -15,7 +15,7 @@ use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, Storage};
 
 use crate::Engine;
 use crate::failure::about;
-use crate::lookup::object::Named;
+use crate::lookup::object::ObjectMatch;
 use crate::lookup::path::{LookupTarget, bare_directory};
 use crate::recovery::tombstones::View;
 
@@ -155,7 +155,7 @@ impl Children {
             }
             let nothing_moves = self.nothing_moves(engine);
             let is_another =
-                |record: &Record| engine.named(&path, record, &attributes) == Named::Another;
+                |record: &Record| engine.named(&path, record, &attributes) == ObjectMatch::Another;
             let target = if nothing_moves && !record.as_ref().is_some_and(is_another) {
                 engine.target(&path, attributes, record.map(Into::into))
             } else {

@@ -16,7 +16,7 @@ use crate::lookup::records::Records;
 
 /// What an object is to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum ObjectMatch {
     /// The one that it is of.
     Itself,
     /// The one that was announced to take its place.
@@ -27,7 +27,7 @@ pub(crate) enum Named {
     Unknown,
 }
 
-impl Named {
+impl ObjectMatch {
     /// The record is known to be of it.
     pub(crate) fn is_proof(self) -> bool {
         matches!(self, Self::Itself | Self::Next)
@@ -39,28 +39,28 @@ pub(crate) fn named(
     record: &Record,
     storage: Option<StorageIdentity>,
     attributes: &Attributes,
-) -> Named {
+) -> ObjectMatch {
     let (Some(storage), Some(object)) = (storage, &attributes.object) else {
-        return Named::Unknown;
+        return ObjectMatch::Unknown;
     };
     let here = |identity: &&ObjectIdentity| identity.storage == storage;
     let next = record.next.as_ref().map(|next| &next.object);
     if next.filter(here).is_some_and(|next| next.object == *object) {
-        return Named::Next;
+        return ObjectMatch::Next;
     }
     match record.object.as_ref().filter(here) {
-        Some(recorded) if recorded.object == *object => Named::Itself,
-        Some(_) => Named::Another,
-        None => Named::Unknown,
+        Some(recorded) if recorded.object == *object => ObjectMatch::Itself,
+        Some(_) => ObjectMatch::Another,
+        None => ObjectMatch::Unknown,
     }
 }
 
 /// The record as it is of this object; none if it is of another one.
-pub(crate) fn of_object(record: Arc<Record>, named: Named) -> Option<Arc<Record>> {
+pub(crate) fn of_object(record: Arc<Record>, named: ObjectMatch) -> Option<Arc<Record>> {
     match named {
-        Named::Itself | Named::Unknown => Some(record),
-        Named::Another => None,
-        Named::Next => {
+        ObjectMatch::Itself | ObjectMatch::Unknown => Some(record),
+        ObjectMatch::Another => None,
+        ObjectMatch::Next => {
             let mut record = Arc::unwrap_or_clone(record);
             if let Some(next) = record.next.take() {
                 let NextObject { object, content } = *next;
@@ -74,7 +74,12 @@ pub(crate) fn of_object(record: Arc<Record>, named: Named) -> Option<Arc<Record>
 
 impl Engine {
     /// What an object at a path is to a record.
-    pub(crate) fn named(&self, path: &FilePath, record: &Record, attributes: &Attributes) -> Named {
+    pub(crate) fn named(
+        &self,
+        path: &FilePath,
+        record: &Record,
+        attributes: &Attributes,
+    ) -> ObjectMatch {
         named(record, self.storage_at(path), attributes)
     }
 
@@ -106,9 +111,11 @@ impl Engine {
     ) -> Option<Records> {
         let named = |records: &Records| {
             let own = records.own();
-            own.map_or(Named::Unknown, |own| self.named(path, own, attributes))
+            own.map_or(ObjectMatch::Unknown, |own| {
+                self.named(path, own, attributes)
+            })
         };
-        if after.are_in_doubt() || named(&after) != Named::Another {
+        if after.are_in_doubt() || named(&after) != ObjectMatch::Another {
             return Some(after);
         }
         if named(&before).is_proof() {
@@ -160,27 +167,31 @@ mod tests {
         let (it, other) = (object(HERE, "there"), object(HERE, "other"));
         let restored = object(ELSEWHERE, "other");
         let table = [
-            (None, None, Named::Unknown),
-            (Some(it.clone()), None, Named::Itself),
-            (Some(other.clone()), None, Named::Another),
-            (Some(restored.clone()), None, Named::Unknown),
-            (Some(other.clone()), Some(it.clone()), Named::Next),
-            (Some(it.clone()), Some(other.clone()), Named::Itself),
-            (Some(other.clone()), Some(restored.clone()), Named::Another),
-            (Some(restored), Some(other.clone()), Named::Unknown),
-            (None, Some(it), Named::Next),
-            (None, Some(other), Named::Unknown),
+            (None, None, ObjectMatch::Unknown),
+            (Some(it.clone()), None, ObjectMatch::Itself),
+            (Some(other.clone()), None, ObjectMatch::Another),
+            (Some(restored.clone()), None, ObjectMatch::Unknown),
+            (Some(other.clone()), Some(it.clone()), ObjectMatch::Next),
+            (Some(it.clone()), Some(other.clone()), ObjectMatch::Itself),
+            (
+                Some(other.clone()),
+                Some(restored.clone()),
+                ObjectMatch::Another,
+            ),
+            (Some(restored), Some(other.clone()), ObjectMatch::Unknown),
+            (None, Some(it), ObjectMatch::Next),
+            (None, Some(other), ObjectMatch::Unknown),
         ];
         for (own, next, expected) in table {
             let record = record(own, next);
             assert_eq!(named(&record, Some(HERE), &there), expected, "{record:?}");
-            assert_eq!(named(&record, None, &there), Named::Unknown);
+            assert_eq!(named(&record, None, &there), ObjectMatch::Unknown);
             let unnamed = Attributes {
                 kind: EntryKind::File,
                 object: None,
                 ..there.clone()
             };
-            assert_eq!(named(&record, Some(HERE), &unnamed), Named::Unknown);
+            assert_eq!(named(&record, Some(HERE), &unnamed), ObjectMatch::Unknown);
         }
     }
 }

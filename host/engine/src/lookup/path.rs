@@ -17,7 +17,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
-use crate::lookup::object::{Named, of_object};
+use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::{Engine, Info};
 
@@ -221,21 +221,26 @@ impl Engine {
         let view = self.tombstones.view();
         let records = self.records_at(&view, path).await?;
         let (storage, rest) = self.backend(path)?;
-        let exists = view.is_quiet()
-            && (records.of_directory().is_some()
-                || self.mounts.any_within(path)
-                || storage
-                    .list(rest, None, 1)
-                    .await
-                    .is_ok_and(|page| !page.entries.is_empty()));
-        if !exists || !self.tombstones.still(&view, path) {
-            return self.look_with_records(path).await;
-        }
-        let seen = Sighting {
-            attributes: bare_directory(),
-            bare: false,
+        let exists = match records.of_directory() {
+            _ if !view.is_quiet() => None,
+            Some(_) => Some(true),
+            None if self.mounts.any_within(path) => Some(true),
+            None => match storage.list(rest, None, 1).await {
+                Ok(page) if !page.entries.is_empty() => Some(true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
+                _ => None,
+            },
         };
-        Ok((Some(seen), records))
+        let seen = exists.map(|exists| {
+            exists.then(|| Sighting {
+                attributes: bare_directory(),
+                bare: false,
+            })
+        });
+        match seen {
+            Some(seen) if self.tombstones.still(&view, path) => Ok((seen, records)),
+            _ => self.look_with_records(path).await,
+        }
     }
 
     /// The directories on the way to a path, the root first; none if one of them does not exist.
@@ -433,7 +438,7 @@ impl Engine {
         // A file where a directory was recorded, or the reverse, is not what was recorded.
         let record = record
             .filter(|record| record.content.is_none() == (attributes.kind == EntryKind::Directory));
-        let named = record.as_ref().map_or(Named::Unknown, |record| {
+        let named = record.as_ref().map_or(ObjectMatch::Unknown, |record| {
             self.named(path, record, &attributes)
         });
         let record = record.and_then(|record| of_object(record, named));

@@ -10,7 +10,7 @@ use callfs_model::metadata::Record;
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind};
 
-use crate::lookup::object::Named;
+use crate::lookup::object::ObjectMatch;
 use crate::lookup::path::{LookupTarget, gives_the_same_rights};
 use crate::recovery::tombstones::View;
 use crate::{Defaults, Engine};
@@ -118,7 +118,7 @@ impl Engine {
             let Some(record) = record else { return false };
             let content = record.content.as_ref();
             match self.named(path, record, &attributes) {
-                Named::Unknown => {
+                ObjectMatch::Unknown => {
                     attributes.kind == EntryKind::File
                         && attributes.etag.is_some()
                         && content.is_some_and(|content| content.etag == attributes.etag)

@@ -24,7 +24,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, Condition, DirectoryEntry, EntryKind, Storage};
 
 use crate::Engine;
-use crate::lookup::object::{Named, named};
+use crate::lookup::object::{ObjectMatch, named};
 
 /// How many names are fetched at a time.
 const PAGE: u32 = 256;
@@ -127,7 +127,8 @@ impl<'a> Removal<'a> {
         let record = self.engine.metadata.get(path).await?;
         let record = record.as_deref();
         let why = if inside {
-            let is_another = record.is_some_and(|one| self.is(one, &attributes) == Named::Another);
+            let is_another =
+                record.is_some_and(|one| self.is(one, &attributes) == ObjectMatch::Another);
             (is_another || attributes.kind != EntryKind::Directory).then_some(NotMeant::Replaced)
         } else {
             self.not_meant(record, &attributes, false)
@@ -222,7 +223,7 @@ impl<'a> Removal<'a> {
         let what = record.map(|record| self.is(record, attributes));
         let recorded = match what {
             None => Err(NotMeant::Unrecorded),
-            Some(Named::Another) => Err(NotMeant::Replaced),
+            Some(ObjectMatch::Another) => Err(NotMeant::Replaced),
             Some(_) => Ok(()),
         };
         let Some(newest) = self.newest else {
@@ -234,7 +235,7 @@ impl<'a> Removal<'a> {
                 // A move goes into no link to a directory.
                 _ if link => Some(NotMeant::Unrecorded),
                 _ if by_name => None,
-                Some(Named::Unknown) => Some(NotMeant::Unrecorded),
+                Some(ObjectMatch::Unknown) => Some(NotMeant::Unrecorded),
                 _ => recorded.err(),
             };
         }
@@ -245,7 +246,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    fn is(&self, record: &Record, attributes: &Attributes) -> Named {
+    fn is(&self, record: &Record, attributes: &Attributes) -> ObjectMatch {
         named(record, self.storage.identity(), attributes)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A decision counts only if the authorizer answered, and answered every question; anything else is
 //! an error, and the operation does not happen. What is remembered of earlier answers, where the
-//! authorizer allows that, counts as an answer. It knows nothing of where owners and modes come from.
+//! authorizer allows that, counts as an answer. It knows nothing of where owners and modes come
+//! from.
 
 use std::borrow::Cow;
 use std::sync::Arc;

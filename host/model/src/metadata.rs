@@ -99,9 +99,9 @@ pub enum Intent {
         #[serde(default)]
         storage: Option<StorageIdentity>,
         /// Of what a move left behind: when the last of its files was
-        /// [changed](crate::storage::Attributes), or the greatest time where that is not known; what
-        /// was changed later is not what was meant, and stays. None of what is being built: of that
-        /// is removed what is recorded.
+        /// [changed](crate::storage::Attributes), or the greatest time where that is not known;
+        /// what was changed later is not what was meant, and stays. None of what is being built:
+        /// of that is removed what is recorded.
         #[serde(default)]
         newest: Option<i64>,
     },

@@ -248,10 +248,30 @@ impl Engine {
     pub(crate) async fn way_to(
         &self,
         path: &FilePath,
-        proved: bool,
+        mut proved: bool,
     ) -> Result<Option<Vec<AccessNode>>> {
-        let way = self.way(&path.ancestors(), proved).await?;
-        Ok(way.into_iter().collect())
+        let mut way = Vec::new();
+        for directory in path.ancestors().iter().rev() {
+            let Some((node, found)) = self.directory(directory, proved).await? else {
+                return Ok(None);
+            };
+            proved |= found;
+            way.push(node);
+        }
+        way.reverse();
+        Ok(Some(way))
+    }
+
+    /// Whether a directory on the way to a path was believed to be the recorded one, although
+    /// nobody looked at it.
+    pub(crate) async fn is_believed(&self, path: &FilePath) -> Result<bool> {
+        for directory in path.ancestors().iter().skip(1) {
+            let record = self.metadata.get(directory).await?;
+            if record.is_some_and(|record| record.object.is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The same of these, each of which is in the one before; none for those that do not exist.

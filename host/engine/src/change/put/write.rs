@@ -210,11 +210,16 @@ impl Put {
             None => engine.commit(&lock, recorded).await?,
         }
         // It may have been changed while the bytes arrived.
-        engine.align_mode(path, attributes.mode, record.mode).await;
+        let target = engine.target(path, attributes, Some(record.clone().into()));
+        let held = target.attributes.mode;
+        engine.align_mode(path, held, record.mode).await;
+        if held.is_some_and(|held| held != record.mode)
+            && engine.touched(path, &target, &mut record).await.is_some()
+        {
+            engine.commit(&lock, vec![Change::Put(record)]).await?;
+        }
         Ok(StoredFile {
-            info: engine
-                .target(path, attributes, Some(record.into()))
-                .info(path),
+            info: target.info(path),
             created,
         })
     }

@@ -18,7 +18,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Storage, StorageIdentity};
 use futures_util::future::{BoxFuture, join_all};
 
-use super::removal::{Leftover, Removal};
+use super::removal::{Clearance, Leftover};
 use super::{HeldTombstone, Tombstone, Tombstones};
 use crate::Engine;
 use crate::change::parents::Patience;
@@ -226,7 +226,7 @@ impl Engine {
                                    of it is forgotten");
             Leftover::default()
         } else {
-            Removal::new(self, lock, storage.as_ref(), newest)
+            Clearance::new(self, lock, storage.as_ref(), newest)
                 .run(&path, rest, inside)
                 .await
                 .map_err(|error| about(&path, error))?

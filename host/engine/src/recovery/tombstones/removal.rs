@@ -32,7 +32,7 @@ const PAGE: u32 = 256;
 const ATTEMPTS: usize = 4;
 
 /// One removal under way.
-pub(super) struct Removal<'a> {
+pub(super) struct Clearance<'a> {
     engine: &'a Engine,
     lock: &'a Guard,
     storage: &'a dyn Storage,
@@ -93,7 +93,7 @@ impl NotMeant {
     }
 }
 
-impl<'a> Removal<'a> {
+impl<'a> Clearance<'a> {
     pub(super) fn new(
         engine: &'a Engine,
         lock: &'a Guard,

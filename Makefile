@@ -26,7 +26,7 @@ serve: toolchain ## Build and start the gateway; ARGS="..." are its arguments
 	$(CARGO) run --release --locked -- serve $(ARGS)
 
 test: check deny ## Every check: formatting, lints, dependencies, and all tests
-	$(CARGO) test --release --workspace --locked
+	$(CARGO) test --release --workspace --locked --no-fail-fast
 	tests/schemathesis/run "$(BINARY)"
 
 check: toolchain ## Formatting and lints: seconds when nothing much has changed

@@ -6,8 +6,8 @@
 //! - Of what is being built is removed what a record below the tombstone is of. Names are recorded
 //!   before anything is stored under them; files that their storage stages, by their objects.
 //! - Of what a move left behind are removed the directories that are recorded, which the move saw
-//!   to, and the files in them that were not changed later than the last one that was moved, and
-//!   are not known to be others than the recorded ones.
+//!   to, and the files in them that were not changed later than the last one that was moved. Where
+//!   no such time is kept, those that are not known to be others than the recorded ones.
 //!
 //! Where a storage does not tell its objects apart, names decide. What is not removed stays with
 //! everything in it, and so do the directories around it.
@@ -239,10 +239,11 @@ impl<'a> Clearance<'a> {
                 _ => recorded.err(),
             };
         }
-        let later = attributes.changed.is_some_and(|changed| changed > newest);
-        match recorded {
-            Err(NotMeant::Replaced) => Some(NotMeant::Replaced),
-            _ => later.then_some(NotMeant::ChangedLater),
+        // What took the place of a recorded file before the move was adopted and moved.
+        match (attributes.changed, recorded) {
+            (Some(changed), _) => (changed > newest).then_some(NotMeant::ChangedLater),
+            (None, Err(NotMeant::Replaced)) => Some(NotMeant::Replaced),
+            (None, _) => None,
         }
     }
 

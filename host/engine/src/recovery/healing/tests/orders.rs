@@ -147,6 +147,32 @@ async fn what_another_program_put_where_a_move_left_something_stays_and_nothing_
 }
 
 #[tokio::test]
+async fn what_took_the_place_of_something_before_a_move_goes_with_it() {
+    for crashed in [false, true] {
+        let world = World::with_far(folder(), Memory::new("far", folder())).await;
+        for at in ["/src/a", "/src/deep/b"] {
+            world.put(&alice(), at, "hers").await.expect("stored");
+        }
+        world.disk.plant("src/a", "of another program");
+        world.disk.uproot("src/deep");
+        world.disk.plant("src/deep/b", "of another program");
+        world.disk.keep(crashed);
+        let moved = world.rename(&admin(), "/src", "/far/dst").await;
+        moved.expect("moved");
+        world.disk.keep(false);
+        let world = world.restarted();
+        world.engine.recover().await.expect("recovered");
+        assert!(!world.disk.has("src"), "{:?}", world.disk.paths());
+        for at in ["/far/dst/a", "/far/dst/deep/b"] {
+            let read = world.get(&admin(), at).await.expect("moved");
+            assert_eq!(read, "of another program");
+        }
+        world.assert_quiet();
+        world.assert_whole().await;
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_a_move_left_behind_is_removed_unless_it_is_another() {
     for replaced in [false, true] {
         let world = World::with_far(folder(), Memory::new("far", folder())).await;

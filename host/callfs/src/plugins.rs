@@ -63,7 +63,7 @@ pub enum CatalogueError {
     },
     /// Anybody on the machine can put a component there, which may be one that knows callers.
     #[error(
-        "everyone may write to {}, and whoever does decides what runs in the gateway: chmod o-w {}",
+        "{} is writable by every local user, who could replace a component: run chmod o-w {}",
         path.display(),
         path.display()
     )]

@@ -5,6 +5,7 @@
 pub(crate) mod children;
 pub(crate) mod filter;
 pub(crate) mod glob;
+pub(crate) mod implied;
 pub(crate) mod list;
 pub(crate) mod object;
 pub(crate) mod path;

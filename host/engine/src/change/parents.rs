@@ -66,8 +66,8 @@ impl Engine {
     }
 
     /// Locks a path that was seen, and whose parents exist, making those that do not; `made` learns
-    /// which, also when this fails. Whoever calls this looks again at what they may do: the place
-    /// is as it is under the lock.
+    /// which, also when this fails. The caller checks permissions again: the place is as it is
+    /// under the lock.
     pub(crate) async fn settle(
         &self,
         who: &Identity,

@@ -23,7 +23,7 @@ pub(crate) enum ObjectMatch {
     Next,
     /// Another one.
     Another,
-    /// Nobody can tell.
+    /// The storage or the record names no object.
     Unknown,
 }
 

@@ -8,7 +8,7 @@
 //! be what was recorded; otherwise it is looked at.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Identity};
@@ -21,9 +21,6 @@ use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::{Engine, Info};
 
-/// How long a look counts as one at the present, where nothing but the records can tell whether it
-/// still is.
-const PRESENT: Duration = Duration::from_secs(2);
 /// How many directories are looked for from below, one after the other, before the rest of a way
 /// is bisected.
 const ONE_BY_ONE: usize = 4;
@@ -43,8 +40,8 @@ pub(crate) struct Lookup {
     /// exist.
     pub(crate) bare: bool,
     /// When the look began, and the revision of what was recorded of the path then.
-    began: Instant,
-    revision: Option<u64>,
+    pub(super) began: Instant,
+    pub(super) revision: Option<u64>,
 }
 
 /// What a path names.
@@ -60,9 +57,9 @@ pub(crate) struct LookupTarget {
 }
 
 /// What is at a path, and whether it is there without its storage knowing.
-struct Sighting {
-    attributes: Attributes,
-    bare: bool,
+pub(super) struct Sighting {
+    pub(super) attributes: Attributes,
+    pub(super) bare: bool,
 }
 
 impl Engine {
@@ -75,59 +72,6 @@ impl Engine {
                 return Ok(found);
             }
         }
-    }
-
-    /// The same place as it is now, if that can be told without asking its storage again: where
-    /// directories are implied, everything that a gateway changes is recorded, and what other
-    /// programs change is not locked against either way.
-    pub(crate) async fn find_again(&self, before: &Lookup) -> Result<Option<Lookup>> {
-        let Lookup { path, .. } = before;
-        let view = self.tombstones.view();
-        if !self.is_implied(path) || before.began.elapsed() > PRESENT || !view.is_quiet() {
-            return Ok(None);
-        }
-        let records = self.records_at(&view, path).await?;
-        if records.own().map(|own| own.revision) != before.revision {
-            return Ok(None);
-        }
-        let mut directories = path.ancestors();
-        directories.truncate(before.ancestors.len());
-        let mut missing = before.missing.as_slice();
-        while let Some((first, rest)) = missing.split_first() {
-            if self
-                .records_at(&view, first)
-                .await?
-                .of_directory()
-                .is_none()
-            {
-                break;
-            }
-            directories.push(first.clone());
-            missing = rest;
-        }
-        let way = self.way(&directories, true).await?;
-        let ancestors: Option<Vec<_>> = way.into_iter().collect();
-        let Some(ancestors) = ancestors.filter(|_| self.tombstones.still(&view, path)) else {
-            return Ok(None);
-        };
-        let target = before.target.as_ref();
-        let target = target.map(|target| self.judged(path, target.attributes.clone(), records));
-        Ok(Some(Lookup {
-            path: path.clone(),
-            ancestors,
-            missing: missing.to_vec(),
-            obstacle: before.obstacle.clone(),
-            target,
-            bare: before.bare && missing.len() == before.missing.len(),
-            began: before.began,
-            revision: before.revision,
-        }))
-    }
-
-    /// Whether the directories on the way to whatever is at a path exist because of it.
-    fn is_implied(&self, path: &FilePath) -> bool {
-        let owner = self.mounts.owner(path);
-        owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories)
     }
 
     async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
@@ -212,37 +156,6 @@ impl Engine {
         Ok((existing, deepest))
     }
 
-    /// What exists at a path that is asked for something in it. A directory that its record makes
-    /// exist is not asked for, and one that what is in it makes exist is asked for that.
-    async fn look_for_directory(&self, path: &FilePath) -> Result<(Option<Sighting>, Records)> {
-        if !self.is_implied(path) {
-            return self.look_with_records(path).await;
-        }
-        let view = self.tombstones.view();
-        let records = self.records_at(&view, path).await?;
-        let (storage, rest) = self.backend(path)?;
-        let exists = match records.of_directory() {
-            _ if !view.is_quiet() => None,
-            Some(_) => Some(true),
-            None if self.mounts.any_within(path) => Some(true),
-            None => match storage.list(rest, None, 1).await {
-                Ok(page) if !page.entries.is_empty() => Some(true),
-                Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
-                _ => None,
-            },
-        };
-        let seen = exists.map(|exists| {
-            exists.then(|| Sighting {
-                attributes: bare_directory(),
-                bare: false,
-            })
-        });
-        match seen {
-            Some(seen) if self.tombstones.still(&view, path) => Ok((seen, records)),
-            _ => self.look_with_records(path).await,
-        }
-    }
-
     /// The directories on the way to a path, the root first; none if one of them does not exist.
     /// With `proved`, what the path names is known to be what was recorded.
     pub(crate) async fn way_to(
@@ -262,9 +175,9 @@ impl Engine {
         Ok(Some(way))
     }
 
-    /// Whether a directory on the way to a path was believed to be the recorded one, although
-    /// nobody looked at it.
-    pub(crate) async fn is_believed(&self, path: &FilePath) -> Result<bool> {
+    /// Whether the records of directories on the way to a path name objects, which may not be the
+    /// ones that are there.
+    pub(crate) async fn names_directories(&self, path: &FilePath) -> Result<bool> {
         for directory in path.ancestors().iter().skip(1) {
             let record = self.metadata.get(directory).await?;
             if record.is_some_and(|record| record.object.is_some()) {
@@ -276,7 +189,7 @@ impl Engine {
 
     /// The same of these, each of which is in the one before; none for those that do not exist.
     /// Where directories are implied, something has to be in the last one, or is asked for next.
-    async fn way(
+    pub(super) async fn way(
         &self,
         directories: &[FilePath],
         mut proved: bool,
@@ -298,7 +211,7 @@ impl Engine {
     }
 
     /// The same, and whether it was found to be what was recorded: it is looked at unless something
-    /// in it is (`proved`), or nobody can tell.
+    /// in it is (`proved`), or its storage names no objects.
     async fn directory(&self, path: &FilePath, proved: bool) -> Result<Option<(AccessNode, bool)>> {
         let view = self.tombstones.view();
         if view.hides(path) {
@@ -350,7 +263,10 @@ impl Engine {
     /// What exists at a path, and the record that belongs to it: an object that was made or changed
     /// hands while it was looked at is looked at again, or it would be judged by the record of
     /// something else.
-    async fn look_with_records(&self, path: &FilePath) -> Result<(Option<Sighting>, Records)> {
+    pub(super) async fn look_with_records(
+        &self,
+        path: &FilePath,
+    ) -> Result<(Option<Sighting>, Records)> {
         loop {
             let view = self.tombstones.view();
             let before = self.records_at(&view, path).await?;

@@ -207,7 +207,7 @@ impl Engine {
         };
         let target = self.judged(path, attributes, records);
         let mut ancestors = ancestors;
-        if !target.proved && self.is_believed(path).await? {
+        if !target.proved && self.names_directories(path).await? {
             // Another program may have put it there together with its directories.
             match self.way_for(who, path, false).await? {
                 Some(way) => ancestors = way,

@@ -317,7 +317,7 @@ async fn listen(addresses: &[Listen]) -> anyhow::Result<(Vec<Listener>, Vec<List
     let mut bound = Vec::new();
     for address in addresses {
         let listener = match address {
-            Listen::Tcp(address) => Listener::tcp(*address).await,
+            Listen::Tcp(address) => Listener::tcp(*address),
             Listen::Unix(path) => {
                 if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
                     fs::create_dir_all(folder)

@@ -75,6 +75,14 @@ impl Raw {
             .await;
     }
 
+    /// Whether the gateway has ended the connection, as far as this side knows.
+    pub(crate) fn has_ended(&self) -> bool {
+        match self.stream.try_read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Reads some bytes; none at the end of the connection.
     pub(crate) async fn read(&mut self, max: usize) -> Vec<u8> {
         let mut buffer = vec![0; max];

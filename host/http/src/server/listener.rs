@@ -6,7 +6,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+
+/// How many connections may wait to be accepted; the system bounds it further (`somaxconn`,
+/// listen(2)). Where too many wait, their clients try again after 1, 2, 4, ... seconds.
+const BACKLOG: u32 = 4096;
 
 /// A bound address.
 #[derive(Debug)]
@@ -29,8 +33,15 @@ pub(super) enum Accepted {
 
 impl Listener {
     /// Binds an address; port 0 lets the system choose.
-    pub async fn tcp(address: SocketAddr) -> io::Result<Self> {
-        TcpListener::bind(address).await.map(Self::Tcp)
+    pub fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A gateway that is started again does not wait for connections of the one before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG).map(Self::Tcp)
     }
 
     /// Binds a Unix socket, in place of one that nobody listens on any more.
@@ -102,6 +113,28 @@ pub(super) async fn recover(error: &io::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A handshake that was dropped takes a second and more.
+    const HANDSHAKE: Duration = Duration::from_millis(900);
+
+    /// The kernel drops the handshakes of those that find no room, without a word.
+    #[tokio::test]
+    async fn a_crowd_that_comes_at_once_is_let_in() {
+        const CROWD: usize = 300;
+        let mut listener =
+            Listener::tcp("127.0.0.1:0".parse().expect("an address")).expect("bound");
+        let address = listener.local_addr().expect("bound");
+        let mut crowd = Vec::new();
+        for number in 0..CROWD {
+            let connected = tokio::time::timeout(HANDSHAKE, TcpStream::connect(address)).await;
+            let connected = connected.unwrap_or_else(|_| panic!("no room for number {number}"));
+            crowd.push(connected.expect("connected"));
+        }
+        for _ in 0..CROWD {
+            let accepted = tokio::time::timeout(HANDSHAKE, listener.accept()).await;
+            accepted.expect("one that waits").expect("accepted");
+        }
+    }
 
     #[tokio::test]
     async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {

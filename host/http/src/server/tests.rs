@@ -93,9 +93,7 @@ async fn start_with(
     idle: u64,
     drain: u64,
 ) -> (SocketAddr, Shutdown, JoinHandle<()>) {
-    let listener = Listener::tcp("127.0.0.1:0".parse().expect("an address"))
-        .await
-        .expect("bound");
+    let listener = Listener::tcp("127.0.0.1:0".parse().expect("an address")).expect("bound");
     let address = listener.local_addr().expect("TCP");
     let limits = ConnectionLimits {
         connections: 100,

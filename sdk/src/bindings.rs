@@ -119,6 +119,19 @@ pub mod storage_copy {
     });
 }
 
+pub mod storage_delegation {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "callfs:plugin/exports-storage-delegation",
+        generate_all,
+        additional_derives: [PartialEq, Eq],
+        runtime_path: "::callfs_sdk::wit_bindgen::rt",
+        pub_export_macro: true,
+        export_macro_name: "__export_storage_delegation",
+        default_bindings_module: "callfs_sdk::bindings::storage_delegation",
+    });
+}
+
 pub mod authenticator {
     wit_bindgen::generate!({
         path: "../wit",

@@ -19,15 +19,15 @@ pub struct Component<P>(PhantomData<P>);
 /// Exports a type as a component: its lifecycle, and each ability that is named.
 ///
 /// ```ignore
-/// callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy);
+/// callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy + Delegate);
 /// ```
 ///
 /// Once in a crate: the names of a component's exports are fixed.
 ///
 /// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Modes`,
-/// `Rename`, `Copy`, `Authenticator`, `Authorizer`. An ability that is named and not implemented
-/// does not compile; one that is not named is not exported, and the host sees from the component's
-/// type that it is absent.
+/// `Rename`, `Copy`, `Delegate`, `Authenticator`, `Authorizer`. An ability that is named and not
+/// implemented does not compile; one that is not named is not exported, and the host sees from the
+/// component's type that it is absent.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $ability:ident $(+ $more:ident)*) => {
@@ -102,6 +102,11 @@ macro_rules! __export_ability {
     (Copy $component:ident) => {
         $crate::bindings::storage_copy::__export_storage_copy!(
             $component with_types_in $crate::bindings::storage_copy
+        );
+    };
+    (Delegate $component:ident) => {
+        $crate::bindings::storage_delegation::__export_storage_delegation!(
+            $component with_types_in $crate::bindings::storage_delegation
         );
     };
     (Authenticator $component:ident) => {

@@ -145,7 +145,7 @@ pub use identity::{
 };
 pub use plugin::{NoConfig, Plugin};
 pub use source::{MAX_PIECE, Reader, Sink, Source, Transfer, Written};
-pub use storage::{Copy, Directories, Modes, Rename, Storage, Write};
+pub use storage::{Copy, Delegate, Delegation, Directories, Modes, Rename, Storage, Write};
 
 /// Folders of the host that were granted to this component (WIT `directories`).
 ///

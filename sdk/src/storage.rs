@@ -7,6 +7,7 @@
 use crate::attributes::{Attributes, Condition, Page, ReadOptions, WriteOptions};
 use crate::bindings::storage::exports::callfs::plugin::storage as storage_interface;
 use crate::bindings::storage_copy::exports::callfs::plugin::storage_copy as copy_interface;
+use crate::bindings::storage_delegation::exports::callfs::plugin::storage_delegation as delegation;
 use crate::bindings::storage_directories::exports::callfs::plugin::storage_directories as tree;
 use crate::bindings::storage_modes::exports::callfs::plugin::storage_modes as modes_interface;
 use crate::bindings::storage_rename::exports::callfs::plugin::storage_rename as rename_interface;
@@ -15,6 +16,9 @@ use crate::error::Result;
 use crate::export::{Component, Exported};
 use crate::plugin::{Plugin, configured};
 use crate::source::{Source, Written};
+
+/// A part of a storage that is a granted folder (WIT `storage-delegation`).
+pub use delegation::Delegation;
 
 /// What every backend can do (WIT `storage`).
 pub trait Storage: Plugin {
@@ -122,6 +126,17 @@ pub trait Copy: Storage {
     ) -> impl Future<Output = Result<Written>>;
 }
 
+/// Parts of the storage are granted folders as they are, and the host serves them without a call
+/// (WIT `storage-delegation`).
+///
+/// It makes reading them as fast as if there were no component. Leave it out if the component does
+/// anything but hand the folder on, and with [`Delegation::changes`] leave out what it does when
+/// something is written.
+pub trait Delegate: Storage {
+    /// The parts, asked once for each configuration.
+    fn delegations(&self) -> Vec<Delegation>;
+}
+
 impl<P: Exported + Storage> storage_interface::Guest for Component<P> {
     async fn stat(path: String) -> Result<Attributes> {
         configured::<P>()?.stat(&path).await
@@ -173,5 +188,11 @@ impl<P: Exported + Rename> rename_interface::Guest for Component<P> {
 impl<P: Exported + Copy> copy_interface::Guest for Component<P> {
     async fn copy(from: String, to: String, condition: Condition) -> Result<Written> {
         configured::<P>()?.copy(&from, &to, condition).await
+    }
+}
+
+impl<P: Exported + Delegate> delegation::Guest for Component<P> {
+    fn delegations() -> Vec<Delegation> {
+        configured::<P>().map_or_else(|_| Vec::new(), |plugin| plugin.delegations())
     }
 }

@@ -14,3 +14,4 @@ pub(crate) mod read;
 pub(crate) mod records;
 pub(crate) mod share;
 pub(crate) mod walk;
+pub(crate) mod way;

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, StorageIdentity, Transfer,
+    Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, StorageIdentity, Transfer, Walked,
 };
 use rustix::fs::Statx;
 use rustix::io::Errno;
@@ -43,7 +43,7 @@ use self::attributes::{attributes, describe, kind};
 use self::failure::failure;
 use self::listing::NamesCache;
 use self::path::FolderPath;
-use self::root::{FolderRoot, Follow};
+use self::root::{FolderRoot, Follow, Found, Way};
 pub use self::sight::FolderSight;
 use self::staging::Staging;
 use self::transfer::{Destination, Duplicate, FolderUpload};
@@ -136,10 +136,45 @@ impl Folder {
         range: Option<ByteRange>,
     ) -> Result<(Attributes, Source)> {
         let place = FolderPath::parse(path)?;
-        let (file, stat) = regular(self.look(&place, FolderRoot::file).await, &place)?;
-        let attributes = attributes(&stat);
-        let range = part(range, attributes.size, &place)?;
-        Ok((attributes, Source::from_file(Arc::new(file), range)))
+        opened(self.look(&place, FolderRoot::file).await, range, &place)
+    }
+
+    /// What a path names, with the directories on the way, and opened if it is to be read, whole or
+    /// in a range; none if the way leads over a link.
+    pub async fn walk(
+        self: &Arc<Self>,
+        path: &str,
+        read: Option<Option<ByteRange>>,
+    ) -> Option<Walked> {
+        let (place, way) = self.way(path, read.is_some()).await?;
+        let found = match read {
+            Some(range) => {
+                let opened = opened(way.end, range, &place);
+                opened.map(|(attributes, source)| (attributes, Some(source)))
+            }
+            None => match way.end {
+                Ok((_, stat)) => Ok((attributes(&stat), None)),
+                Err(errno) => Err(failure(errno, &place)),
+            },
+        };
+        let directories = way.directories.iter().map(attributes).collect();
+        Some(Walked { directories, found })
+    }
+
+    /// None for what [`read`](Self::read) and [`stat`](Self::stat) had better say something about.
+    async fn way(self: &Arc<Self>, path: &str, open: bool) -> Option<(FolderPath, Way)> {
+        let place = FolderPath::parse(path).ok()?;
+        let found = self.root.walk(place.as_str(), open, Follow::Memory);
+        let way = match found {
+            Err(Errno::AGAIN) => {
+                let folder = self.clone();
+                let path = place.clone();
+                let walk = move || Ok(folder.root.walk(path.as_str(), open, Follow::Disk));
+                blocking(walk).await.ok()?
+            }
+            found => found,
+        };
+        Some((place, way.ok()?))
     }
 
     /// At most `limit` entries of a directory in byte order of their names, those after the name
@@ -283,6 +318,11 @@ impl Folder {
     }
 }
 
+/// Whether this is a path within a folder, or why it is none.
+pub fn check_path(path: &str) -> Result<()> {
+    FolderPath::parse(path).map(|_| ())
+}
+
 /// Runs what may wait for the disk. Given up before it begins, it does not begin.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -292,11 +332,20 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|error| Err(Error::internal(error)))
 }
 
-/// The file that was found, or why it is none.
-fn regular(
-    found: Result<(Option<File>, Statx), Errno>,
+/// What was found at a place and its bytes, or a range of them, or why it has none.
+fn opened(
+    found: Result<Found, Errno>,
+    range: Option<ByteRange>,
     place: &FolderPath,
-) -> Result<(File, Statx)> {
+) -> Result<(Attributes, Source)> {
+    let (file, stat) = regular(found, place)?;
+    let attributes = attributes(&stat);
+    let range = part(range, attributes.size, place)?;
+    Ok((attributes, Source::from_file(Arc::new(file), range)))
+}
+
+/// The file that was found, or why it is none.
+fn regular(found: Result<Found, Errno>, place: &FolderPath) -> Result<(File, Statx)> {
     match found {
         Ok((Some(file), stat)) => Ok((file, stat)),
         Ok((None, stat)) if kind(&stat) == EntryKind::Directory => {

@@ -8,10 +8,10 @@ use std::path::Path;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::EntryKind;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Statx, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Statx, openat, openat2};
 use rustix::io::Errno;
 
-use super::attributes::{kind, look};
+use super::attributes::{file_type, kind, look};
 use super::failure::failure;
 
 /// How often an open is repeated that lost a race with a rename or waits for the holder of a lease.
@@ -25,6 +25,20 @@ pub(super) enum Follow {
     Memory,
     /// To the disk.
     Disk,
+}
+
+/// Should a pipe be in the place of a file, this does not wait for a writer.
+const READ_ONLY: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+
+/// What is at a path, open if it is a regular file and that was wanted.
+pub(super) type Found = (Option<File>, Statx);
+
+/// A way through the folder; see [`FolderRoot::walk`].
+pub(super) struct Way {
+    pub(super) directories: Vec<Statx>,
+    pub(super) end: Result<Found, Errno>,
 }
 
 /// The open folder.
@@ -87,16 +101,64 @@ impl FolderRoot {
 
     /// A regular file, open for reading, with what it is; no file if it is something else, which is
     /// not opened at all: opening a pipe or a device can have effects of its own.
-    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<(Option<File>, Statx), Errno> {
+    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<Found, Errno> {
         let stat = self.stat(path, reach)?;
         if kind(&stat) != EntryKind::File {
             return Ok((None, stat));
         }
-        // Should a pipe take its place meanwhile, this does not wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = self.lookup(path, flags, reach)?;
+        let file = self.lookup(path, READ_ONLY, reach)?;
         let stat = look(&file)?;
         Ok(((kind(&stat) == EntryKind::File).then(|| file.into()), stat))
+    }
+
+    /// The directories on the way to a path, beginning with the folder, as far as there are any;
+    /// and what is at the path, opened if that is wanted and it is a regular file. Each is looked at
+    /// in the one before, so that together they are a way that there was. A way that leads over a
+    /// link is not gone: `ELOOP`.
+    pub(super) fn walk(&self, path: &str, open: bool, reach: Follow) -> Result<Way, Errno> {
+        if reach == Follow::Memory && !self.cached {
+            return Err(Errno::AGAIN);
+        }
+        fn within<'a>(root: &'a FolderRoot, fd: &'a Option<OwnedFd>) -> BorrowedFd<'a> {
+            fd.as_ref().map_or(root.fd(), OwnedFd::as_fd)
+        }
+        let mut directories = Vec::new();
+        let mut stat = look(&self.directory)?;
+        // What was found last, and the one before; none is the folder itself.
+        let mut last: Option<OwnedFd> = None;
+        let mut parent = None;
+        let mut file_name = "";
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            if kind(&stat) != EntryKind::Directory {
+                let end = Err(Errno::NOTDIR);
+                return Ok(Way { directories, end });
+            }
+            directories.push(stat);
+            let found = match step(within(self, &last), name, OFlags::PATH, reach) {
+                Ok(found) => found,
+                Err(errno @ (Errno::AGAIN | Errno::LOOP)) => return Err(errno),
+                Err(errno) => {
+                    let end = Err(errno);
+                    return Ok(Way { directories, end });
+                }
+            };
+            stat = look(&found)?;
+            if file_type(&stat) == FileType::Symlink {
+                return Err(Errno::LOOP);
+            }
+            parent = last.replace(found);
+            file_name = name;
+        }
+        let mut end = (None, stat);
+        if open && kind(&stat) == EntryKind::File {
+            let file = step(within(self, &parent), file_name, READ_ONLY, reach)?;
+            let stat = look(&file)?;
+            end = ((kind(&stat) == EntryKind::File).then(|| file.into()), stat);
+        }
+        Ok(Way {
+            directories,
+            end: Ok(end),
+        })
     }
 
     /// A directory, open for reading; it may wait for the disk.
@@ -119,29 +181,45 @@ impl FolderRoot {
     }
 
     fn lookup(&self, path: &str, flags: OFlags, reach: Follow) -> Result<OwnedFd, Errno> {
-        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        if reach == Follow::Memory {
-            if !self.cached {
-                return Err(Errno::AGAIN);
-            }
-            resolve |= ResolveFlags::CACHED;
+        if reach == Follow::Memory && !self.cached {
+            return Err(Errno::AGAIN);
         }
-        let attempts = if reach == Follow::Memory { 1 } else { ATTEMPTS };
-        let mut found = Err(Errno::AGAIN);
-        for _ in 0..attempts {
-            found = openat2(
-                &self.directory,
-                name(path),
-                flags | OFlags::CLOEXEC,
-                Mode::empty(),
-                resolve,
-            );
-            if !matches!(found, Err(Errno::AGAIN | Errno::INTR)) {
-                break;
-            }
-        }
-        found
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        resolve(self.fd(), name(path), flags, beneath, reach)
     }
+}
+
+/// A name in a directory; a link is opened as such with `PATH`, and not at all without.
+fn step(
+    directory: BorrowedFd<'_>,
+    name: &str,
+    flags: OFlags,
+    reach: Follow,
+) -> Result<OwnedFd, Errno> {
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    resolve(directory, name, flags | OFlags::NOFOLLOW, beneath, reach)
+}
+
+fn resolve(
+    directory: BorrowedFd<'_>,
+    path: &str,
+    flags: OFlags,
+    mut how: ResolveFlags,
+    reach: Follow,
+) -> Result<OwnedFd, Errno> {
+    if reach == Follow::Memory {
+        how |= ResolveFlags::CACHED;
+    }
+    let attempts = if reach == Follow::Memory { 1 } else { ATTEMPTS };
+    let mut found = Err(Errno::AGAIN);
+    for _ in 0..attempts {
+        let flags = flags | OFlags::CLOEXEC;
+        found = openat2(directory, path, flags, Mode::empty(), how);
+        if !matches!(found, Err(Errno::AGAIN | Errno::INTR)) {
+            break;
+        }
+    }
+    found
 }
 
 fn name(path: &str) -> &str {

@@ -6,6 +6,8 @@
 
 mod mounts;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 pub use mounts::{Mount, Mounts};
@@ -131,6 +133,24 @@ pub trait Staged: Send {
     fn publish(self: Box<Self>, condition: Condition) -> BoxFuture<'static, Result<Attributes>>;
 }
 
+/// How an object is opened.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// The whole object without one.
+    pub range: Option<ByteRange>,
+    /// What must be true of it.
+    pub condition: Condition,
+}
+
+/// What was found on the way to a path, and there, in one look.
+pub struct Walked {
+    /// The directories on the way, the mount's own root first; fewer than the path has where one is
+    /// missing or something else.
+    pub directories: Vec<Attributes>,
+    /// What is at the path, with its bytes if those were asked for, or why there is nothing.
+    pub found: Result<(Attributes, Option<Source>)>,
+}
+
 /// What a backend can do beyond reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Abilities {
@@ -181,8 +201,21 @@ pub trait Storage: Send + Sync {
         None
     }
 
+    /// The component behind it, which has delegated parts of it to the host; none if it has not.
+    fn undelegated(&self) -> Option<Arc<dyn Storage>> {
+        None
+    }
+
     /// What a path names.
     async fn stat(&self, path: &str) -> Result<Attributes>;
+
+    /// [`stat`](Self::stat), or [`read`](Self::read) if that is asked for, together with the
+    /// directories on the way, where that costs no more than a moment; none where each of them has
+    /// to be asked for, as on a way that leads over a link.
+    async fn walk(&self, path: &str, read: Option<&ReadOptions>) -> Option<Walked> {
+        let _ = (path, read);
+        None
+    }
 
     /// Opens an object: its attributes as opened, and its bytes or a range of them.
     async fn read(

@@ -8,8 +8,8 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use super::bindings::exports::callfs::plugin::{
-    authenticator, authorizer, lifecycle, storage, storage_copy, storage_directories,
-    storage_modes, storage_rename, storage_write,
+    authenticator, authorizer, lifecycle, storage, storage_copy, storage_delegation,
+    storage_directories, storage_modes, storage_rename, storage_write,
 };
 use super::instance::InstanceState;
 
@@ -76,6 +76,7 @@ interfaces! {
     modes = storage_modes, "storage-modes";
     rename = storage_rename, "storage-rename";
     copy = storage_copy, "storage-copy";
+    delegation = storage_delegation, "storage-delegation";
     authenticator = authenticator, "authenticator";
     authorizer = authorizer, "authorizer";
 }

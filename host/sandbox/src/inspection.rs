@@ -112,6 +112,11 @@ pub fn imports(runtime: &Runtime, name: &str, component: &[u8]) -> Result<Vec<St
 }
 
 impl Inspection {
+    /// Whether it exports an interface of the contract.
+    pub(super) fn exports(&self, interface: &str) -> bool {
+        self.abilities.iter().any(|ability| ability == interface)
+    }
+
     pub(super) fn new(
         bytes: &[u8],
         machine: &RuntimeEngine,

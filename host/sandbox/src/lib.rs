@@ -11,6 +11,7 @@ mod authorizer;
 mod bindings;
 mod cache;
 mod convert;
+mod delegation;
 mod directories;
 mod exports;
 mod grants;

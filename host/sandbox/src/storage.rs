@@ -17,7 +17,9 @@ use wasmtime::component::{Accessor, Resource};
 use super::bindings::callfs::plugin::io as io_wit;
 use super::bindings::exports::callfs::plugin::{storage as wit, storage_write as write_wit};
 use super::convert;
+use super::delegation::{DelegatingStorage, Delegations};
 use super::exports::Exports;
+use super::grants::Grants;
 use super::inspection::{Inspection, PluginKind};
 use super::instance::InstanceState;
 use super::io::HostSource;
@@ -30,6 +32,8 @@ pub struct StoragePlugin {
     abilities: Abilities,
     identity: Option<StorageIdentity>,
     inspection: Inspection,
+    delegations: Delegations,
+    metrics: Arc<PluginMetrics>,
 }
 
 impl StoragePlugin {
@@ -42,13 +46,17 @@ impl StoragePlugin {
     ) -> BoxFuture<'a, Result<Self, LoadError>> {
         Box::pin(async move {
             let identity = identity(&settings);
+            let grants = settings.grants.clone();
+            let kind = PluginKind::Storage;
             let (plugin, inspection) =
-                Plugin::load(runtime, component, PluginKind::Storage, settings, metrics).await?;
+                Plugin::load(runtime, component, kind, settings, metrics.clone()).await?;
             Ok(Self {
                 abilities: abilities(&inspection),
+                delegations: delegations(&plugin, &inspection, &grants).await?,
                 identity,
                 plugin,
                 inspection,
+                metrics,
             })
         })
     }
@@ -57,6 +65,40 @@ impl StoragePlugin {
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
     }
+
+    /// The storage to serve: the component, apart from what it has delegated.
+    pub fn into_storage(mut self) -> Arc<dyn Storage> {
+        let parts = std::mem::take(&mut self.delegations);
+        let metrics = self.metrics.clone();
+        let component = Arc::new(self);
+        if parts.is_empty() {
+            component
+        } else {
+            Arc::new(DelegatingStorage::new(component, parts, metrics))
+        }
+    }
+}
+
+/// What a component delegates, if it delegates anything.
+async fn delegations(
+    plugin: &Plugin,
+    inspection: &Inspection,
+    grants: &Grants,
+) -> Result<Delegations, LoadError> {
+    if !inspection.exports("storage-delegation") {
+        return Ok(Delegations::default());
+    }
+    let refuse = |message: String| LoadError {
+        plugin: plugin.name().to_string(),
+        message,
+    };
+    let call = plugin.call_sync("delegations", async |store, exports| {
+        exports.delegation()?.call_delegations(store).await
+    });
+    let answered = call
+        .await
+        .map_err(|error| refuse(format!("it does not say what it delegates: {error:#}")))?;
+    Delegations::granted(answered, grants).map_err(refuse)
 }
 
 impl StoragePlugin {
@@ -135,12 +177,7 @@ fn shortened(digest: Sha256) -> StorageIdentity {
 
 /// What its type and its description say that it can do.
 fn abilities(inspection: &Inspection) -> Abilities {
-    let exports = |interface: &str| {
-        inspection
-            .abilities
-            .iter()
-            .any(|ability| ability == interface)
-    };
+    let exports = |interface: &str| inspection.exports(interface);
     let says = |feature: &str| inspection.features.iter().any(|said| said == feature);
     Abilities {
         write: exports("storage-write"),

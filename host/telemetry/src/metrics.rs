@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    const FAMILIES: [&str; 26] = [
+    const FAMILIES: [&str; 27] = [
         "callfs_build_info",
         "callfs_http_requests_total",
         "callfs_http_request_seconds",
@@ -108,6 +108,7 @@ mod tests {
         "callfs_http_bytes_total",
         "callfs_http_rate_limited_total",
         "callfs_plugin_calls_total",
+        "callfs_plugin_delegated_total",
         "callfs_plugin_call_seconds",
         "callfs_plugin_traps_total",
         "callfs_plugin_instances",
@@ -149,6 +150,8 @@ mod tests {
         localfs.call("read", "ok", Duration::from_micros(3));
         localfs.call("read", "ok", Duration::from_micros(3));
         localfs.call("read", "not-found", Duration::from_micros(3));
+        localfs.delegated("stat");
+        localfs.delegated("stat");
         localfs.trap("timeout");
         localfs.busy(1);
         localfs.memory(65_536);
@@ -200,6 +203,7 @@ mod tests {
             r#"callfs_http_bytes_total{direction="out"} 7"#,
             r#"callfs_plugin_calls_total{operation="read",outcome="ok",plugin="localfs"} 2"#,
             r#"callfs_plugin_calls_total{operation="read",outcome="not-found",plugin="localfs"} 1"#,
+            r#"callfs_plugin_delegated_total{operation="stat",plugin="localfs"} 2"#,
             r#"callfs_plugin_call_seconds_count{operation="read",plugin="localfs"} 3"#,
             r#"callfs_plugin_traps_total{plugin="localfs",reason="timeout"} 1"#,
             r#"callfs_plugin_instances{plugin="localfs",state="busy"} 1"#,

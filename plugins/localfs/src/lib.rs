@@ -1,17 +1,19 @@
 //! A granted folder of the host as storage.
 //!
-//! It names files and lets the host open, move and replace them; no byte of a file passes through
-//! this component.
+//! It delegates the folder to the host, which then serves it without a call. Asked nevertheless, it
+//! names files and lets the host open, move and replace them; no byte of a file passes through it.
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Directories, Error, Modes, Page, Plugin, ReadOptions,
-    Rename, Result, Source, Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Delegate, Delegation, Directories, Error, Modes, Page,
+    Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
 /// A folder.
 struct LocalFs {
     folder: Directory,
+    /// The name under which it was granted.
+    name: String,
 }
 
 /// What to serve.
@@ -45,7 +47,10 @@ impl Plugin for LocalFs {
             }
             error => ConfigError::at("folder", error.message()),
         })?;
-        Ok(Self { folder })
+        Ok(Self {
+            folder,
+            name: config.folder,
+        })
     }
 }
 
@@ -122,4 +127,14 @@ impl Copy for LocalFs {
     }
 }
 
-callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy);
+impl Delegate for LocalFs {
+    fn delegations(&self) -> Vec<Delegation> {
+        vec![Delegation {
+            path: String::new(),
+            directory: self.name.clone(),
+            changes: true,
+        }]
+    }
+}
+
+callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy + Delegate);

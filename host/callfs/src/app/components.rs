@@ -271,7 +271,7 @@ impl Components {
                 let loaded = load.await.with_context(|| format!("cannot mount {path}"))?;
                 (
                     loaded.inspection().clone(),
-                    LoadedPart::Storage(Arc::new(loaded)),
+                    LoadedPart::Storage(loaded.into_storage()),
                 )
             }
         };

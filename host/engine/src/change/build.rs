@@ -382,7 +382,9 @@ pub(crate) fn announcement(source: &LookupTarget, to: &FilePath) -> Record {
 /// Records which object is about to move, so that no other is removed in its place; none if that is
 /// recorded, or cannot be.
 pub(crate) fn claim(path: &FilePath, source: &LookupTarget) -> Option<Change> {
-    (source.object.is_some() && !source.proved).then(|| Change::Put(source.to_record(path)))
+    let recorded = source.record.as_ref();
+    let recorded = recorded.is_some_and(|record| record.object == source.object);
+    (source.object.is_some() && !recorded).then(|| Change::Put(source.to_record(path)))
 }
 
 impl Descent {

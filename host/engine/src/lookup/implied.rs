@@ -42,7 +42,7 @@ impl Engine {
             directories.push(first.clone());
             missing = rest;
         }
-        let way = self.way(&directories, true).await?;
+        let way = self.way(&directories).await?;
         let ancestors: Option<Vec<_>> = way.into_iter().collect();
         let Some(ancestors) = ancestors.filter(|_| self.tombstones.still(&view, path)) else {
             return Ok(None);

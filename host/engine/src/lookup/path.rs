@@ -3,9 +3,6 @@
 //! Storage says what exists; mounts add the directories that lead to them; records say who owns it.
 //! What has no record, or one of another object, is adopted: it belongs to the default owner and
 //! keeps the mode it has in its storage. It decides nothing.
-//!
-//! A directory on the way is believed to be what is recorded of it if something in it is known to
-//! be what was recorded; otherwise it is looked at.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,6 +16,7 @@ use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 use crate::failure::{if_any, refuse};
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
+use crate::lookup::way::Way;
 use crate::{Engine, Info};
 
 /// How many directories are looked for from below, one after the other, before the rest of a way
@@ -52,8 +50,6 @@ pub(crate) struct LookupTarget {
     pub(crate) node: AccessNode,
     /// Its name, where its storage gives it one.
     pub(crate) object: Option<ObjectIdentity>,
-    /// It is known to be what was recorded.
-    pub(crate) proved: bool,
 }
 
 /// What is at a path, and whether it is there without its storage knowing.
@@ -76,6 +72,9 @@ impl Engine {
 
     async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
         let began = Instant::now();
+        if let Some(found) = self.find_along(path, began).await? {
+            return Ok(found);
+        }
         let (seen, records) = self.look_with_records(path).await?;
         let revision = records.own().map(|own| own.revision);
         let target = seen.map(|seen| self.judged(path, seen.attributes, records));
@@ -84,7 +83,6 @@ impl Engine {
         let mut obstacle = None;
         let mut bare = false;
         let mut parent = None;
-        let mut proved = target.as_ref().is_some_and(|target| target.proved);
         if target.is_none() {
             let (count, deepest) = self.deepest(&directories).await?;
             missing = directories.split_off(count);
@@ -96,19 +94,14 @@ impl Engine {
                 Some((seen, records)) => {
                     bare = seen.bare;
                     if let Some(path) = directories.pop() {
-                        let found = self.judged(&path, seen.attributes, records);
-                        proved = found.proved;
-                        parent = Some(found.node);
+                        parent = Some(self.judged(&path, seen.attributes, records).node);
                     }
                 }
                 None => {}
             }
         }
         let mut ancestors = Vec::with_capacity(directories.len() + 2);
-        for (directory, node) in directories
-            .iter()
-            .zip(self.way(&directories, proved).await?)
-        {
+        for (directory, node) in directories.iter().zip(self.way(&directories).await?) {
             ancestors.push(
                 node.unwrap_or_else(|| self.node(directory, EntryKind::Directory, None, None)),
             );
@@ -124,6 +117,52 @@ impl Engine {
             began,
             revision,
         })
+    }
+
+    /// The same where the storage can look at the whole way at once; else none.
+    async fn find_along(&self, path: &FilePath, began: Instant) -> Result<Option<Lookup>> {
+        let view = self.tombstones.view();
+        let Some(way) = self.look_along(&view, path, None).await? else {
+            return Ok(None);
+        };
+        let Way {
+            ancestors,
+            found,
+            records: (before, after),
+        } = way;
+        let revision = after.own().map(|own| own.revision);
+        let mut missing = path.ancestors().split_off(ancestors.len());
+        let mut obstacle = None;
+        let target = match found {
+            Ok((attributes, _)) => {
+                let records = if before.agree_with(&after) {
+                    self.records_of(path, &attributes, before, after)
+                } else {
+                    None
+                };
+                let Some(records) = records else {
+                    return Ok(None);
+                };
+                Some(self.judged(path, attributes, records))
+            }
+            Err(error) if error.kind() == ErrorKind::NotADirectory && !missing.is_empty() => {
+                obstacle = Some(missing.swap_remove(0));
+                missing.clear();
+                None
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(_) => return Ok(None),
+        };
+        Ok(self.tombstones.still(&view, path).then(|| Lookup {
+            path: path.clone(),
+            ancestors,
+            missing,
+            obstacle,
+            target,
+            bare: false,
+            began,
+            revision,
+        }))
     }
 
     /// How many of these exist, each of which is in the one before, and what the last of those is,
@@ -154,110 +193,6 @@ impl Engine {
             }
         }
         Ok((existing, deepest))
-    }
-
-    /// The directories on the way to a path, the root first; none if one of them does not exist.
-    /// With `proved`, what the path names is known to be what was recorded.
-    pub(crate) async fn way_to(
-        &self,
-        path: &FilePath,
-        mut proved: bool,
-    ) -> Result<Option<Vec<AccessNode>>> {
-        let mut way = Vec::new();
-        for directory in path.ancestors().iter().rev() {
-            let Some((node, found)) = self.directory(directory, proved).await? else {
-                return Ok(None);
-            };
-            proved |= found;
-            way.push(node);
-        }
-        way.reverse();
-        Ok(Some(way))
-    }
-
-    /// Whether the records of directories on the way to a path name objects, which may not be the
-    /// ones that are there.
-    pub(crate) async fn names_directories(&self, path: &FilePath) -> Result<bool> {
-        for directory in path.ancestors().iter().skip(1) {
-            let record = self.metadata.get(directory).await?;
-            if record.is_some_and(|record| record.object.is_some()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The same of these, each of which is in the one before; none for those that do not exist.
-    /// Where directories are implied, something has to be in the last one, or is asked for next.
-    pub(super) async fn way(
-        &self,
-        directories: &[FilePath],
-        mut proved: bool,
-    ) -> Result<Vec<Option<AccessNode>>> {
-        let mut way = Vec::with_capacity(directories.len());
-        for directory in directories.iter().rev() {
-            let found = self.directory(directory, proved).await?;
-            proved |= found.as_ref().is_some_and(|(_, proved)| *proved);
-            way.push(found.map(|(node, _)| node));
-        }
-        way.reverse();
-        Ok(way)
-    }
-
-    /// A directory as the permission model sees it; its storage is asked only where there is no
-    /// record.
-    pub(crate) async fn directory_node(&self, path: &FilePath) -> Result<Option<AccessNode>> {
-        Ok(self.directory(path, true).await?.map(|(node, _)| node))
-    }
-
-    /// The same, and whether it was found to be what was recorded: it is looked at unless something
-    /// in it is (`proved`), or its storage names no objects.
-    async fn directory(&self, path: &FilePath, proved: bool) -> Result<Option<(AccessNode, bool)>> {
-        let view = self.tombstones.view();
-        if view.hides(path) {
-            return Ok(None);
-        }
-        let records = self.records_at(&view, path).await?;
-        let record = records.of_directory();
-        let believed = match record {
-            Some(record) => proved || record.object.is_none(),
-            None => !records.are_in_doubt() && records.own().is_none() && self.is_implied(path),
-        };
-        if believed || path.is_root() {
-            let node = self.node(path, EntryKind::Directory, record, None);
-            return Ok(Some((node, false)));
-        }
-        let (seen, records) = self.look_with_records(path).await?;
-        let directory = seen.filter(|seen| seen.attributes.kind == EntryKind::Directory);
-        Ok(directory.map(|seen| {
-            let found = self.judged(path, seen.attributes, records);
-            (found.node, found.proved)
-        }))
-    }
-
-    /// A directory that was found to be this, as its record says now, if it has one, or as the
-    /// records say that it may have while it moves.
-    pub(crate) async fn recorded_directory(
-        &self,
-        path: &FilePath,
-        found: &AccessNode,
-    ) -> Result<Option<AccessNode>> {
-        loop {
-            let view = self.tombstones.view();
-            let records = self.records_at(&view, path).await?;
-            let record = records.of_directory();
-            let node =
-                record.map(|record| self.node(path, EntryKind::Directory, Some(record), None));
-            let node = match node {
-                Some(node) if node == *found => Some(node),
-                None if !records.are_in_doubt() => None,
-                // The record may be of another directory.
-                _ => self.directory(path, false).await?.map(|(node, _)| node),
-            };
-            if self.tombstones.still(&view, path) {
-                return Ok(node);
-            }
-        }
     }
 
     /// What exists at a path, and the record that belongs to it: an object that was made or changed
@@ -381,7 +316,6 @@ impl Engine {
         let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
         LookupTarget {
             object: self.object_at(path, &attributes),
-            proved: named.is_proof(),
             attributes,
             record,
             node,

@@ -88,7 +88,7 @@ impl Engine {
     pub(crate) async fn veiled(&self, who: &Identity, path: &FilePath, error: Error) -> Error {
         let mut ancestors = Vec::new();
         for directory in path.ancestors() {
-            match self.directory_node(&directory).await {
+            match self.directory_as_recorded(&directory).await {
                 Ok(Some(node)) => ancestors.push(node),
                 Ok(None) | Err(_) => break,
             }

@@ -9,11 +9,14 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
-use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, Storage};
+use callfs_model::storage::{
+    Attributes, ByteRange, Condition, EntryKind, ReadOptions, Storage,
+};
 use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::path::{LookupTarget, gives_the_same_rights};
+use crate::lookup::way::Way;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
 
@@ -164,36 +167,35 @@ impl Engine {
         range: Option<ByteRange>,
         condition: Condition,
     ) -> Result<Option<(LookupTarget, Source)>> {
-        let Some((mount, rest)) = self.mounts.owner(path) else {
-            return Ok(None);
-        };
         if self.mounts.any_within(path) {
             return Ok(None);
         }
-        let storage = mount.storage();
-        let (ancestors, attributes, source, records) = loop {
+        let options = ReadOptions { range, condition };
+        let (ancestors, target, source) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
-            let Some(ancestors) = self.way_for(who, path, true).await? else {
+            let opened = match self.look_along(&view, path, Some(&options)).await {
+                Ok(None) => self.open_apart(&view, who, path, &options).await?,
+                Ok(opened) => opened,
+                Err(error) => return Err(self.veiled(who, path, error).await),
+            };
+            let Some(Way {
+                ancestors,
+                found,
+                records: (before, after),
+            }) = opened
+            else {
                 return Ok(None);
             };
-            let before = self.records_at(&view, path).await?;
-            let read = self
-                .read_visible(path, &*storage, rest, range, condition.clone())
-                .await;
-            let records = self.records_at(&view, path).await?;
-            // The read may have waited long for its turn.
-            let same =
-                before.agree_with(&records) && self.is_recorded(&view, path, &ancestors).await?;
-            if !(same && self.tombstones.still(&view, path)) {
+            if !(before.agree_with(&after) && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
                 continue;
             }
-            match read {
-                Ok((attributes, source)) => {
-                    match self.records_of(path, &attributes, before, records) {
-                        Some(records) => break (ancestors, attributes, source, records),
-                        None => continue,
+            match found {
+                Ok((_, None)) => return Ok(None),
+                Ok((attributes, Some(source))) => {
+                    if let Some(records) = self.records_of(path, &attributes, before, after) {
+                        break (ancestors, self.judged(path, attributes, records), source);
                     }
                 }
                 // A backend that is down is down for the closer look as well.
@@ -205,15 +207,6 @@ impl Engine {
                 Err(_) => return Ok(None),
             }
         };
-        let target = self.judged(path, attributes, records);
-        let mut ancestors = ancestors;
-        if !target.proved && self.names_directories(path).await? {
-            // Another program may have put it there together with its directories.
-            match self.way_for(who, path, false).await? {
-                Some(way) => ancestors = way,
-                None => return Ok(None),
-            }
-        }
         let question = |action: &Action| Question {
             action: *action,
             path: path.to_string(),
@@ -227,34 +220,55 @@ impl Engine {
         Ok(Some((target, source)))
     }
 
-    /// Whether no directory on the way to a path is recorded to be another than these, which were
-    /// found in the state of a view.
-    async fn is_recorded(
+    /// Opens a file where each directory on the way has to be asked for: before, and once more
+    /// afterwards, as opening it may have waited long for its turn.
+    async fn open_apart(
         &self,
         view: &View,
+        who: &Identity,
         path: &FilePath,
-        ancestors: &[AccessNode],
-    ) -> Result<bool> {
-        for (directory, node) in path.ancestors().iter().zip(ancestors) {
-            let records = self.records_at(view, directory).await?;
-            if let Some(record) = records.of_directory()
-                && self.node(directory, EntryKind::Directory, Some(record), None) != *node
-            {
+        options: &ReadOptions,
+    ) -> Result<Option<Way>> {
+        let Some((mount, rest)) = self.mounts.owner(path) else {
+            return Ok(None);
+        };
+        let storage = mount.storage();
+        loop {
+            let Some(ancestors) = self.way_for(who, path).await? else {
+                return Ok(None);
+            };
+            let before = self.records_at(view, path).await?;
+            let ReadOptions { range, condition } = options.clone();
+            let found = self
+                .read_visible(path, &*storage, rest, range, condition)
+                .await
+                .map(|(attributes, source)| (attributes, Some(source)));
+            let after = self.records_at(view, path).await?;
+            if self.is_still_the_way(path, &ancestors).await? {
+                return Ok(Some(Way {
+                    ancestors,
+                    found,
+                    records: (before, after),
+                }));
+            }
+        }
+    }
+
+    /// Whether the directories on the way to a path are these, as far as they are recorded.
+    async fn is_still_the_way(&self, path: &FilePath, found: &[AccessNode]) -> Result<bool> {
+        for (directory, node) in path.ancestors().iter().zip(found) {
+            let recorded = self.recorded_directory(directory, node).await?;
+            if recorded.is_some_and(|recorded| recorded != *node) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// The directories on the way to a path that is `proved` or not; if they cannot be found out,
-    /// only a caller who can reach the path learns why.
-    async fn way_for(
-        &self,
-        who: &Identity,
-        path: &FilePath,
-        proved: bool,
-    ) -> Result<Option<Vec<AccessNode>>> {
-        match self.way_to(path, proved).await {
+    /// The directories on the way to a path; if they cannot be found out, only a caller who can
+    /// reach the path learns why.
+    async fn way_for(&self, who: &Identity, path: &FilePath) -> Result<Option<Vec<AccessNode>>> {
+        match self.way_to(path).await {
             Ok(way) => Ok(way),
             Err(error) => Err(self.veiled(who, path, error).await),
         }

@@ -132,11 +132,11 @@ impl Engine {
             _ => {
                 let one = self.target(path, attributes.clone(), own).to_record(path);
                 let other = self.target(path, attributes.clone(), or).to_record(path);
-                let record = self.defaults.narrower(&one, &other);
-                LookupTarget {
-                    proved: false,
-                    ..self.target(path, attributes, Some(record.into()))
-                }
+                let record = Record {
+                    object: None,
+                    ..self.defaults.narrower(&one, &other)
+                };
+                self.target(path, attributes, Some(record.into()))
             }
         }
     }

@@ -17,6 +17,7 @@ use super::{Metrics, buckets, register};
 #[derive(Clone)]
 pub(super) struct PluginFamilies {
     calls: IntCounterVec,
+    delegated: IntCounterVec,
     seconds: HistogramVec,
     traps: IntCounterVec,
     instances: IntGaugeVec,
@@ -38,6 +39,7 @@ struct Handles {
     families: PluginFamilies,
     /// Few, so that going through them is faster than hashing labels.
     operations: RwLock<Vec<OperationMetrics>>,
+    delegated: RwLock<Vec<(&'static str, IntCounter)>>,
     idle: IntGauge,
     busy: IntGauge,
     memory: IntGauge,
@@ -61,6 +63,10 @@ impl PluginFamilies {
         let calls = Opts::new(
             "callfs_plugin_calls_total",
             "Calls of components by how they ended.",
+        );
+        let delegated = Opts::new(
+            "callfs_plugin_delegated_total",
+            "Operations that components have delegated to the gateway: calls that were not made.",
         );
         let seconds = HistogramOpts::new(
             "callfs_plugin_call_seconds",
@@ -102,6 +108,10 @@ impl PluginFamilies {
             calls: register(
                 registry,
                 IntCounterVec::new(calls, &["plugin", "operation", "outcome"]),
+            )?,
+            delegated: register(
+                registry,
+                IntCounterVec::new(delegated, &["plugin", "operation"]),
             )?,
             seconds: register(
                 registry,
@@ -167,6 +177,7 @@ impl PluginMetrics {
             waits: families.waits.with_label_values(&[plugin]),
             generations,
             operations: RwLock::default(),
+            delegated: RwLock::default(),
             plugin: plugin.to_owned(),
             families,
         }))
@@ -189,6 +200,28 @@ impl PluginMetrics {
                 .calls
                 .with_label_values(&[&handles.plugin, operation, failure])
                 .inc(),
+        }
+    }
+
+    /// The gateway did itself what the component has delegated.
+    pub fn delegated(&self, operation: &'static str) {
+        let Some(handles) = &self.0 else { return };
+        let known = handles.delegated.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = known.iter().find(|(name, _)| *name == operation) {
+            return count.inc();
+        }
+        drop(known);
+        let labels = [handles.plugin.as_str(), operation];
+        let count = handles.families.delegated.with_label_values(&labels);
+        count.inc();
+        let mut known = handles
+            .delegated
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Two may have found it missing; both count in the same place.
+        if known.iter().all(|(name, _)| *name != operation) {
+            known.push((operation, count));
         }
     }
 

@@ -1,0 +1,183 @@
+//! The directories on the way to a path, each judged as what it is now.
+//!
+//! A directory that is recorded as an object is looked at, because another program may have put
+//! another one in its place. A storage that can look at a whole way at once is asked for that: then
+//! what it found is a way that there was. Elsewhere each directory is a look of its own.
+
+use callfs_model::error::Result;
+use callfs_model::identity::AccessNode;
+use callfs_model::metadata::Record;
+use callfs_model::path::FilePath;
+use callfs_model::source::Source;
+use callfs_model::storage::{Attributes, EntryKind, ReadOptions};
+
+use crate::Engine;
+use crate::lookup::records::Records;
+use crate::recovery::tombstones::View;
+
+/// What one look found on the way to a path, and there.
+pub(super) struct Way {
+    /// The directories that exist, the root first.
+    pub(super) ancestors: Vec<AccessNode>,
+    /// What is at the path, with its bytes if those were asked for, or why there is nothing.
+    pub(super) found: Result<(Attributes, Option<Source>)>,
+    /// What is recorded at the path: before it was looked at, and afterwards.
+    pub(super) records: (Records, Records),
+}
+
+impl Engine {
+    /// Looks at a path and all directories on the way to it at once, in the state of a view; none
+    /// if they have to be asked for one by one.
+    pub(super) async fn look_along(
+        &self,
+        view: &View,
+        path: &FilePath,
+        read: Option<&ReadOptions>,
+    ) -> Result<Option<Way>> {
+        let Some((mount, rest)) = self.mounts.owner(path) else {
+            return Ok(None);
+        };
+        let storage = mount.storage();
+        let ruled_out = self.mounts.any_within(path)
+            || view.hides(path)
+            || storage.abilities().implicit_directories;
+        if ruled_out {
+            return Ok(None);
+        }
+        let directories = path.ancestors();
+        let (above, within) = directories.split_at(mount.path.depth().min(directories.len()));
+        let mut ancestors = Vec::with_capacity(directories.len());
+        for directory in above {
+            match self.directory(directory).await? {
+                Some(node) => ancestors.push(node),
+                None => return Ok(None),
+            }
+        }
+        let before = self.records_along(view, within).await?;
+        let own_before = self.records_at(view, path).await?;
+        let Some(walked) = storage.walk(rest, read).await else {
+            return Ok(None);
+        };
+        let own_after = self.records_at(view, path).await?;
+        let after = self.records_along(view, within).await?;
+        let seen = walked.directories.len();
+        if within.get(seen).is_some_and(|next| self.mounts.any_within(next)) {
+            // It is there because of what is mounted below it.
+            return Ok(None);
+        }
+        let looks = within.iter().zip(walked.directories);
+        for ((directory, attributes), (before, after)) in looks.zip(before.into_iter().zip(after)) {
+            match self.judged_between(directory, attributes, before, after) {
+                Some(node) => ancestors.push(node),
+                // It changed hands meanwhile.
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Way {
+            ancestors,
+            found: walked.found,
+            records: (own_before, own_after),
+        }))
+    }
+
+    async fn records_along(&self, view: &View, directories: &[FilePath]) -> Result<Vec<Records>> {
+        let mut records = Vec::with_capacity(directories.len());
+        for directory in directories {
+            records.push(self.records_at(view, directory).await?);
+        }
+        Ok(records)
+    }
+
+    fn judged_between(
+        &self,
+        directory: &FilePath,
+        attributes: Attributes,
+        before: Records,
+        after: Records,
+    ) -> Option<AccessNode> {
+        if !before.agree_with(&after) {
+            return None;
+        }
+        let records = self.records_of(directory, &attributes, before, after)?;
+        Some(self.judged(directory, attributes, records).node)
+    }
+
+    /// The directories on the way to a path, the root first; none if one of them does not exist.
+    pub(crate) async fn way_to(&self, path: &FilePath) -> Result<Option<Vec<AccessNode>>> {
+        let way = self.way(&path.ancestors()).await?;
+        Ok(way.into_iter().collect())
+    }
+
+    /// The same of these, each of which is in the one before; none for those that do not exist.
+    /// Where directories are implied, something has to be in the last one, or is asked for next.
+    pub(super) async fn way(&self, directories: &[FilePath]) -> Result<Vec<Option<AccessNode>>> {
+        let mut way = Vec::with_capacity(directories.len());
+        for directory in directories {
+            way.push(self.directory(directory).await?);
+        }
+        Ok(way)
+    }
+
+    /// A directory as the permission model sees it. Its storage is asked only where the record does
+    /// not say everything: there is none, or it is of an object.
+    pub(crate) async fn directory(&self, path: &FilePath) -> Result<Option<AccessNode>> {
+        self.directory_unless(path, |record| record.object.is_none())
+            .await
+    }
+
+    /// The same as far as it is recorded, whatever is there.
+    pub(super) async fn directory_as_recorded(
+        &self,
+        path: &FilePath,
+    ) -> Result<Option<AccessNode>> {
+        self.directory_unless(path, |_| true).await
+    }
+
+    async fn directory_unless(
+        &self,
+        path: &FilePath,
+        believed: impl FnOnce(&Record) -> bool,
+    ) -> Result<Option<AccessNode>> {
+        let view = self.tombstones.view();
+        if view.hides(path) {
+            return Ok(None);
+        }
+        let records = self.records_at(&view, path).await?;
+        let record = records.of_directory();
+        let believed = match record {
+            Some(record) => believed(record),
+            None => !records.are_in_doubt() && records.own().is_none() && self.is_implied(path),
+        };
+        if believed || path.is_root() {
+            return Ok(Some(self.node(path, EntryKind::Directory, record, None)));
+        }
+        let (seen, records) = self.look_with_records(path).await?;
+        let directory = seen.filter(|seen| seen.attributes.kind == EntryKind::Directory);
+        Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
+    }
+
+    /// A directory that was found to be this, as its record says now, if it has one, or as the
+    /// records say that it may have while it moves.
+    pub(crate) async fn recorded_directory(
+        &self,
+        path: &FilePath,
+        found: &AccessNode,
+    ) -> Result<Option<AccessNode>> {
+        loop {
+            let view = self.tombstones.view();
+            let records = self.records_at(&view, path).await?;
+            let record = records.of_directory();
+            let node =
+                record.map(|record| self.node(path, EntryKind::Directory, Some(record), None));
+            let node = match node {
+                Some(node) if node == *found => Some(node),
+                None if !records.are_in_doubt() => None,
+                // The record may be of another directory.
+                _ => self.directory(path).await?,
+            };
+            if self.tombstones.still(&view, path) {
+                return Ok(node);
+            }
+        }
+    }
+}

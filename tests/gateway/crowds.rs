@@ -57,7 +57,7 @@ async fn the_first_line_does_not_wait_for_the_last(gateway: &Gateway) {
         gateway
             .metrics()
             .await
-            .sum("callfs_plugin_calls_total", &labels)
+            .sum("callfs_plugin_delegated_total", &labels)
     };
     let before = pages().await;
     let mut slow = gateway.raw().await;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use crate::harness::{Gateway, Mount, Process, Setup, command, eventually};
+use crate::harness::{Gateway, Mount, Process, S3, Setup, command, eventually};
 
 /// A command with the configuration of a gateway; its exit code and all that it said.
 fn run(dir: &Path, arguments: &[&str]) -> (i32, String) {
@@ -71,6 +71,56 @@ async fn a_folder_that_is_gone_is_neither_made_nor_forgotten() {
         assert_eq!(kept.header("x-callfs-owner"), "alice");
         gateway.stop();
     }
+}
+
+/// A folder that may not be changed has no sign of having been served: that it is empty is enough.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_only_read_is_not_forgotten_either() {
+    let mut gateway = stopped().await;
+    let config = gateway.path("callfs.toml");
+    let text = fs::read_to_string(&config).expect("there");
+    let read_only = text.replacen("read-write", "read-only", 1);
+    assert_ne!(text, read_only, "{text}");
+    fs::write(&config, read_only).expect("written");
+    let folder = gateway.path("files");
+    fs::rename(&folder, gateway.path("files.real")).expect("moved");
+    fs::create_dir(&folder).expect("made");
+    for arguments in [&["serve"][..], &["fsck"], &["fsck", "--repair"]] {
+        let (code, said) = run(&gateway.path(""), arguments);
+        assert_eq!(code, 1, "{arguments:?}: {said}");
+        for part in ["is empty", "its disk mounted", "--accept-empty"] {
+            assert!(said.contains(part), "{arguments:?}: no {part} in {said}");
+        }
+    }
+    fs::remove_dir(&folder).expect("removed");
+    fs::rename(gateway.path("files.real"), &folder).expect("moved back");
+    gateway = gateway.restart();
+    let kept = gateway.alice().get("/notes/a.txt").await.is(200);
+    assert_eq!(kept.header("x-callfs-owner"), "alice");
+}
+
+/// What is recorded of a bucket is not forgotten because another one, or none of it, is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_is_empty_is_warned_of_and_not_repaired() {
+    let mut s3 = S3::start();
+    let mut gateway = s3.setup().start().await;
+    gateway.admin().put("/s3/a/file", "x").await.is(201);
+    gateway.stop();
+    s3.lose_everything();
+    let (code, said) = run(&gateway.path(""), &["fsck", "--repair"]);
+    assert_eq!(code, 1, "{said}");
+    for part in ["the mount /s3", "is it the right one?", "--accept-empty"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let mut gateway = gateway.restart();
+    let said = gateway.process().stderr();
+    assert!(
+        said.contains("nothing is in the storage of the mount /s3"),
+        "{said}"
+    );
+    gateway.stop();
+    let (code, said) = run(&gateway.path(""), &["fsck", "--repair", "--accept-empty"]);
+    assert_eq!(code, 0, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -101,6 +101,47 @@ async fn a_directory_that_another_program_puts_in_the_place_of_one_is_closed_as_
     }
 }
 
+/// What is recorded of a directory says nothing of another one, whatever of its objects are in that.
+#[tokio::test]
+async fn a_directory_that_takes_recorded_objects_in_is_closed_as_on_disk() {
+    let gateway = Gateway::start().await;
+    let (alice, bob, admin) = (gateway.alice(), gateway.bob(), gateway.admin());
+    // Which directory is replaced, and what moves from the old one into the new one.
+    for (replaced, kept) in [("top", "mid"), ("top/mid", "low"), ("top/mid/low", "file")] {
+        alice.put("/top/mid/low/file", "hers").await.is(201);
+        assert_eq!(bob.get("/top/mid/low/file").await.is(200).body, b"hers");
+        let at = |name: &str| gateway.path(&format!("files/{name}"));
+        fs::rename(at(replaced), gateway.path("old")).expect("moved");
+        fs::create_dir(at(replaced)).expect("made");
+        chmod(&gateway, &format!("files/{replaced}"), 0o700);
+        let moved = at(replaced).join(kept);
+        fs::rename(gateway.path("old").join(kept), moved).expect("moved");
+        for who in [&alice, &bob] {
+            let file = "/top/mid/low/file";
+            who.get(file).await.problem(403, "PERMISSION_DENIED");
+            assert_eq!(who.head(file).await.status, 403, "{replaced}");
+            let part = who.get(file).header("range", "bytes=0-0").await;
+            part.problem(403, "PERMISSION_DENIED");
+            who.put(file, "x").await.problem(403, "PERMISSION_DENIED");
+            who.delete(file).await.problem(403, "PERMISSION_DENIED");
+            let listed = who.list("/top/mid/low", "").await;
+            listed.problem(403, "PERMISSION_DENIED");
+            let all = who.list("/", "recursive=true").await.is(200);
+            assert!(!all.text().contains("low/file"), "{}", all.text());
+            let copied = who.copy("POST", file, "/copy").await;
+            copied.problem(403, "PERMISSION_DENIED");
+            let change = json!({"name": "mine"});
+            who.patch(file, &change)
+                .await
+                .problem(403, "PERMISSION_DENIED");
+        }
+        assert_eq!(admin.get("/top/mid/low/file").await.is(200).body, b"hers");
+        fs::remove_dir(gateway.path("old")).expect("empty");
+        let all = "/v1/files/top?recursive=true";
+        admin.call("DELETE", all).await.is(204);
+    }
+}
+
 #[tokio::test]
 async fn what_is_changed_in_place_or_by_the_gateway_stays_whose_it_was() {
     let gateway = Gateway::start().await;

@@ -5,6 +5,7 @@
 mod harness;
 
 mod auth;
+mod calls;
 mod conditions;
 mod copies;
 mod cors;

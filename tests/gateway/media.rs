@@ -157,7 +157,7 @@ async fn a_browser_finds_its_way_through_directories() {
 /// How often the storage opened a file.
 async fn opened(gateway: &Gateway) -> f64 {
     gateway.metrics().await.sum(
-        "callfs_plugin_calls_total",
+        "callfs_plugin_delegated_total",
         &[("plugin", "localfs"), ("operation", "read")],
     )
 }

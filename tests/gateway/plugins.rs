@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Gateway, Mount, Process, Setup, command, eventually};
+use crate::harness::{Gateway, Mount, Process, Setup, command};
 
 /// Starts what cannot start; answers its exit code and what it said.
 fn refused(setup: Setup) -> (i32, String) {
@@ -135,27 +135,6 @@ async fn calls_are_counted() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
     alice.put("/a", "x").await.is(201);
-    let calls = async || {
-        gateway
-            .metrics()
-            .await
-            .sum("callfs_plugin_calls_total", &[("plugin", "localfs")])
-    };
-    let before = calls().await;
-    for _ in 0..10 {
-        alice.get("/a").await.is(200);
-    }
-    let after = eventually("ten more calls", async || {
-        Some(calls().await).filter(|after| after - before >= 10.0)
-    })
-    .await;
-    // Reading a file in the root takes one call to open it, and a few more to see what is on the
-    // way.
-    assert!(
-        after - before <= 50.0,
-        "{} calls for ten reads",
-        after - before
-    );
     let by_everyone = gateway.metrics().await;
     for plugin in ["api-keys", "unix"] {
         assert!(

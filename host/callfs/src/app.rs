@@ -113,7 +113,10 @@ pub async fn serve(
     };
     let engine = Arc::new(build(&config, reloads.current(), &store, locks.clone()));
     waits_for.replace("recovery".into());
-    folders::remember(&config, &*store.metadata, &reloads.current().mounts).await?;
+    let mounts = &reloads.current().mounts;
+    let check = FolderCheck::Serve;
+    folders::admit_filled(&config, &*store.metadata, mounts, accepted, check).await?;
+    folders::remember(&config, &*store.metadata, mounts).await?;
     let healed = engine
         .recover()
         .await

@@ -5,6 +5,7 @@ mod conditions;
 mod copy;
 mod crowds;
 mod cut;
+mod delegation;
 mod existing;
 mod kinds;
 mod listing;
@@ -41,6 +42,8 @@ enum StorageNeed {
     Explicit,
     /// There is something to read.
     File,
+    /// Parts of it are delegated.
+    Delegated,
 }
 
 /// What there is.
@@ -48,6 +51,7 @@ enum StorageNeed {
 struct Known {
     abilities: Abilities,
     has_file: bool,
+    delegated: bool,
 }
 
 impl StorageNeed {
@@ -57,6 +61,7 @@ impl StorageNeed {
         Known {
             abilities,
             has_file,
+            delegated,
         }: Known,
     ) -> Option<&'static str> {
         let (has, name) = match self {
@@ -73,12 +78,13 @@ impl StorageNeed {
                 "directories that exist by themselves",
             ),
             Self::File => (has_file, "a file with something in it"),
+            Self::Delegated => (delegated, "storage-delegation"),
         };
         (!has).then_some(name)
     }
 }
 
-use StorageNeed::{Absent, Conditions, Directories, Explicit, File, Rename};
+use StorageNeed::{Absent, Conditions, Delegated, Directories, Explicit, File, Rename};
 
 /// Of a storage that can be written.
 const WRITABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
@@ -163,6 +169,8 @@ const WRITABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
                                versions", crowds::readers;
     "concurrent-paths", [], "thirty-two who change paths of their own are not in each other's \
                              way", crowds::paths;
+    "delegation", [Delegated], "a folder that it delegates is what it says itself",
+        delegation::written;
 };
 
 /// Of a storage that can only be read: checked on what is there.
@@ -180,6 +188,8 @@ const READABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
         existing::condition;
     "abandoned-download", [File], "a hundred downloads that are given up half-way are in nobody's \
                                    way", existing::abandoned;
+    "delegation", [Delegated], "a folder that it delegates is what it says itself",
+        delegation::existing;
 };
 
 fn suite(write: bool) -> &'static [Check<Room, StorageNeed>] {
@@ -193,7 +203,14 @@ pub(super) fn checks(write: bool) -> Vec<Described> {
 pub(super) async fn run(storage: Arc<dyn Storage>, plan: &Plan) -> Result<CheckReport> {
     let abilities = storage.abilities();
     let write = abilities.write && !plan.read_only;
-    let storage = Arc::new(Timed::new(storage));
+    // What is delegated never reaches the component, which is what is tried out here.
+    let component = storage.undelegated();
+    let delegated = component.is_some();
+    let storage = match component {
+        Some(component) => Timed::new(component).behind(storage),
+        None => Timed::new(storage),
+    };
+    let storage = Arc::new(storage);
     let base = if write {
         begin(&storage).await?
     } else {
@@ -203,6 +220,7 @@ pub(super) async fn run(storage: Arc<dyn Storage>, plan: &Plan) -> Result<CheckR
     let known = Known {
         abilities,
         has_file,
+        delegated,
     };
     let lacking =
         |check: &Check<Room, StorageNeed>| check.needs.iter().find_map(|need| need.lacking(known));
@@ -224,7 +242,8 @@ pub(super) async fn run(storage: Arc<dyn Storage>, plan: &Plan) -> Result<CheckR
         None
     };
     let component = storage.name().to_owned();
-    let claims = claims(abilities);
+    let mut claims = claims(abilities);
+    claims.extend(delegated.then_some("storage-delegation"));
     Ok(CheckReport {
         component,
         kind: "storage",

@@ -136,6 +136,7 @@ async fn a_storage_that_is_read_only_is_checked_on_what_is_there() {
         (Sin::IgnoresRanges, "ranges"),
         (Sin::ClampsStart, "ranges"),
         (Sin::IgnoresReadCondition, "read-condition"),
+        (Sin::DelegatesAnother, "delegation"),
     ] {
         let read_only = Abilities {
             write: false,
@@ -203,6 +204,7 @@ async fn every_sin_is_found_by_the_check_of_its_name() {
         (Sin::KeepsSource, "rename-file"),
         (Sin::CopyIsALink, "copy-equal"),
         (Sin::CopyIsALink, "copy-independent"),
+        (Sin::DelegatesAnother, "delegation"),
     ] {
         let shelf = Shelf::new(able_to(sin, everything()), sin);
         let report = check(&shelf, Some(check_name)).await;

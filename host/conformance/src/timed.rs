@@ -18,6 +18,7 @@ use super::report::{Carried, Latency};
 /// The storage, and a clock beside it.
 pub(super) struct Timed {
     storage: Arc<dyn Storage>,
+    front: Option<Arc<dyn Storage>>,
     clock: Arc<LatencyClock>,
     touched: Mutex<BTreeSet<String>>,
 }
@@ -84,9 +85,21 @@ impl Timed {
     pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
         Self {
             storage,
+            front: None,
             clock: Arc::default(),
             touched: Mutex::default(),
         }
+    }
+
+    /// The same of what stands behind another storage, which serves parts of it itself.
+    pub(super) fn behind(self, front: Arc<dyn Storage>) -> Self {
+        let front = Some(front);
+        Self { front, ..self }
+    }
+
+    /// What stands before it.
+    pub(super) fn front(&self) -> Option<&dyn Storage> {
+        self.front.as_deref()
     }
 
     pub(super) fn clock(&self) -> &Arc<LatencyClock> {

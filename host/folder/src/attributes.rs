@@ -44,13 +44,12 @@ pub(super) fn attributes(stat: &Statx) -> Attributes {
     Attributes {
         kind,
         size,
-        etag: (kind == EntryKind::File)
-            .then(|| format!("{:x}-{size:x}-{}", stat.stx_ino, tag(modified))),
+        etag: (kind == EntryKind::File).then(|| words(&[stat.stx_ino, size], modified)),
         modified: i64::try_from(modified).ok(),
         mode: Some(u32::from(stat.stx_mode) & 0o7777),
         content_type: None,
         content_encoding: None,
-        object: born.then(|| format!("{:x}-{}", stat.stx_ino, tag(time(&stat.stx_btime)))),
+        object: born.then(|| words(&[stat.stx_ino], time(&stat.stx_btime))),
         changed: i64::try_from(time(&stat.stx_ctime)).ok(),
     }
 }
@@ -61,11 +60,26 @@ fn time(time: &StatxTimestamp) -> i128 {
     i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
 }
 
-/// A time in an etag; before 1970 as 64 bits hold it.
-fn tag(time: i128) -> String {
+/// Numbers and a time in hexadecimal, joined by `-`; a time before 1970 as 64 bits hold it. Every
+/// look at a file needs one or two of these, and `format!` would take longer than the look.
+fn words(numbers: &[u64], time: i128) -> String {
+    let mut text = String::with_capacity(52);
+    for number in numbers {
+        push_hex(&mut text, *number);
+        text.push('-');
+    }
     match i64::try_from(time) {
-        Ok(time) => format!("{time:x}"),
-        Err(_) => format!("{time:x}"),
+        Ok(time) => push_hex(&mut text, time.cast_unsigned()),
+        Err(_) => text.push_str(&format!("{time:x}")),
+    }
+    text
+}
+
+fn push_hex(text: &mut String, number: u64) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) & 15;
+        text.push(char::from(b"0123456789abcdef"[digit as usize]));
     }
 }
 
@@ -104,6 +118,17 @@ pub(super) fn nanoseconds(seconds: i64, nanoseconds: impl Into<u64>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_hexadecimal() {
+        for number in [0, 1, 15, 16, 255, 256, 0x9a185a, u64::MAX >> 4, u64::MAX] {
+            let mut text = String::new();
+            push_hex(&mut text, number);
+            assert_eq!(text, format!("{number:x}"));
+        }
+        assert_eq!(words(&[0x10, 0], -1), "10-0-ffffffffffffffff");
+        assert_eq!(words(&[], 1 << 64), "10000000000000000");
+    }
 
     #[test]
     fn a_time_that_cannot_be_told_is_none_and_still_tells_versions_apart() {

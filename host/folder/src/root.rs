@@ -28,9 +28,7 @@ pub(super) enum Follow {
 }
 
 /// Should a pipe be in the place of a file, this does not wait for a writer.
-const READ_ONLY: OFlags = OFlags::RDONLY
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY);
+const READ_ONLY: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// What is at a path, open if it is a regular file and that was wanted.
 pub(super) type Found = (Option<File>, Statx);

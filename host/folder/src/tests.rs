@@ -6,6 +6,7 @@ mod identity;
 mod listing;
 mod objects;
 mod reading;
+mod walking;
 mod writing;
 
 use std::fs;

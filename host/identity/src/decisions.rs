@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use callfs_model::error::Result;
 use callfs_model::identity::{AccessNode, Authorizer, DecidesBy, Decision, Identity, Question};
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 /// About how many bytes are remembered.
 const MOST: u64 = 8 << 20;
+/// About how many decisions that are.
+const ESTIMATED: usize = 16_384;
 
 /// A generation of an authorizer with what it decided.
 pub(crate) struct Decisions {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     by: DecidesBy,
     hash: RandomState,
-    remembered: Cache<u64, Arc<Remembered>>,
+    remembered: Cache<u64, Arc<Remembered>, DecisionWeight>,
 }
 
 /// A question, who asked it, and the answer.
@@ -28,17 +31,23 @@ struct Remembered {
     decision: Decision,
 }
 
+/// What a decision counts for.
+#[derive(Clone)]
+struct DecisionWeight;
+
+impl Weighter<u64, Arc<Remembered>> for DecisionWeight {
+    fn weight(&self, _: &u64, remembered: &Arc<Remembered>) -> u64 {
+        remembered.weight()
+    }
+}
+
 impl Decisions {
     pub(crate) fn new(authorizer: Arc<dyn Authorizer>) -> Self {
-        let remembered = Cache::builder()
-            .max_capacity(MOST)
-            .weigher(|_, remembered: &Arc<Remembered>| remembered.weight())
-            .build();
         Self {
             by: authorizer.decides_by(),
             authorizer,
             hash: RandomState::new(),
-            remembered,
+            remembered: Cache::with_weighter(ESTIMATED, MOST, DecisionWeight),
         }
     }
 
@@ -102,7 +111,7 @@ impl Remembered {
     }
 
     /// About how many bytes it takes.
-    fn weight(&self) -> u32 {
+    fn weight(&self) -> u64 {
         let node =
             |node: &AccessNode| size_of::<AccessNode>() + node.owner.len() + node.group.len();
         let Question {
@@ -127,7 +136,6 @@ impl Remembered {
             Decision::Allow => 0,
             Decision::Deny(reason) => reason.len(),
         };
-        let all = size_of::<Self>() + nodes + person + path.len() + reason;
-        u32::try_from(all).unwrap_or(u32::MAX)
+        (size_of::<Self>() + nodes + person + path.len() + reason) as u64
     }
 }

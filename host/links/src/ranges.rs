@@ -65,6 +65,12 @@ impl Ranges {
         self.1.saturating_add(again) <= ALLOWANCE.min(size)
     }
 
+    /// How many bytes were handed over, those that were handed over again counted again.
+    pub(super) fn handed(&self) -> u64 {
+        let once: u64 = self.0.iter().map(|one| one.end - one.start).sum();
+        once.saturating_add(self.1)
+    }
+
     /// How many bytes of a range are in it.
     fn overlap(&self, range: &Range<u64>) -> u64 {
         let first = self.0.partition_point(|one| one.end <= range.start);

@@ -49,8 +49,11 @@ impl World {
     }
 
     async fn issue(&self, max_uses: u32) -> (Link, Token) {
+        self.issue_for(max_uses, self.links.settings().expiry).await
+    }
+
+    async fn issue_for(&self, max_uses: u32, expiry: Duration) -> (Link, Token) {
         let path = FilePath::parse("/a").expect("a good path");
-        let expiry = self.links.settings().expiry;
         let terms = Terms {
             path,
             maker: Identity {
@@ -306,9 +309,34 @@ async fn after_the_grace_time_a_use_is_free_and_nothing_was_handed_over() {
         .expect("free again");
     hand_over(&redemption, 4..10).await.expect("handed over");
     world.end(redemption).await;
-    assert_eq!(world.uses(&link).await, (0, vec![part(4, 10)]));
+    // What was handed over before is not forgotten.
+    let handed = vec![part(0, 4), part(4, 10)];
+    assert_eq!(world.uses(&link).await, (0, handed));
     world.download(&link).await.expect("the whole");
-    assert_eq!(world.uses(&link).await, (1, vec![]));
+    assert_eq!(world.uses(&link).await, (1, vec![part(0, 4)]));
+}
+
+#[tokio::test]
+async fn who_waits_gets_no_file_again_and_again() {
+    // Of ten bytes: how many are handed over each time, and how often that can be had.
+    for (bytes, times) in [(9, 2), (5, 2), (4, 3), (2, 5), (1, 8)] {
+        let world = World::new().await;
+        let longest = world.links.settings().max_expiry;
+        let (link, _) = world.issue_for(1, longest).await;
+        let mut had = 0;
+        let refused = loop {
+            match world.take(&link, "v1", &part(0, bytes)).await {
+                Ok(redemption) => {
+                    hand_over(&redemption, 0..bytes).await.expect("handed over");
+                    world.end(redemption).await;
+                    had += 1;
+                }
+                Err(error) => break error,
+            }
+            world.passes(GRACE);
+        };
+        assert_eq!((refused.kind(), had), (ErrorKind::Gone, times), "{bytes}");
+    }
 }
 
 #[tokio::test]

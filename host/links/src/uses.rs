@@ -9,6 +9,9 @@ use callfs_model::metadata::{Link, Use};
 
 use super::ranges::Ranges;
 
+/// How often a use may be left for too long before it counts as spent.
+const LAPSES: usize = 8;
+
 /// A file as it was opened: another one under its path has another version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileVersion {
@@ -51,7 +54,7 @@ pub(super) fn check(link: &Link, now: i64) -> Result<()> {
 /// wants the whole begins a free one, so that an interrupted download and a new one count as two.
 /// Either takes the other where there is no choice. A use that was left is not taken for bytes that
 /// were handed over under it already, but for a few: otherwise one use would give all bytes but one
-/// without limit.
+/// without limit. One that was left for too long is free again, but not for ever: see [`lapse`].
 pub(super) fn take(
     link: &mut Link,
     now: i64,
@@ -60,16 +63,17 @@ pub(super) fn take(
     version: &FileVersion,
     parts: &[Range<u64>],
 ) -> Result<Ranges> {
+    lapse(link, now, version.size);
     check(link, now)?;
-    link.uses.retain(|one| one.until > now);
-    let free = (link.spent as usize).saturating_add(link.uses.len()) < link.max_uses as usize;
+    let open = link.uses.iter().filter(|one| one.until > now).count();
+    let free = (link.spent as usize).saturating_add(open) < link.max_uses as usize;
     let whole = parts
         .iter()
         .cloned()
         .collect::<Ranges>()
         .covers(version.size);
     let whole = whole || parts.is_empty();
-    let at = match left(link, version, parts) {
+    let at = match left(link, now, version, parts) {
         _ if free && whole => None,
         Some(at) if !free || link.uses[at].version == version.tag => Some(at),
         _ if free => None,
@@ -97,6 +101,28 @@ pub(super) fn take(
         ..fresh()
     };
     Ok(Ranges::recorded(&handed))
+}
+
+/// Forgets uses that were left for too long, and keeps what was handed over under them: when that is
+/// as much as a file of this size, or it happened often, one use counts as spent. Otherwise patience
+/// would get all bytes but one again and again.
+fn lapse(link: &mut Link, now: i64, size: u64) {
+    let (mut uses, mut lapsed): (Vec<Use>, Vec<Use>) = std::mem::take(&mut link.uses)
+        .into_iter()
+        .partition(|one| one.until > now);
+    lapsed.retain(|one| !one.handed.is_empty());
+    let handed = lapsed
+        .iter()
+        .map(|one| Ranges::recorded(&one.handed).handed());
+    if !lapsed.is_empty() && (handed.sum::<u64>() >= size || lapsed.len() >= LAPSES) {
+        link.spent = link.spent.saturating_add(1);
+    } else {
+        uses.extend(lapsed.into_iter().map(|one| Use {
+            taken: false,
+            ..one
+        }));
+    }
+    link.uses = uses;
 }
 
 /// Puts off the moment at which a use is free again.
@@ -159,7 +185,7 @@ fn held(link: &Link, holder: u128) -> Result<usize> {
 
 /// The use to go on with: of this version before others, next to what is wanted before elsewhere,
 /// the oldest of those.
-fn left(link: &Link, version: &FileVersion, parts: &[Range<u64>]) -> Option<usize> {
+fn left(link: &Link, now: i64, version: &FileVersion, parts: &[Range<u64>]) -> Option<usize> {
     let touches = |one: &Use| {
         let touches = |part: &Range<u64>| {
             one.handed
@@ -175,7 +201,7 @@ fn left(link: &Link, version: &FileVersion, parts: &[Range<u64>]) -> Option<usiz
         .uses
         .iter()
         .enumerate()
-        .filter(|(_, one)| !one.taken && allows(one));
+        .filter(|(_, one)| one.until > now && !one.taken && allows(one));
     let best = left.min_by_key(|(_, one)| (one.version != version.tag, !touches(one), one.until));
     best.map(|(at, _)| at)
 }
@@ -186,6 +212,7 @@ fn taken(link: &Link, now: i64) -> Error {
         .uses
         .iter()
         .map(|one| one.until - now)
+        .filter(|wait| *wait > 0)
         .min()
         .and_then(|wait| u64::try_from(wait).ok());
     let message = "the link is being used by another download; try again when that is over";

@@ -4,7 +4,7 @@
 //! Of a store that others change, too, it remembers what is there and not what is missing, for as
 //! long as its [`Notifications`] is recent: what others changed is told for at most
 //! [`STALE_AT_MOST`](super::STALE_AT_MOST) as it was. Whoever holds the lock of a path and
-//! [forgets](Cached::forget) it first is told how it is. No hit waits or takes a lock. It knows
+//! [forgets](Cached::forget) it first is told how it is. No hit waits for the store. It knows
 //! nothing of the store behind it.
 
 mod stamps;
@@ -15,17 +15,20 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, Result};
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use quick_cache::Weighter;
 
 use self::stamps::CacheStamp;
 pub(super) use self::stamps::Stamps;
 use super::{Notifications, Touched};
 
+type RecordCache = quick_cache::sync::Cache<FilePath, CachedRecord, RecordWeight>;
+
 /// The bytes of memory that a path may take on average, and the least that it counts for.
-const WEIGHT: u32 = 512;
+const WEIGHT: u64 = 512;
 
 /// A store with a memory.
 pub struct Cached<M: ?Sized> {
-    entries: moka::sync::Cache<FilePath, CachedRecord>,
+    entries: RecordCache,
     stamps: Arc<Stamps>,
     /// What others change; none if nobody else does.
     notifications: Option<Arc<Notifications>>,
@@ -84,16 +87,25 @@ impl<M: Metadata + ?Sized> Cached<M> {
 }
 
 /// A memory for so many paths of ordinary length.
-fn memory(entries: u64) -> moka::sync::Cache<FilePath, CachedRecord> {
-    moka::sync::Cache::builder()
-        .max_capacity(entries.saturating_mul(WEIGHT.into()))
-        .weigher(|path, entry: &CachedRecord| weight(path, entry.record.as_deref()).max(WEIGHT))
-        .build()
+fn memory(entries: u64) -> RecordCache {
+    let estimated = usize::try_from(entries).unwrap_or(usize::MAX);
+    let bytes = entries.saturating_mul(WEIGHT);
+    RecordCache::with_weighter(estimated, bytes, RecordWeight)
+}
+
+/// What an entry counts for.
+#[derive(Clone)]
+struct RecordWeight;
+
+impl Weighter<FilePath, CachedRecord> for RecordWeight {
+    fn weight(&self, path: &FilePath, entry: &CachedRecord) -> u64 {
+        weight(path, entry.record.as_deref()).max(WEIGHT)
+    }
 }
 
 /// About how many bytes are held for a path: its own, those of the record, and what the memory
 /// needs to find them again.
-fn weight(path: &FilePath, record: Option<&Record>) -> u32 {
+fn weight(path: &FilePath, record: Option<&Record>) -> u64 {
     const ENTRY: usize = 256;
     let mut bytes = ENTRY + path.as_str().len();
     if let Some(record) = record {
@@ -110,7 +122,7 @@ fn weight(path: &FilePath, record: Option<&Record>) -> u32 {
             + content_type.map_or(0, String::len)
             + objects.map(|object| object.object.len()).sum::<usize>();
     }
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+    bytes as u64
 }
 
 #[async_trait]
@@ -171,6 +183,12 @@ impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
             outcome
         });
         task.await.map_err(Error::internal)?
+    }
+
+    async fn apply_soon(&self, changes: Vec<Change>, held: Box<dyn Send>) -> Result<()> {
+        let underway = Stamps::change(&self.stamps, &changes);
+        let held = Box::new((underway, held));
+        self.store.apply_soon(changes, held).await
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {

@@ -2,20 +2,26 @@
 //! when it is durable.
 //!
 //! One commit serves everybody who waited for it. A step that is refused takes nobody down with it,
-//! and a caller who leaves changes nothing: its step is carried out, all of it. It knows nothing of
-//! how a store commits.
+//! and a caller who leaves changes nothing: its step is carried out, all of it. A step that nobody
+//! waits for goes with the next, or after a moment alone. It knows nothing of how a store commits.
+
+use std::pin::pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, LinkChange};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Steps in one commit, at most.
 const GROUP: usize = 256;
 /// Steps that wait before callers have to.
 const WAITING: usize = 1024;
+/// How long a step waits for another one to be committed with, if nobody waits for it.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// What is carried out as a whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +54,14 @@ pub(super) struct CommitQueue {
 /// A step, and who waits for it.
 struct Batch {
     step: QueuedStep,
-    answer: oneshot::Sender<Result<()>>,
+    waiter: StepWaiter,
+}
+
+/// Who is told what became of a step.
+enum StepWaiter {
+    Caller(oneshot::Sender<Result<()>>),
+    /// Nobody, but something is kept for as long as it takes.
+    Nobody(Box<dyn Send>),
 }
 
 impl CommitQueue {
@@ -73,13 +86,21 @@ impl CommitQueue {
     /// Has a step carried out.
     pub(super) async fn commit(&self, step: QueuedStep) -> Result<()> {
         let (answer, outcome) = oneshot::channel();
-        self.sender
-            .send(Batch { step, answer })
-            .await
-            .map_err(|_| closed())?;
+        self.put(step, StepWaiter::Caller(answer)).await?;
         outcome.await.map_err(|_| {
             Error::internal("the writer of the metadata store ended before it answered")
         })?
+    }
+
+    /// Has a step carried out that nobody waits for, in its turn and after a moment at most.
+    /// Something is held for as long as that takes.
+    pub(super) async fn commit_soon(&self, step: QueuedStep, held: Box<dyn Send>) -> Result<()> {
+        self.put(step, StepWaiter::Nobody(held)).await
+    }
+
+    async fn put(&self, step: QueuedStep, waiter: StepWaiter) -> Result<()> {
+        let batch = Batch { step, waiter };
+        self.sender.send(batch).await.map_err(|_| closed())
     }
 
     /// Whether nothing is taken any more.
@@ -107,23 +128,115 @@ async fn run(
     _stopped: DropGuard,
 ) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut linger = pin!(tokio::time::sleep(LINGER));
     loop {
+        let room = GROUP - group.len();
+        let lingers = !group.is_empty();
         tokio::select! {
             biased;
             () = stop.cancelled(), if !receiver.is_closed() => receiver.close(),
-            taken = receiver.recv_many(&mut group, GROUP) => match taken {
-                0 => break,
-                _ => {
-                    let (steps, answers): (Vec<QueuedStep>, Vec<_>) =
-                        group.drain(..).map(|batch| (batch.step, batch.answer)).unzip();
-                    let outcomes = committer.commit(&steps).await;
-                    for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                        // A caller who left does not want its answer.
-                        let _ = answer.send(outcome);
-                    }
+            taken = receiver.recv_many(&mut group, room) => {
+                let is_awaited = |batch: &Batch| matches!(batch.waiter, StepWaiter::Caller(_));
+                if taken == 0 {
+                    commit(&mut committer, &mut group).await;
+                    break;
                 }
-            },
+                if group.len() == GROUP || group.iter().any(is_awaited) {
+                    commit(&mut committer, &mut group).await;
+                } else if !lingers {
+                    linger.as_mut().reset(Instant::now() + LINGER);
+                }
+            }
+            () = &mut linger, if lingers => commit(&mut committer, &mut group).await,
         }
     }
     committer.close().await;
+}
+
+async fn commit(committer: &mut impl Committer, group: &mut Vec<Batch>) {
+    if group.is_empty() {
+        return;
+    }
+    let (steps, waiters): (Vec<QueuedStep>, Vec<_>) = group
+        .drain(..)
+        .map(|batch| (batch.step, batch.waiter))
+        .unzip();
+    let outcomes = committer.commit(&steps).await;
+    for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
+        match (waiter, outcome) {
+            // A caller who left does not want its answer.
+            (StepWaiter::Caller(answer), outcome) => drop(answer.send(outcome)),
+            (StepWaiter::Nobody(held), Ok(())) => drop(held),
+            (StepWaiter::Nobody(_), Err(error)) => tracing::warn!(
+                %error,
+                "what is recorded could not be tidied up; that is done at the next start"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Keeps the sizes of the groups that were committed.
+    struct Counting(Arc<Mutex<Vec<usize>>>);
+
+    #[async_trait]
+    impl Committer for Counting {
+        async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
+            self.0.lock().expect("no panic").push(group.len());
+            group.iter().map(|_| Ok(())).collect()
+        }
+
+        async fn close(self) {}
+    }
+
+    fn step() -> QueuedStep {
+        QueuedStep::Records(Vec::new())
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_goes_with_what_comes_next() {
+        let groups = Arc::new(Mutex::new(Vec::new()));
+        let queue = CommitQueue::new(Counting(groups.clone()));
+        let (done, mut carried_out) = mpsc::channel::<()>(1);
+        for _ in 0..2 {
+            let held = Box::new(done.clone());
+            queue.commit_soon(step(), held).await.expect("queued");
+        }
+        drop(done);
+        queue.commit(step()).await.expect("carried out");
+        assert_eq!(*groups.lock().expect("no panic"), [3]);
+        assert_eq!(carried_out.recv().await, None, "what was held is let go of");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_waits_for_a_moment_alone() {
+        let groups = Arc::new(Mutex::new(Vec::new()));
+        let queue = CommitQueue::new(Counting(groups.clone()));
+        let (done, mut carried_out) = mpsc::channel::<()>(1);
+        let began = Instant::now();
+        queue
+            .commit_soon(step(), Box::new(done))
+            .await
+            .expect("queued");
+        assert_eq!(carried_out.recv().await, None);
+        assert_eq!(*groups.lock().expect("no panic"), [1]);
+        assert!(began.elapsed() >= LINGER);
+    }
+
+    #[tokio::test]
+    async fn closing_carries_out_what_waits() {
+        let groups = Arc::new(Mutex::new(Vec::new()));
+        let queue = CommitQueue::new(Counting(groups.clone()));
+        queue
+            .commit_soon(step(), Box::new(()))
+            .await
+            .expect("queued");
+        queue.close().await;
+        assert_eq!(*groups.lock().expect("no panic"), [1]);
+    }
 }

@@ -147,6 +147,14 @@ impl Metadata for SqliteStore {
         self.queue.commit(QueuedStep::Records(changes)).await
     }
 
+    async fn apply_soon(&self, changes: Vec<Change>, held: Box<dyn Send>) -> Result<()> {
+        changes.iter().try_for_each(Change::check)?;
+        // No other process changes this store, so the order in the queue is the order of all.
+        self.queue
+            .commit_soon(QueuedStep::Records(changes), held)
+            .await
+    }
+
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
         self.readers.intents().await
     }

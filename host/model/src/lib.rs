@@ -10,6 +10,7 @@ pub mod locks;
 pub mod metadata;
 pub mod path;
 pub mod reloadable;
+pub mod request;
 pub mod shutdown;
 pub mod source;
 pub mod storage;

@@ -226,6 +226,17 @@ pub trait Metadata: Send + Sync {
     /// Carries out all of the changes in order, or none. Durable when it returns.
     async fn apply(&self, changes: Vec<Change>) -> Result<()>;
 
+    /// Carries out changes that only tidy up: what was recorded before is as true, so that they may
+    /// be lost in a crash. They keep their place before everything that is asked for after this
+    /// returned, and are durable soon, or together with the next of it. `held` is dropped once they
+    /// are carried out, or have failed. A store in which others may come in between carries them out
+    /// at once.
+    async fn apply_soon(&self, changes: Vec<Change>, held: Box<dyn Send>) -> Result<()> {
+        let outcome = self.apply(changes).await;
+        drop(held);
+        outcome
+    }
+
     /// Every intent that was begun and not ended, oldest first.
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>>;
 

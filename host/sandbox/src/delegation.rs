@@ -11,8 +11,8 @@ use callfs_folder::Folder;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Abilities, Attributes, ByteRange, Condition, ListingPage, ReadOptions, Storage, StorageIdentity, Walked,
-    WriteOptions, WriteOutcome,
+    Abilities, Attributes, ByteRange, Condition, ListingPage, ReadOptions, Storage,
+    StorageIdentity, Walked, WriteOptions, WriteOutcome,
 };
 use callfs_telemetry::PluginMetrics;
 
@@ -83,7 +83,9 @@ impl Delegations {
 
     /// The folder that a path is in, and the path there.
     fn find<'a>(&self, path: &'a str) -> Option<(&Delegation, &'a str)> {
-        self.0.iter().find_map(|part| Some((part, part.rest(path)?)))
+        self.0
+            .iter()
+            .find_map(|part| Some((part, part.rest(path)?)))
     }
 }
 
@@ -129,7 +131,12 @@ impl DelegatingStorage {
     /// The folder, if the storage is that as a whole.
     fn walked(&self, operation: &'static str) -> Option<&Arc<Folder>> {
         // One look may find several directories, and the component knows those above a part.
-        let [Delegation { path: at, folder, .. }] = self.parts.0.as_slice() else {
+        let [
+            Delegation {
+                path: at, folder, ..
+            },
+        ] = self.parts.0.as_slice()
+        else {
             return None;
         };
         if !at.is_empty() {
@@ -318,7 +325,9 @@ impl Storage for DelegatingStorage {
             ..
         } = self.abilities();
         match self.both_changed("copy", copy && carried_write, from, to) {
-            Some((folder, from, to)) => Ok(WriteOutcome::Carried(folder.copy(from, to, condition)?)),
+            Some((folder, from, to)) => {
+                Ok(WriteOutcome::Carried(folder.copy(from, to, condition)?))
+            }
             None => self.component.copy(from, to, condition).await,
         }
     }
@@ -378,10 +387,16 @@ mod tests {
     fn what_makes_no_sense_is_refused_in_words() {
         let (_host, grants) = grants();
         for (answered, message) in [
-            (vec![delegation("", "third")], "'third', which is not granted; granted: one, other"),
+            (
+                vec![delegation("", "third")],
+                "'third', which is not granted; granted: one, other",
+            ),
             (vec![delegation("/a", "one")], "must not start with '/'"),
             (vec![delegation("a/../b", "one")], "a path that is none"),
-            (vec![delegation("a", "one"), delegation("a", "other")], "delegates 'a' twice"),
+            (
+                vec![delegation("a", "one"), delegation("a", "other")],
+                "delegates 'a' twice",
+            ),
         ] {
             let refused = Delegations::granted(answered, &grants);
             let refused = refused.err().expect("refused");

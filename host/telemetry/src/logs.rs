@@ -3,6 +3,7 @@
 //! Logging never fails: a line that cannot be written is counted as lost, and the code that logged
 //! it goes on.
 
+mod about;
 mod line;
 mod output;
 
@@ -10,6 +11,7 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
+use self::about::AboutRequests;
 use self::line::EscapedFields;
 use self::output::LogOutput;
 pub use self::output::lost_lines;
@@ -35,12 +37,17 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
         LogFormat::Text => lines
             .fmt_fields(EscapedFields)
             .with_ansi(wants_colour())
+            .map_event_format(|lines| AboutRequests {
+                lines: lines.with_ansi(wants_colour()),
+                format,
+            })
             .try_init(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
-            .with_current_span(true)
+            .with_current_span(false)
             .with_span_list(false)
+            .map_event_format(|lines| AboutRequests { lines, format })
             .try_init(),
     };
     started.map_err(|error| format!("cannot start logging: {error}"))

@@ -5,8 +5,8 @@
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Delegate, Delegation, Directories, Error, Modes, Page,
-    Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Delegate, Delegation, Directories, Error, Modes,
+    Page, Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions, Written,
 };
 
 /// A folder.

@@ -77,6 +77,13 @@ impl S3 {
         self.process.kill();
     }
 
+    /// Another bucket, empty, at the same address.
+    pub(crate) fn lose_everything(&mut self) {
+        self.kill();
+        fs::write(self.dir.path().join("journal.jsonl"), "").expect("writable");
+        self.restart();
+    }
+
     /// The same bucket at the same address, after [`kill`](Self::kill).
     pub(crate) fn restart(&mut self) {
         (self.process, self.address) = serve(self.dir.path(), &self.address, self.options);

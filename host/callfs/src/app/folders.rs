@@ -9,10 +9,12 @@
 //! components do with them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use callfs_folder::{Folder, FolderAccess, FolderOptions, FolderSight};
-use callfs_model::metadata::{Change, Intent, IntentId, Metadata};
+use callfs_model::error::ErrorKind;
+use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Mounts, StorageIdentity};
 use callfs_sandbox::identity_of_folders;
@@ -22,6 +24,8 @@ use crate::config::{Config, DirectoryAccess, DirectoryGrant, MountPoint};
 
 /// How many records are looked at at a time.
 const PAGE: u32 = 256;
+/// How long a storage may take to say whether anything is in it.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// What folders are opened for.
 #[derive(Debug, Clone)]
@@ -138,12 +142,12 @@ pub(super) async fn admit(
         }
         let mut new = false;
         for (grant, sight) in &sights {
-            if grant.access == DirectoryAccess::ReadOnly {
-                continue;
-            }
             let host = grant.host.display();
+            // One that may not be changed has no sign of having been served.
+            let is_signed = grant.access == DirectoryAccess::ReadWrite;
             let what = match sight {
                 FolderSight::Missing => "does not exist",
+                FolderSight::There { filled: false, .. } if !is_signed => "is empty",
                 FolderSight::There {
                     served: false,
                     filled: false,
@@ -151,7 +155,7 @@ pub(super) async fn admit(
                 } => "is empty and was never served",
                 FolderSight::There { filled: false, .. } => continue,
                 FolderSight::There { filled: true, .. } => {
-                    let serves = check == FolderCheck::Serve;
+                    let serves = check == FolderCheck::Serve && is_signed;
                     if serves && !has_records(config, mount, metadata).await? {
                         tracing::warn!(
                             folder = %host,
@@ -217,6 +221,47 @@ pub(super) async fn admit(
              records are taken for those of the files that have the same paths there",
             mount.path
         );
+    }
+    Ok(())
+}
+
+/// The same of storages without a folder, such as buckets: one in which nothing is, although files
+/// are recorded there, is another one, or was emptied by mistake. Serving it forgets nothing, and
+/// is only warned of; repairing would. One that does not answer is not waited for.
+pub(super) async fn admit_filled(
+    config: &Config,
+    metadata: &dyn Metadata,
+    mounts: &Mounts,
+    accepted: AcceptedFolders,
+    check: FolderCheck,
+) -> anyhow::Result<()> {
+    let of_folders = |path: &FilePath| {
+        let mut mounts = config.mounts.iter();
+        mounts.any(|one| one.path == *path && !one.directories.is_empty())
+    };
+    for mount in mounts.iter() {
+        if accepted.empty || of_folders(&mount.path) {
+            continue;
+        }
+        let storage = mount.storage();
+        let is_empty = match tokio::time::timeout(ANSWER, storage.list("", None, 1)).await {
+            Ok(Ok(page)) => page.entries.is_empty(),
+            Ok(Err(error)) => error.kind() == ErrorKind::NotFound,
+            Err(_) => false,
+        };
+        let is_file = |record: &Record| record.content.is_some();
+        if !is_empty || !has_such_records(config, &mount.path, metadata, is_file).await? {
+            continue;
+        }
+        let what = format!(
+            "nothing is in the storage of the mount {}, and the metadata store has records of \
+             files in it; is it the right one?",
+            mount.path
+        );
+        if check == FolderCheck::Repair {
+            bail!("{what} If the files are really gone, give --accept-empty");
+        }
+        tracing::warn!("{what} If the files are really gone, `callfs fsck` finds what is recorded");
     }
     Ok(())
 }
@@ -319,6 +364,16 @@ async fn has_records(
     mount: &MountPoint,
     metadata: &dyn Metadata,
 ) -> anyhow::Result<bool> {
+    has_such_records(config, &mount.path, metadata, |_| true).await
+}
+
+/// The same of some kind of records.
+async fn has_such_records(
+    config: &Config,
+    mount: &FilePath,
+    metadata: &dyn Metadata,
+    such: impl Fn(&Record) -> bool,
+) -> anyhow::Result<bool> {
     let owner = |path: &FilePath| {
         let within = config.mounts.iter().filter(|one| path.is_within(&one.path));
         within.max_by_key(|one| one.path.as_str().len())
@@ -326,16 +381,16 @@ async fn has_records(
     let mut after = None;
     loop {
         let records = metadata
-            .records(&mount.path, after.as_ref(), PAGE)
+            .records(mount, after.as_ref(), PAGE)
             .await
             .context("cannot read the metadata store")?;
         let Some(last) = records.last() else {
             return Ok(false);
         };
-        let is_held = |path: &FilePath| {
-            *path != mount.path && owner(path).is_some_and(|one| one.path == mount.path)
-        };
-        if records.iter().any(|record| is_held(&record.path)) {
+        let is_held =
+            |path: &FilePath| path != mount && owner(path).is_some_and(|one| one.path == *mount);
+        let mut such = records.iter().filter(|record| such(record));
+        if such.any(|record| is_held(&record.path)) {
             return Ok(true);
         }
         after = Some(last.path.clone());

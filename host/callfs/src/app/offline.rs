@@ -60,6 +60,8 @@ impl OfflineFilesystem {
         let current = Current::new(&generations).context("there is no authorizer")?;
         let locks = locks::open(&config.locks, store).await?;
         if check == FolderCheck::Repair {
+            let mounts = &current.mounts;
+            folders::admit_filled(config, &*store.metadata, mounts, accepted, check).await?;
             folders::remember(config, &*store.metadata, &current.mounts).await?;
         }
         Ok(Self {

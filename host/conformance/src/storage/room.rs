@@ -34,6 +34,11 @@ impl Room {
         &*self.storage
     }
 
+    /// What serves parts of the storage without it.
+    pub(super) fn front(&self) -> Option<&dyn Storage> {
+        self.storage.front()
+    }
+
     pub(super) fn clock(&self) -> &Arc<LatencyClock> {
         self.storage.clock()
     }

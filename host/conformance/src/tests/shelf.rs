@@ -68,6 +68,8 @@ pub(super) enum Sin {
     NamesAtLength,
     /// Announces another object than it publishes.
     AnnouncesAnother,
+    /// Delegates a folder that is not what it serves.
+    DelegatesAnother,
 }
 
 #[derive(Clone)]
@@ -356,6 +358,17 @@ impl Storage for Shelf {
 
     fn abilities(&self) -> Abilities {
         self.0.abilities
+    }
+
+    fn undelegated(&self) -> Option<Arc<dyn Storage>> {
+        let component = if self.sins(Sin::DelegatesAnother) {
+            let another = Self::new(self.0.abilities, Sin::None);
+            another.plant("a/x", b"another");
+            another
+        } else {
+            self.clone()
+        };
+        Some(Arc::new(component))
     }
 
     async fn stat(&self, path: &str) -> Result<Attributes> {

@@ -74,6 +74,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends an intent, if there is one, together with changes that say no more than what was
+    /// recorded when it began: nobody need wait for them. Under a lease they are carried out at
+    /// once, like everything.
+    pub(crate) async fn end_soon(
+        &self,
+        lock: &Guard,
+        begun: Option<Begun<'_>>,
+        mut along: Vec<Change>,
+    ) -> Result<()> {
+        along.extend(begun.as_ref().map(|begun| Change::End(begun.id())));
+        if lock.lease().is_some() {
+            self.commit(lock, along).await?;
+        } else {
+            self.metadata.apply_soon(along, Box::new(())).await?;
+        }
+        if let Some(begun) = begun {
+            begun.ended();
+        }
+        Ok(())
+    }
+
     /// Ends an intent after a failure, and forgets those of the paths that are not stored. If that
     /// cannot be, the intent stays and is healed later.
     pub(crate) async fn clean(

@@ -13,8 +13,8 @@ use callfs_model::identity::Identity;
 use callfs_model::locks::Guard;
 use callfs_model::metadata::{Change, Record};
 use callfs_model::path::FilePath;
+use callfs_model::request;
 use callfs_model::storage::{EntryKind, ObjectIdentity, Storage};
-use tracing::Instrument;
 
 use crate::Engine;
 use crate::failure::{about, raced, refuse};
@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 16;
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::spawn(work.in_current_span()).await;
+    let done = tokio::spawn(request::for_current(work)).await;
     done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
 }
 

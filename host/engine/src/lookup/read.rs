@@ -4,14 +4,13 @@
 //! do.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::path::FilePath;
 use callfs_model::source::Source;
-use callfs_model::storage::{
-    Attributes, ByteRange, Condition, EntryKind, ReadOptions, Storage,
-};
+use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, ReadOptions, Storage};
 use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
@@ -207,11 +206,12 @@ impl Engine {
                 Err(_) => return Ok(None),
             }
         };
+        let ancestors: Arc<[AccessNode]> = ancestors.into();
         let question = |action: &Action| Question {
             action: *action,
             path: path.to_string(),
             target: Some(target.node.clone()),
-            ancestors: ancestors.as_slice().into(),
+            ancestors: ancestors.clone(),
         };
         let questions: Vec<Question> = actions.iter().map(question).collect();
         if let Err(error) = self.authorizer.require(who, &questions).await {

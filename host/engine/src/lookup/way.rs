@@ -61,7 +61,10 @@ impl Engine {
         let own_after = self.records_at(view, path).await?;
         let after = self.records_along(view, within).await?;
         let seen = walked.directories.len();
-        if within.get(seen).is_some_and(|next| self.mounts.any_within(next)) {
+        if within
+            .get(seen)
+            .is_some_and(|next| self.mounts.any_within(next))
+        {
             // It is there because of what is mounted below it.
             return Ok(None);
         }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Abilities, Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, ListingPage, Staged,
-    Storage, StorageIdentity, Transfer, WriteOptions, WriteOutcome,
+    Abilities, Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, ListingPage,
+    ReadOptions, Staged, Storage, StorageIdentity, Transfer, Walked, WriteOptions, WriteOutcome,
 };
 use futures_util::future::BoxFuture;
 
@@ -43,6 +43,8 @@ struct State {
     names: bool,
     /// Names that no listing shows.
     unnamed: Vec<String>,
+    /// Each directory on a way has to be asked for.
+    asks: bool,
 }
 
 #[derive(Clone)]
@@ -56,6 +58,47 @@ struct Object {
     number: u64,
     /// Counts the changes of anything about it.
     changed: u64,
+}
+
+impl State {
+    fn object(&self, path: &str) -> Result<Object> {
+        let directory = |mode| Object {
+            kind: EntryKind::Directory,
+            bytes: "".into(),
+            etag: "d".into(),
+            mode,
+            link: false,
+            number: 0,
+            changed: 0,
+        };
+        let below = format!("{path}/");
+        let mut paths = self.objects.keys();
+        match self.objects.get(path) {
+            Some(object) => Ok(object.clone()),
+            None if path.is_empty() => Ok(directory(0o755)),
+            None if paths.any(|one| one.starts_with(&below)) => Ok(directory(0o755)),
+            None => Err(error(ErrorKind::NotFound)),
+        }
+    }
+
+    /// The directories on the way to a path, and what is there; none if a link is on the way.
+    fn walk(&self, path: &str) -> Option<(Vec<Object>, Result<Object>)> {
+        let mut way = Vec::new();
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        let starts = (!path.is_empty()).then_some(0);
+        for end in starts.into_iter().chain(ends) {
+            match self.object(&path[..end]) {
+                Ok(object) if object.link => return None,
+                Ok(object) if object.kind == EntryKind::Directory => way.push(object),
+                Ok(_) => return Some((way, Err(error(ErrorKind::NotADirectory)))),
+                Err(error) => return Some((way, Err(error))),
+            }
+        }
+        match self.object(path) {
+            Ok(object) if object.link => None,
+            found => Some((way, found)),
+        }
+    }
 }
 
 impl Memory {
@@ -135,6 +178,12 @@ impl Memory {
             .retain(|one, _| one != path && !one.starts_with(&format!("{path}/")));
     }
 
+    /// Puts another directory in the place of one, with what was in that.
+    pub(crate) fn replace_directory(&self, path: &str, mode: u32) {
+        let number = self.number();
+        self.insert_as(number, path, EntryKind::Directory, "", mode, false);
+    }
+
     pub(crate) fn has(&self, path: &str) -> bool {
         self.state().objects.contains_key(path)
     }
@@ -162,6 +211,11 @@ impl Memory {
     /// Whether it refuses to remove anything.
     pub(crate) fn keep(&self, keeps: bool) {
         self.state().keeps = keeps;
+    }
+
+    /// From now on each directory on a way has to be asked for.
+    pub(crate) fn ask_for_each(&self) {
+        self.state().asks = true;
     }
 
     /// Which storage it is from now on.
@@ -274,23 +328,7 @@ impl Memory {
     }
 
     fn object(&self, path: &str) -> Result<Object> {
-        let state = self.state();
-        let directory = |mode| Object {
-            kind: EntryKind::Directory,
-            bytes: "".into(),
-            etag: "d".into(),
-            mode,
-            link: false,
-            number: 0,
-            changed: 0,
-        };
-        let below = format!("{path}/");
-        match state.objects.get(path) {
-            Some(object) => Ok(object.clone()),
-            None if path.is_empty() => Ok(directory(0o755)),
-            None if state.objects.keys().any(|one| one.starts_with(&below)) => Ok(directory(0o755)),
-            None => Err(error(ErrorKind::NotFound)),
-        }
+        self.state().object(path)
     }
 
     fn parent_exists(&self, path: &str) -> Result<()> {
@@ -339,6 +377,21 @@ impl Memory {
         self.check(path, condition)?;
         self.insert_as(number, path, EntryKind::File, bytes, mode, false);
         self.attributes(path)
+    }
+
+    fn opened(&self, object: Object, range: Option<ByteRange>) -> Result<(Attributes, Source)> {
+        match object.kind {
+            EntryKind::Directory => Err(error(ErrorKind::IsADirectory)),
+            EntryKind::Special => Err(error(ErrorKind::Unsupported)),
+            EntryKind::File => {
+                let attributes = self.attributes_of(&object);
+                let whole = Source::from_bytes(object.bytes);
+                let part = range.and_then(|range| {
+                    whole.slice(range.start..range.end.unwrap_or(attributes.size))
+                });
+                Ok((attributes, part.unwrap_or(whole)))
+            }
+        }
     }
 
     fn attributes(&self, path: &str) -> Result<Attributes> {
@@ -393,6 +446,28 @@ impl Storage for Memory {
         self.attributes(path)
     }
 
+    async fn walk(&self, path: &str, read: Option<&ReadOptions>) -> Option<Walked> {
+        let asks = self.state().asks || !self.state().names;
+        if asks {
+            return None;
+        }
+        let what = if read.is_some() { "read" } else { "stat" };
+        let allowed = self.ask(what, path).await;
+        let (way, found) = self.state().walk(path)?;
+        let found = allowed.and(found).and_then(|object| match read {
+            Some(options) => {
+                let (attributes, source) = self.opened(object, options.range)?;
+                Ok((attributes, Some(source)))
+            }
+            None => Ok((self.attributes_of(&object), None)),
+        });
+        let directories = way.iter().map(|object| self.attributes_of(object));
+        Some(Walked {
+            directories: directories.collect(),
+            found,
+        })
+    }
+
     async fn read(
         &self,
         path: &str,
@@ -400,19 +475,7 @@ impl Storage for Memory {
         _: Condition,
     ) -> Result<(Attributes, Source)> {
         self.ask("read", path).await?;
-        let object = self.object(path)?;
-        match object.kind {
-            EntryKind::Directory => Err(error(ErrorKind::IsADirectory)),
-            EntryKind::Special => Err(error(ErrorKind::Unsupported)),
-            EntryKind::File => {
-                let attributes = self.attributes_of(&object);
-                let whole = Source::from_bytes(object.bytes);
-                let part = range.and_then(|range| {
-                    whole.slice(range.start..range.end.unwrap_or(attributes.size))
-                });
-                Ok((attributes, part.unwrap_or(whole)))
-            }
-        }
+        self.opened(self.object(path)?, range)
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage> {

@@ -13,11 +13,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use callfs_model::error::Error;
+use callfs_model::request::{self, RequestNames};
 use futures_util::FutureExt;
 use http::header::{ALLOW, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
-use tracing::Instrument;
 
 use crate::content::streams;
 use crate::edge::client_address::ConnectionPeer;
@@ -79,13 +79,10 @@ impl Edge {
         let counted = Counted::start(self.metrics.clone(), &method, uri.path());
         let path = shown::path(uri.path());
 
-        // The span puts the ids on whatever the engine logs meanwhile; without a log that wants it,
-        // there is none.
-        let span = tracing::info_span!(
-            "request",
-            request_id = id.as_str(),
-            trace_id = trace_id.as_deref()
-        );
+        let names = Arc::new(RequestNames {
+            request_id: id.as_str().to_owned(),
+            trace_id: trace_id.clone(),
+        });
         let limits = self
             .rate_limits
             .as_ref()
@@ -117,12 +114,7 @@ impl Edge {
             self.router.clone().oneshot(request).await
         };
         let handled = AssertUnwindSafe(handled).catch_unwind();
-        let handled = if span.is_disabled() {
-            handled.await
-        } else {
-            handled.instrument(span).await
-        };
-        let mut response = match handled {
+        let mut response = match request::on_behalf_of(names, handled).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panic) => Problem::from(Error::internal(panic_message(&*panic))).into_response(),

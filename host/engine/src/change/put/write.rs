@@ -206,6 +206,7 @@ impl Put {
         record.next = None;
         let recorded = vec![Change::Put(record.clone())];
         match begun {
+            begun if announced => engine.end_soon(&lock, begun, recorded).await?,
             Some(begun) => engine.end(&lock, begun, recorded).await?,
             None => engine.commit(&lock, recorded).await?,
         }

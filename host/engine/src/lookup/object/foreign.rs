@@ -265,3 +265,35 @@ async fn a_reader_never_takes_what_is_being_replaced_for_another_programs() {
     }
     writer.await.expect("wrote");
 }
+
+/// Whatever of its objects another directory takes in.
+#[tokio::test]
+async fn a_directory_that_takes_recorded_objects_in_is_adopted() {
+    for asks in [false, true] {
+        let world = World::new(folder());
+        if asks {
+            world.disk.ask_for_each();
+        }
+        world.chmod(&admin(), "/", 0o1777).await;
+        let file = "/top/mid/file";
+        world.put(&alice(), file, "hers").await.expect("stored");
+        assert!(world.get(&bob(), file).await.is_ok());
+        // Under the names that it had, in a new directory that is closed.
+        world.disk.replace_directory("top", 0o700);
+        let options = ListOptions {
+            limit: 100,
+            ..ListOptions::default()
+        };
+        for who in [alice(), bob()] {
+            let denied = ErrorKind::PermissionDenied;
+            let at = path(file);
+            assert_eq!(kind(world.get(&who, file).await), denied, "{asks}");
+            assert_eq!(kind(world.engine.stat(&who, &at).await), denied, "{asks}");
+            assert_eq!(kind(world.put(&who, file, "x").await), denied, "{asks}");
+            assert_eq!(kind(opened(&world, &who, file).await), denied, "{asks}");
+            let listed = world.engine.list(&who, &path("/top/mid"), options.clone());
+            assert_eq!(kind(listed.await), denied, "{asks}");
+        }
+        assert_eq!(world.get(&admin(), file).await.expect("there"), "hers");
+    }
+}

@@ -17,10 +17,10 @@ DIST = $(TARGET_DIR)/dist/callfs
 # Every crate below host/ as `-p NAME`.
 HOST_CRATES = $$(sed -n '/^\[package\]/,/^name/s/^name *= *"\(.*\)"/-p \1/p' host/*/Cargo.toml)
 
-.PHONY: help serve test check unit deny schemathesis bench toolchain
+.PHONY: help serve test check unit deny schemathesis bench bench-smoke toolchain
 
 help: ## Print this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 serve: toolchain ## Build and start the gateway; ARGS="..." are its arguments
 	$(CARGO) run --release --locked -- serve $(ARGS)
@@ -48,10 +48,15 @@ schemathesis: toolchain ## Check a gateway against its OpenAPI document; needs p
 	$(CARGO) build --release --locked
 	tests/schemathesis/run "$(BINARY)"
 
-bench: toolchain ## Compare with nginx, S3 and other stores; needs nginx, wrk and curl
+bench: toolchain ## Compare with nginx, S3 and other stores; ARGS="..." as of tests/bench/run
 	$(CARGO) build --profile dist --locked -p callfs -p callfs-test-s3
-	tests/bench/run "$(DIST)" --s3-server "$(DIST)-test-s3"
+	tests/bench/run "$(DIST)" --s3-server "$(DIST)-test-s3" $(ARGS)
 	$(CARGO) bench --profile dist --locked -p callfs-metadata --bench metadata
+
+bench-smoke: toolchain ## Check in a minute that the benchmarks run; asserts no times
+	$(CARGO) build --release --locked -p callfs -p callfs-test-s3
+	tests/bench/run "$(BINARY)" --s3-server "$(BINARY)-test-s3" --smoke \
+		--out "$(TARGET_DIR)/bench-smoke"
 
 # Adds the target of the components and the tools of `make check` to the toolchain that is in use.
 # Left to itself, rustup first updates that toolchain as a whole, and fails without a network.

@@ -1,52 +1,58 @@
-"""How long the first line of a large directory takes."""
+"""Listings of directories, read as they arrive."""
 
-import http.client
-import statistics
 import sys
 import time
 
-from server import KEY
+from measurement import Load
 
-# Entries of the directory that is listed.
-MANY = 200_000
-
-
-def run(dir, callfs, rounds):
-    """Times it just after a change, and when the names are remembered."""
-    many = dir / "files" / "many"
-    many.mkdir()
-    for number in range(MANY):
-        (many / f"{number:06} of many.txt").touch()
-    changed = []
-    for turn in range(rounds):
-        (many / f"{turn} is new").touch()
-        changed.append(first_line(callfs))
-    # Names are remembered once the last change of the directory is two seconds old.
-    time.sleep(3)
-    first_line(callfs, all_of_them=True)
-    remembered = [first_line(callfs) for _ in range(rounds)]
-    print(f"\nfirst line of {MANY} entries as NDJSON, median milliseconds")
-    for name, measured in (("changed", changed), ("remembered", remembered)):
-        print(
-            f"{name:<10} {statistics.median(measured):>10.1f} "
-            f"({min(measured):.1f} to {max(measured):.1f})",
-            flush=True,
-        )
+PIECE = 1 << 18
 
 
-def first_line(server, all_of_them=False):
-    """Milliseconds from the request to the first line of a listing."""
-    address = server.base.removeprefix("http://").split("/")[0]
-    connection = http.client.HTTPConnection(address, timeout=60)
-    headers = {"Authorization": f"Bearer {KEY}", "Accept": "application/x-ndjson"}
+def address(path):
+    """Where a gateway lists a directory."""
+    return f"/v1/directories{path}?limit=0"
+
+
+def request(server, address):
+    connection = server.connect()
+    headers = server.headers | {"Accept": "application/x-ndjson"}
+    connection.request("GET", address, headers=headers)
+    return connection, connection.getresponse()
+
+
+def all_entries(server, address, expected):
+    """One listing, with its entries as units. Both formats have one entry on each line."""
     started = time.perf_counter()
-    connection.request("GET", "/v1/directories/many?limit=0", headers=headers)
-    answer = connection.getresponse()
-    line = answer.readline()
-    taken = (time.perf_counter() - started) * 1000
-    if answer.status != 200 or not line.startswith(b'{"name":'):
-        sys.exit(f"no listing: {answer.status} {line!r}")
-    if all_of_them:
-        answer.read()
+    connection, response = request(server, address)
+    entries = 0
+    rest = b""
+    while piece := response.read(PIECE):
+        entries += piece.count(b'"name":')
+        # This finds what begins in one piece and ends in the next.
+        entries += (rest + piece[:6]).count(b'"name":')
+        rest = (rest + piece)[-6:]
+    taken = time.perf_counter() - started
     connection.close()
+    if response.status != 200 or entries != expected:
+        sys.exit(f"{server.name}: {response.status} with {entries} of {expected} entries")
+    return Load(entries, entries / taken)
+
+
+def first_line(server, address):
+    """Milliseconds from the request to the first line."""
+    started = time.perf_counter()
+    connection, response = request(server, address)
+    line = response.readline()
+    taken = (time.perf_counter() - started) * 1000
+    connection.close()
+    if response.status != 200 or not line.startswith(b'{"name":'):
+        sys.exit(f"{server.name} listed nothing: {response.status} {line!r}")
     return taken
+
+
+def status(server, address):
+    """The status of a listing that was read to its end."""
+    connection, response = request(server, address)
+    response.read()
+    connection.close()
+    return response.status

@@ -33,7 +33,7 @@ struct Options {
     stores: Vec<String>,
 }
 
-/// Operations in a second.
+/// Operations in a second, and what some of them cost of the processors.
 #[derive(Default)]
 struct Figures {
     name: String,
@@ -135,7 +135,7 @@ async fn measure(name: &str, store: Arc<dyn Metadata>, options: &Options) -> Fig
     };
     let next = Arc::new(AtomicU64::new(0));
     for (what, clients) in [("put, 1 client", 1), ("put, 16 clients", CLIENTS)] {
-        let rate = rate(&store, options.seconds, clients, |store, _| {
+        let rates = rate(&store, options.seconds, clients, |store, _| {
             let next = next.clone();
             async move {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -148,18 +148,22 @@ async fn measure(name: &str, store: Arc<dyn Metadata>, options: &Options) -> Fig
                     .expect("put");
             }
         });
-        figures.rates.push((what, rate.await));
+        let (rate, processor) = rates.await;
+        figures.rates.push((what, rate));
+        figures.rates.push(("  processor time, us", processor));
     }
     let known = next.load(Ordering::Relaxed).max(1);
     for (what, clients) in [("get, 1 client", 1), ("get, 16 clients", CLIENTS)] {
-        let rate = rate(&store, options.seconds, clients, |store, turn| async move {
+        let rates = rate(&store, options.seconds, clients, |store, turn| async move {
             let number = turn.wrapping_mul(7919) % known;
             store
                 .get(&path(&format!("/hot/{}/{number}", number % 100)))
                 .await
                 .expect("read");
         });
-        figures.rates.push((what, rate.await));
+        let (rate, processor) = rates.await;
+        figures.rates.push((what, rate));
+        figures.rates.push(("  processor time, us", processor));
     }
     store
         .apply(vec![Change::RemoveTree(path("/hot"))])
@@ -190,16 +194,18 @@ fn listed(size: u64) -> Option<&'static str> {
     }
 }
 
-/// Operations in a second, by so many clients at once.
+/// Operations in a second, by so many clients at once, and microseconds of processor time for each:
+/// those of this process alone, without the server of a store.
 async fn rate<F>(
     store: &Arc<dyn Metadata>,
     time: Duration,
     clients: u64,
     operation: impl Fn(Arc<dyn Metadata>, u64) -> F,
-) -> f64
+) -> (f64, f64)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let used = processor_time();
     let start = Instant::now();
     let done = AtomicU64::new(0);
     let client = async |client: u64| {
@@ -211,7 +217,25 @@ where
         }
     };
     futures_util::future::join_all((0..clients).map(client)).await;
-    done.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+    let elapsed = start.elapsed();
+    let used = processor_time() - used;
+    let done = done.load(Ordering::Relaxed) as f64;
+    (
+        done / elapsed.as_secs_f64(),
+        used.as_secs_f64() * 1e6 / done,
+    )
+}
+
+/// What this process has used so far, of all processors.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("readable");
+    let (_, fields) = stat.rsplit_once(") ").expect("the name of the program");
+    // Linux counts in hundredths of a second here, on every machine.
+    let ticks = |field| -> u64 {
+        let text = fields.split(' ').nth(field).expect("a field");
+        text.parse().expect("a number")
+    };
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
 /// One directory with so many entries.

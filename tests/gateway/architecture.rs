@@ -31,10 +31,11 @@ const LAYERS: [&str; 13] = [
 const TRAITS_ALONE: [&str; 4] = ["engine", "links", "conformance", "identity"];
 
 /// An outside crate, and the only crates of the host that may depend on it.
-const DEPENDED_ON_ONLY_BY: [(&str, &[&str]); 13] = [
+const DEPENDED_ON_ONLY_BY: [(&str, &[&str]); 14] = [
     ("wasmtime", &["sandbox"]),
     ("wasmtime-wasi", &["sandbox"]),
     ("sqlx", &["metadata"]),
+    ("rusqlite", &["metadata"]),
     ("openraft", &["metadata"]),
     ("redis", &["metadata", "locks"]),
     ("axum", &["http"]),

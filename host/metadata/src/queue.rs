@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, LinkChange};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -67,20 +68,39 @@ enum StepWaiter {
 impl CommitQueue {
     /// A queue in front of a committer, which runs until the queue is closed or dropped.
     pub(super) fn new(committer: impl Committer) -> Self {
+        let (queue, committing) = Self::before(committer);
+        tokio::spawn(committing);
+        queue
+    }
+
+    /// The same for a committer that waits for a disk. It has a thread of its own, which takes the
+    /// steps from those who want them carried out and gives them the answers, with no task between.
+    pub(super) fn on_thread(committer: impl Committer) -> Result<Self> {
+        let (queue, committing) = Self::before(committer);
+        let runtime = Handle::current();
+        std::thread::Builder::new()
+            .name("metadata-writer".into())
+            .spawn(move || runtime.block_on(committing))
+            .map_err(Error::internal)?;
+        Ok(queue)
+    }
+
+    fn before<C: Committer>(committer: C) -> (Self, impl Future<Output = ()> + use<C>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let stop = CancellationToken::new();
         let stopped = CancellationToken::new();
-        tokio::spawn(run(
+        let committing = run(
             committer,
             receiver,
             stop.clone(),
             stopped.clone().drop_guard(),
-        ));
-        Self {
+        );
+        let queue = Self {
             sender,
             stop,
             stopped,
-        }
+        };
+        (queue, committing)
     }
 
     /// Has a step carried out.

@@ -4,41 +4,38 @@
 mod row;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::metadata::{Intent, IntentId, Link, Record};
+use callfs_model::metadata::{Intent, IntentId, Record};
 use callfs_model::path::{FilePath, MAX_PATH, PathError};
 use callfs_model::storage::StorageIdentity;
+use serde::Serialize;
 
 pub(super) use self::row::{COLUMNS, IntentRow, LinkRow, SqlRow};
 
 /// Why changes were not carried out.
-pub(super) enum SqlFailure {
+pub(super) enum SqlFailure<E> {
     /// They cannot be; the transaction goes on without them.
     Refused(Error),
     /// The database failed; nothing is known of the transaction.
-    Broken(sqlx::Error),
+    Broken(E),
 }
 
-impl From<sqlx::Error> for SqlFailure {
-    fn from(cause: sqlx::Error) -> Self {
+impl<E> From<E> for SqlFailure<E> {
+    fn from(cause: E) -> Self {
         Self::Broken(cause)
     }
 }
 
+/// Why a value has no form in a row, as the drivers take it.
+type Unwritable = Box<dyn std::error::Error + Send + Sync>;
+
 /// The object that takes the place of another one, as a row has it.
-pub(super) fn next(record: &Record) -> Result<Option<String>, sqlx::Error> {
-    let next = record.next.as_ref().map(serde_json::to_string);
-    next.transpose()
-        .map_err(|cause| sqlx::Error::Encode(cause.into()))
+pub(super) fn next(record: &Record) -> Result<Option<String>, Unwritable> {
+    record.next.as_ref().map(json).transpose()
 }
 
-/// The uses of a link, as a row has them.
-pub(super) fn uses(link: &Link) -> Result<String, sqlx::Error> {
-    serde_json::to_string(&link.uses).map_err(|cause| sqlx::Error::Encode(cause.into()))
-}
-
-/// The rights of a link's maker, as a row has them.
-pub(super) fn rights(link: &Link) -> Result<String, sqlx::Error> {
-    serde_json::to_string(&link.rights).map_err(|cause| sqlx::Error::Encode(cause.into()))
+/// The uses of a link, or the rights of its maker, as a row has them.
+pub(super) fn json(value: &impl Serialize) -> Result<String, Unwritable> {
+    Ok(serde_json::to_string(value)?)
 }
 
 /// The bounds, both exclusive, of everything below a directory.

@@ -7,36 +7,33 @@
 
 mod changes;
 mod failure;
+mod file;
 mod links;
 mod place;
+mod pool;
 mod readers;
 mod scan;
+mod schema;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
-use futures_util::future::LocalBoxFuture;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use rusqlite::Connection;
 
 pub(super) use self::failure::failed;
+pub(super) use self::file::{
+    SYNCED, SharedConnection, UNSYNCED, blocking, execute, immutable, row, writer,
+};
+pub(super) use self::pool::ReadPool;
 pub(super) use self::readers::Readers;
 use self::writer::SqliteWriter;
 pub(super) use self::writer::carry_out;
 use super::queue::{CommitQueue, QueuedStep, closed};
-
-/// Reads that run at once.
-const READERS: u32 = 8;
-/// How long a connection waits for another process that holds the file.
-const BUSY: Duration = Duration::from_secs(5);
-/// How long a read waits for a connection.
-const READER_WAIT: Duration = Duration::from_secs(10);
 
 /// A store in one file.
 pub struct SqliteStore {
@@ -44,78 +41,44 @@ pub struct SqliteStore {
     queue: CommitQueue,
 }
 
-/// A file of the metadata store that was opened, with what reads it and what writes it.
-pub(super) struct SqliteFile {
-    pub(super) readers: Readers,
-    pub(super) connection: SqliteConnection,
-    /// How a connection such as this one is made.
-    pub(super) writing: SqliteConnectOptions,
-}
-
-/// Opens a file of the metadata store, which is there and may be empty. An older schema is brought
-/// up to date, a newer one is refused.
-pub(super) async fn open(file: &Path, synchronous: SqliteSynchronous) -> Result<SqliteFile> {
+/// Opens a file of the metadata store, which is there and may be empty, to be written and to be
+/// read. An older schema is brought up to date, a newer one is refused.
+pub(super) fn open(file: &Path, pragmas: &str) -> Result<(Connection, Readers)> {
     let cannot = |cause| failure::opening(file, cause);
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .busy_timeout(BUSY)
-        .disable_statement_logging();
-    let writing = options
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(synchronous);
-    let mut connection = writing.connect().await.map_err(cannot)?;
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    migrations
-        .run(&mut connection)
-        .await
-        .map_err(|cause| failure::migrating(file, cause))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(READER_WAIT)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options.read_only(true))
-        .await
-        .map_err(cannot)?;
-    Ok(SqliteFile {
-        readers: Readers::new(readers),
-        connection,
-        writing,
-    })
+    let mut connection = writer(file, pragmas).map_err(cannot)?;
+    schema::migrate(&mut connection, &schema::MIGRATIONS.migrations, file)?;
+    let readers = Readers::open(file).map_err(cannot)?;
+    Ok((connection, readers))
 }
 
 impl SqliteStore {
     /// Opens `sqlite:path/to.db`. A file that is missing is made, with its directories, for this
     /// user only; an older schema is brought up to date, a newer one is refused.
-    pub fn open<'a>(url: &'a str) -> LocalBoxFuture<'a, Result<Self>> {
-        Box::pin(async move {
-            let file = place::prepare(url)?;
-            let SqliteFile {
-                readers,
-                connection,
-                writing,
-            } = open(&file, SqliteSynchronous::Full).await?;
-            check(&readers, &file).await?;
-            Ok(Self {
-                readers,
-                queue: CommitQueue::new(SqliteWriter::new(connection, writing)),
-            })
+    pub async fn open(url: &str) -> Result<Self> {
+        let file = place::prepare(url)?;
+        let opened = blocking(move || {
+            let opened = open(&file, SYNCED)?;
+            check(&opened.0, &file)?;
+            Ok(opened)
+        });
+        let (connection, readers) = opened.await??;
+        Ok(Self {
+            readers,
+            queue: CommitQueue::on_thread(SqliteWriter::new(connection))?,
         })
     }
 }
 
 /// Fails if the file is malformed: it would answer some questions, and fail or lie in others.
-async fn check(readers: &Readers, file: &Path) -> Result<()> {
-    match readers.check().await {
-        Ok(found) if found == "ok" => {
-            let answer = readers.answer().await;
-            answer.map_err(|cause| failure::malformed(file, &cause.to_string()).because(cause))
-        }
-        Ok(found) => Err(failure::malformed(file, &found)),
-        Err(cause) => Err(failure::opening(file, cause)),
+fn check(connection: &Connection, file: &Path) -> Result<()> {
+    let check = "PRAGMA quick_check(1)";
+    let found = connection.query_row(check, [], |row| row.get::<_, String>(0));
+    match found.map_err(|cause| failure::opening(file, cause))? {
+        found if found == "ok" => {}
+        found => return Err(failure::malformed(file, &found)),
     }
+    let answer = connection.query_row("SELECT last FROM revision", [], |_| Ok(()));
+    answer.map_err(|cause| failure::malformed(file, &cause.to_string()).because(cause))
 }
 
 #[async_trait]

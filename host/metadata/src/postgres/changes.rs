@@ -14,7 +14,7 @@ pub(super) async fn carry_out(
     connection: &mut PgConnection,
     changes: &[Change],
     revision: &mut i64,
-) -> Result<(), SqlFailure> {
+) -> Result<(), SqlFailure<sqlx::Error>> {
     for change in changes {
         match change {
             Change::Put(record) => {
@@ -50,7 +50,9 @@ pub(super) async fn carry_out(
 }
 
 /// A text in PostgreSQL holds no NUL, and whoever brings one is not to fail the others.
-pub(super) fn speakable<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), SqlFailure> {
+pub(super) fn speakable<'a>(
+    texts: impl IntoIterator<Item = &'a str>,
+) -> Result<(), SqlFailure<sqlx::Error>> {
     if !(texts.into_iter().any(|text| text.contains('\0'))) {
         Ok(())
     } else {
@@ -92,7 +94,7 @@ async fn put(
         .bind(content.and_then(|content| content.modified))
         .bind(content.and_then(|content| content.changed))
         .bind(record.object.as_ref().map(object::written))
-        .bind(next(record)?)
+        .bind(next(record).map_err(sqlx::Error::Encode)?)
         .bind(revision)
         .execute(connection)
         .await?;
@@ -134,7 +136,7 @@ async fn rename(
     from: &FilePath,
     to: &FilePath,
     revision: i64,
-) -> Result<(), SqlFailure> {
+) -> Result<(), SqlFailure<sqlx::Error>> {
     if from == to {
         return Ok(());
     }
@@ -181,7 +183,7 @@ async fn begin(
     connection: &mut PgConnection,
     id: &IntentId,
     intent: &Intent,
-) -> Result<(), SqlFailure> {
+) -> Result<(), SqlFailure<sqlx::Error>> {
     let (kind, source, target) = columns(intent);
     let begin = "INSERT INTO intents (id, kind, source, target) VALUES ($1, $2, $3, $4) ON \
                  CONFLICT DO NOTHING";
@@ -210,7 +212,7 @@ async fn expect(
     connection: &mut PgConnection,
     path: &FilePath,
     revision: Option<u64>,
-) -> Result<(), SqlFailure> {
+) -> Result<(), SqlFailure<sqlx::Error>> {
     let found: Option<i64> = sqlx::query_scalar(
         "SELECT revision FROM records WHERE sha256(path) = sha256($1) AND path = $1",
     )
@@ -224,7 +226,10 @@ async fn expect(
     }
 }
 
-async fn refuse_fenced(connection: &mut PgConnection, lease: &LeaseId) -> Result<(), SqlFailure> {
+async fn refuse_fenced(
+    connection: &mut PgConnection,
+    lease: &LeaseId,
+) -> Result<(), SqlFailure<sqlx::Error>> {
     let found: Option<bool> = sqlx::query_scalar("SELECT true FROM fences WHERE lease = $1")
         .bind(lease.as_slice())
         .fetch_optional(connection)

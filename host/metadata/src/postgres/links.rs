@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::PostgresStore;
 use super::changes::speakable;
 use crate::queue::QueuedStep;
-use crate::sql::{COLUMNS, LinkRow, SqlFailure, rights, uses};
+use crate::sql::{COLUMNS, LinkRow, SqlFailure, json};
 
 #[async_trait]
 impl LinkStore for PostgresStore {
@@ -71,7 +71,7 @@ impl PostgresStore {
 pub(super) async fn carry_out(
     connection: &mut PgConnection,
     change: &LinkChange,
-) -> Result<(), SqlFailure> {
+) -> Result<(), SqlFailure<sqlx::Error>> {
     match change {
         LinkChange::Create(link) => create(connection, link).await,
         LinkChange::Issue(link, rights) => {
@@ -105,7 +105,7 @@ pub(super) async fn carry_out(
     }
 }
 
-async fn create(connection: &mut PgConnection, link: &Link) -> Result<(), SqlFailure> {
+async fn create(connection: &mut PgConnection, link: &Link) -> Result<(), SqlFailure<sqlx::Error>> {
     speakable(link.filename.as_deref().into_iter().chain([&*link.maker]))?;
     let refused = || SqlFailure::Refused(link_exists());
     (insert(connection, link).await? == 1)
@@ -116,7 +116,7 @@ async fn create(connection: &mut PgConnection, link: &Link) -> Result<(), SqlFai
 /// How many rows were made. A refusal is no error of the database, which would end the transaction.
 async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx::Error> {
     let insert = format!(
-        "INSERT INTO links ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, \
+        "INSERT INTO links ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, \
          $12) ON CONFLICT DO NOTHING"
     );
     let inserted = sqlx::query(AssertSqlSafe(insert))
@@ -129,9 +129,9 @@ async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx:
         .bind(link.expires)
         .bind(i64::from(link.max_uses))
         .bind(i64::from(link.spent))
-        .bind(uses(link)?)
+        .bind(json(&link.uses).map_err(sqlx::Error::Encode)?)
+        .bind(json(&link.rights).map_err(sqlx::Error::Encode)?)
         .bind(link.kept_until())
-        .bind(rights(link)?)
         .execute(connection)
         .await?;
     Ok(inserted.rows_affected())
@@ -144,7 +144,7 @@ async fn update(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx:
                   1 WHERE id = $4 AND revision = $5";
     let updated = sqlx::query(update)
         .bind(i64::from(link.spent))
-        .bind(uses(link)?)
+        .bind(json(&link.uses).map_err(sqlx::Error::Encode)?)
         .bind(link.kept_until())
         .bind(link.id.as_slice())
         .bind(link.revision.cast_signed())

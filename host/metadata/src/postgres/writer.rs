@@ -133,7 +133,7 @@ async fn carry_out(
     transaction: &mut PgTransaction<'_>,
     step: &QueuedStep,
     revision: &mut i64,
-) -> Result<(), SqlFailure> {
+) -> Result<(), SqlFailure<sqlx::Error>> {
     match step {
         QueuedStep::Records(changes) => changes::carry_out(transaction, changes, revision).await,
         QueuedStep::Link(change) => links::carry_out(transaction, change).await,

@@ -11,29 +11,25 @@
 
 use std::cmp::Ordering;
 use std::fmt::Debug;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 use std::path::Path;
-use std::sync::Arc;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use openraft::storage::{LogFlushed, RaftLogStorage};
 use openraft::{Entry, LogId, LogState, RaftLogId, RaftLogReader, StorageError, Vote};
+use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
 
 use super::command::{NodeId, Types};
 use super::failure::broken;
+use crate::sqlite::{ReadPool, SYNCED, SharedConnection, blocking, execute, row, writer};
 
 type StoredLog<T> = std::result::Result<T, StorageError<NodeId>>;
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS log (position INTEGER PRIMARY KEY, entry BLOB \
                       NOT NULL) STRICT; CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, \
                       value BLOB NOT NULL) STRICT";
-/// Tasks that read at once: one for each other node, in general.
-const READERS: u32 = 4;
 /// Bytes of entries that are handed out together, unless one alone is larger.
 const TOGETHER: usize = 4 << 20;
 
@@ -48,44 +44,29 @@ const CURRENT: u32 = 2;
 /// A clone is the same log.
 #[derive(Clone)]
 pub(super) struct RaftLog {
-    writer: Arc<Mutex<SqliteConnection>>,
-    readers: SqlitePool,
+    writer: SharedConnection,
+    readers: ReadPool,
 }
 
 impl RaftLog {
     /// The log of this node in a file that is there; refused if it is another node's, or of another
     /// format.
     pub(super) async fn open(file: &Path, node: &str) -> Result<Self> {
-        let cannot = |cause: sqlx::Error| {
+        let path = file.to_owned();
+        let open = move || {
+            let writer = writer(&path, SYNCED)?;
+            writer.execute_batch(SCHEMA)?;
+            Ok((writer, ReadPool::open(&path)?))
+        };
+        let (writer, readers) = blocking(open).await?.map_err(|cause: rusqlite::Error| {
             let message = format!(
                 "cannot open the log {} of the metadata store (Raft): {cause}",
                 file.display()
             );
             Error::new(ErrorKind::Internal, message).because(cause)
-        };
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .disable_statement_logging();
-        let writing = options
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let mut writer = writing.connect().await.map_err(cannot)?;
-        sqlx::raw_sql(SCHEMA)
-            .execute(&mut writer)
-            .await
-            .map_err(cannot)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .idle_timeout(None);
-        let readers = readers
-            .max_lifetime(None)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(cannot)?;
+        })?;
         let log = Self {
-            writer: Arc::new(Mutex::new(writer)),
+            writer: SharedConnection::new(writer),
             readers,
         };
         match log.fact::<String>(NODE).await.map_err(Error::internal)? {
@@ -115,27 +96,59 @@ impl RaftLog {
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
-        let mut writer = self.writer.lock().await;
         // What is in the log of the file is read from there when it is opened again.
-        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut *writer)
-            .await;
+        let fold =
+            |writer: &mut Connection| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let _ = self.writer.with(fold).await;
     }
 
-    async fn fact<T: DeserializeOwned>(&self, name: &str) -> StoredLog<Option<T>> {
-        let found: Option<Vec<u8>> = sqlx::query_scalar("SELECT value FROM facts WHERE name = ?")
-            .bind(name)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(broken)?;
+    async fn fact<T: DeserializeOwned>(&self, name: &'static str) -> StoredLog<Option<T>> {
+        let find = "SELECT value FROM facts WHERE name = ?";
+        let read = self
+            .readers
+            .glance(move |connection| row(connection, find, [name], |row| row.get(0)));
+        let found: Option<Vec<u8>> = read.await.map_err(broken)?;
         found
             .map(|bytes| postcard::from_bytes(&bytes).map_err(broken))
             .transpose()
     }
 
-    async fn record<T: Serialize>(&self, name: &str, value: &T) -> StoredLog<()> {
-        let mut writer = self.writer.lock().await;
-        set(&mut writer, name, value).await
+    async fn record<T: Serialize>(&self, name: &'static str, value: &T) -> StoredLog<()> {
+        let value = postcard::to_allocvec(value).map_err(broken)?;
+        self.write(move |writer| set(writer, name, &value)).await
+    }
+
+    async fn write(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> StoredLog<()> {
+        let done = self.writer.with(work).await;
+        done.map_err(broken)?.map_err(broken)
+    }
+
+    /// The entries of a range, or the first ones of them that fit, and always one.
+    async fn entries(&self, range: Range<u64>, together: usize) -> StoredLog<Vec<Entry<Types>>> {
+        let list = "SELECT entry FROM log WHERE position >= ? AND position < ? ORDER BY position";
+        let read = self.readers.read(move |connection| {
+            let mut statement = connection.prepare_cached(list)?;
+            let mut rows = statement.query([position(range.start), position(range.end)])?;
+            let mut found = Vec::new();
+            let mut size = 0;
+            while let Some(row) = rows.next()? {
+                let entry: Vec<u8> = row.get(0)?;
+                size += entry.len();
+                if size > together && !found.is_empty() {
+                    break;
+                }
+                found.push(entry);
+            }
+            Ok(found)
+        });
+        let found = read.await.map_err(broken)?;
+        found
+            .iter()
+            .map(|bytes| postcard::from_bytes(bytes).map_err(broken))
+            .collect()
     }
 }
 
@@ -156,17 +169,9 @@ fn refuse_other(format: u32, file: &Path) -> Result<()> {
     Err(Error::new(ErrorKind::Internal, message))
 }
 
-async fn set<T: Serialize>(
-    connection: &mut SqliteConnection,
-    name: &str,
-    value: &T,
-) -> StoredLog<()> {
-    sqlx::query("REPLACE INTO facts (name, value) VALUES (?, ?)")
-        .bind(name)
-        .bind(postcard::to_allocvec(value).map_err(broken)?)
-        .execute(connection)
-        .await
-        .map_err(broken)?;
+fn set(connection: &Connection, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    let set = "REPLACE INTO facts (name, value) VALUES (?, ?)";
+    execute(connection, set, params![name, value])?;
     Ok(())
 }
 
@@ -189,18 +194,7 @@ impl RaftLogReader<Types> for RaftLog {
             Bound::Excluded(end) => *end,
             Bound::Unbounded => u64::MAX,
         };
-        let found: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT entry FROM log WHERE position >= ? AND position < ? ORDER BY position",
-        )
-        .bind(position(first))
-        .bind(position(end))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(broken)?;
-        found
-            .iter()
-            .map(|bytes| postcard::from_bytes(bytes).map_err(broken))
-            .collect()
+        self.entries(first..end, usize::MAX).await
     }
 
     async fn limited_get_log_entries(
@@ -208,24 +202,7 @@ impl RaftLogReader<Types> for RaftLog {
         start: u64,
         end: u64,
     ) -> StoredLog<Vec<Entry<Types>>> {
-        // The first ones that fit, and always one.
-        let sizes: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT position, length(entry) FROM log WHERE position >= ? AND position < ? ORDER \
-             BY position",
-        )
-        .bind(position(start))
-        .bind(position(end))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(broken)?;
-        let mut together = 0;
-        let fits = sizes.iter().take_while(|(_, size)| {
-            let first = together == 0;
-            together += usize::try_from(*size).unwrap_or(usize::MAX).max(1);
-            first || together <= TOGETHER
-        });
-        let count = fits.count() as u64;
-        self.try_get_log_entries(start..start + count).await
+        self.entries(start..end, TOGETHER).await
     }
 }
 
@@ -234,11 +211,11 @@ impl RaftLogStorage<Types> for RaftLog {
 
     async fn get_log_state(&mut self) -> StoredLog<LogState<Types>> {
         let last_purged_log_id: Option<LogId<NodeId>> = self.fact(PURGED).await?;
-        let last: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT entry FROM log ORDER BY position DESC LIMIT 1")
-                .fetch_optional(&self.readers)
-                .await
-                .map_err(broken)?;
+        let find = "SELECT entry FROM log ORDER BY position DESC LIMIT 1";
+        let read = self
+            .readers
+            .glance(move |connection| row(connection, find, [], |row| row.get(0)));
+        let last: Option<Vec<u8>> = read.await.map_err(broken)?;
         let last: Option<Entry<Types>> = last
             .map(|bytes| postcard::from_bytes(&bytes).map_err(broken))
             .transpose()?;
@@ -266,43 +243,45 @@ impl RaftLogStorage<Types> for RaftLog {
         I: IntoIterator<Item = Entry<Types>> + Send,
         I::IntoIter: Send,
     {
-        let entries: Vec<Entry<Types>> = entries.into_iter().collect();
-        let mut writer = self.writer.lock().await;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(broken)?;
-        for entry in &entries {
-            sqlx::query("REPLACE INTO log (position, entry) VALUES (?, ?)")
-                .bind(position(entry.get_log_id().index))
-                .bind(postcard::to_allocvec(entry).map_err(broken)?)
-                .execute(&mut *transaction)
-                .await
-                .map_err(broken)?;
-        }
-        transaction.commit().await.map_err(broken)?;
+        let encoded = |entry: Entry<Types>| {
+            let bytes = postcard::to_allocvec(&entry).map_err(broken)?;
+            Ok((position(entry.get_log_id().index), bytes))
+        };
+        let entries: Vec<(i64, Vec<u8>)> =
+            entries.into_iter().map(encoded).collect::<StoredLog<_>>()?;
+        let append = move |writer: &mut Connection| {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let append = "REPLACE INTO log (position, entry) VALUES (?, ?)";
+            for (position, entry) in entries {
+                execute(&transaction, append, params![position, entry])?;
+            }
+            transaction.commit()
+        };
+        self.write(append).await?;
         // The commit has synchronised the file.
         callback.log_io_completed(Ok(()));
         Ok(())
     }
 
     async fn truncate(&mut self, log_id: LogId<NodeId>) -> StoredLog<()> {
-        let mut writer = self.writer.lock().await;
-        sqlx::query("DELETE FROM log WHERE position >= ?")
-            .bind(position(log_id.index))
-            .execute(&mut *writer)
-            .await
-            .map_err(broken)?;
-        Ok(())
+        let first = position(log_id.index);
+        let truncate = move |writer: &mut Connection| {
+            execute(writer, "DELETE FROM log WHERE position >= ?", [first])?;
+            Ok(())
+        };
+        self.write(truncate).await
     }
 
     async fn purge(&mut self, log_id: LogId<NodeId>) -> StoredLog<()> {
-        let mut writer = self.writer.lock().await;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(broken)?;
-        set(&mut transaction, PURGED, &log_id).await?;
-        sqlx::query("DELETE FROM log WHERE position <= ?")
-            .bind(position(log_id.index))
-            .execute(&mut *transaction)
-            .await
-            .map_err(broken)?;
-        transaction.commit().await.map_err(broken)
+        let last = position(log_id.index);
+        let purged = postcard::to_allocvec(&log_id).map_err(broken)?;
+        let purge = move |writer: &mut Connection| {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            set(&transaction, PURGED, &purged)?;
+            execute(&transaction, "DELETE FROM log WHERE position <= ?", [last])?;
+            transaction.commit()
+        };
+        self.write(purge).await
     }
 }
 
@@ -323,15 +302,8 @@ mod tests {
         log.close().await;
         let refused = open().await.err().expect("refused");
         assert!(refused.message().contains("a later callfs"), "{refused}");
-        let mut connection = SqliteConnectOptions::new()
-            .filename(&file)
-            .connect()
-            .await
-            .expect("opened");
-        sqlx::query("DELETE FROM facts WHERE name = ?")
-            .bind(FORMAT)
-            .execute(&mut connection)
-            .await
+        Connection::open(&file)
+            .and_then(|connection| connection.execute("DELETE FROM facts WHERE name = ?", [FORMAT]))
             .expect("as it was before");
         let refused = open().await.err().expect("refused");
         let message = refused.message();

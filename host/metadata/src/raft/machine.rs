@@ -21,18 +21,16 @@ use openraft::storage::RaftStateMachine;
 use openraft::{
     Entry, EntryPayload, LogId, RaftLogId, Snapshot, SnapshotMeta, StorageError, StoredMembership,
 };
+use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::io::AsyncSeekExt;
-use tokio::runtime::Handle;
 
 use super::command::{NodeId, RaftPeer, StepOutcome, Types, outcome};
 use super::failure::broken;
 use super::folder::{RaftFolder, create};
 use super::snapshot::{self, Builder};
 use crate::queue::QueuedStep;
-use crate::sqlite::{self, Readers};
+use crate::sqlite::{self, Readers, SharedConnection, UNSYNCED, blocking, execute};
 use crate::{Notifications, Touched};
 
 type StoredMachine<T> = std::result::Result<T, StorageError<NodeId>>;
@@ -54,9 +52,8 @@ pub(super) struct StateMachine {
     notifications: Arc<Notifications>,
     /// What reads the state of this moment.
     readers: Arc<ArcSwap<Readers>>,
-    /// None after a failure: SQLite may have rolled back on its own, so it starts afresh.
-    connection: Option<SqliteConnection>,
-    writing: SqliteConnectOptions,
+    file: PathBuf,
+    connection: SharedConnection,
     applied: Applied,
 }
 
@@ -67,7 +64,7 @@ impl StateMachine {
         notifications: Arc<Notifications>,
     ) -> Result<Self> {
         let file = folder.state().map_err(Error::internal)?;
-        let mut opened = open(file.clone()).await?;
+        let mut opened = open(file).await?;
         if let Some((_, snapshot)) = folder.snapshot().map_err(Error::internal)? {
             let of_snapshot = snapshot::applied(&snapshot)
                 .await
@@ -75,14 +72,14 @@ impl StateMachine {
             if of_snapshot.last > opened.applied.last {
                 opened.readers.close().await;
                 let file = folder.replace_state(&snapshot).map_err(Error::internal)?;
-                opened = open(file.clone()).await?;
-                folder.forget_states_before(&file);
+                opened = open(file).await?;
+                folder.forget_states_before(&opened.file);
             }
         }
         let OpenState {
+            file,
             readers,
             connection,
-            writing,
             applied,
         } = opened;
         let readers = Arc::new(ArcSwap::from_pointee(readers));
@@ -90,8 +87,8 @@ impl StateMachine {
             folder,
             notifications,
             readers,
-            connection: Some(connection),
-            writing,
+            file,
+            connection,
             applied,
         })
     }
@@ -102,83 +99,68 @@ impl StateMachine {
     }
 
     async fn transact(
-        &mut self,
-        entries: &[Entry<Types>],
+        &self,
+        entries: Arc<[Entry<Types>]>,
         applied: &Applied,
-    ) -> Result<Vec<Vec<StepOutcome>>, sqlx::Error> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.writing.connect().await?,
-        };
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut outcomes = Vec::with_capacity(entries.len());
-        for entry in entries {
-            outcomes.push(match &entry.payload {
-                EntryPayload::Normal(command) => {
-                    sqlite::carry_out(&mut transaction, &command.steps)
-                        .await?
-                        .into_iter()
-                        .map(outcome)
-                        .collect()
-                }
-                EntryPayload::Blank | EntryPayload::Membership(_) => Vec::new(),
-            });
-        }
-        let encoded =
-            postcard::to_allocvec(applied).map_err(|cause| sqlx::Error::Encode(cause.into()))?;
-        sqlx::query("REPLACE INTO raft (one, applied) VALUES (1, ?)")
-            .bind(encoded)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        self.connection = Some(connection);
-        Ok(outcomes)
+    ) -> Result<Vec<Vec<StepOutcome>>> {
+        let applied = postcard::to_allocvec(applied).map_err(Error::internal)?;
+        let outcomes = self
+            .connection
+            .with(move |connection| transact(connection, &entries, &applied));
+        outcomes.await?.map_err(sqlite::failed)
     }
 }
 
+/// Nothing is left of a transaction that failed.
+fn transact(
+    connection: &mut Connection,
+    entries: &[Entry<Types>],
+    applied: &[u8],
+) -> rusqlite::Result<Vec<Vec<StepOutcome>>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut outcomes = Vec::with_capacity(entries.len());
+    for entry in entries {
+        outcomes.push(match &entry.payload {
+            EntryPayload::Normal(command) => sqlite::carry_out(&transaction, &command.steps)?
+                .into_iter()
+                .map(outcome)
+                .collect(),
+            EntryPayload::Blank | EntryPayload::Membership(_) => Vec::new(),
+        });
+    }
+    let record = "REPLACE INTO raft (one, applied) VALUES (1, ?)";
+    execute(&transaction, record, [applied])?;
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
 struct OpenState {
+    file: PathBuf,
     readers: Readers,
-    connection: SqliteConnection,
-    writing: SqliteConnectOptions,
+    connection: SharedConnection,
     applied: Applied,
 }
 
-/// On a thread of its own: what brings a schema up to date cannot go from thread to thread.
 async fn open(file: PathBuf) -> Result<OpenState> {
-    let runtime = Handle::current();
-    let opening = move || {
-        runtime.block_on(async {
-            let opened = sqlite::open(&file, SqliteSynchronous::Normal).await?;
-            let sqlite::SqliteFile {
-                readers,
-                mut connection,
-                writing,
-            } = opened;
-            sqlx::raw_sql(SCHEMA)
-                .execute(&mut connection)
-                .await
-                .map_err(sqlite::failed)?;
-            let applied = applied(&mut connection).await.map_err(Error::internal)?;
-            Ok(OpenState {
-                readers,
-                connection,
-                writing,
-                applied,
-            })
+    let open = move || {
+        let (connection, readers) = sqlite::open(&file, UNSYNCED)?;
+        connection.execute_batch(SCHEMA).map_err(sqlite::failed)?;
+        Ok(OpenState {
+            applied: applied(&connection).map_err(Error::internal)?,
+            connection: SharedConnection::new(connection),
+            readers,
+            file,
         })
     };
-    tokio::task::spawn_blocking(opening)
-        .await
-        .map_err(Error::internal)?
+    blocking(open).await?
 }
 
 /// What a state says of itself.
-pub(super) async fn applied(connection: &mut SqliteConnection) -> StoredMachine<Applied> {
-    let found: Option<Vec<u8>> = sqlx::query_scalar("SELECT applied FROM raft")
-        .fetch_optional(connection)
-        .await
-        .map_err(broken)?;
-    found.map_or_else(
+pub(super) fn applied(connection: &Connection) -> StoredMachine<Applied> {
+    let found = sqlite::row(connection, "SELECT applied FROM raft", [], |row| {
+        row.get::<_, Vec<u8>>(0)
+    });
+    found.map_err(broken)?.map_or_else(
         || Ok(Applied::default()),
         |bytes| postcard::from_bytes(&bytes).map_err(broken),
     )
@@ -198,10 +180,10 @@ impl RaftStateMachine<Types> for StateMachine {
         I: IntoIterator<Item = Entry<Types>> + Send,
         I::IntoIter: Send,
     {
-        let entries: Vec<Entry<Types>> = entries.into_iter().collect();
+        let entries: Arc<[Entry<Types>]> = entries.into_iter().collect();
         let mut applied = self.applied.clone();
         let mut changes = Vec::new();
-        for entry in &entries {
+        for entry in entries.iter() {
             let log_id = *entry.get_log_id();
             applied.last = Some(log_id);
             match &entry.payload {
@@ -218,10 +200,9 @@ impl RaftStateMachine<Types> for StateMachine {
             }
         }
         let outcomes = loop {
-            match self.transact(&entries, &applied).await {
+            match self.transact(entries.clone(), &applied).await {
                 Ok(outcomes) => break outcomes,
-                Err(cause) => {
-                    let error = sqlite::failed(cause);
+                Err(error) => {
                     if !matches!(
                         error.kind(),
                         ErrorKind::InsufficientStorage | ErrorKind::BackendUnavailable
@@ -243,7 +224,7 @@ impl RaftStateMachine<Types> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder::new(self.folder.clone(), &self.writing).await
+        Builder::new(self.folder.clone(), self.file.clone()).await
     }
 
     async fn begin_receiving_snapshot(&mut self) -> StoredMachine<Box<tokio::fs::File>> {
@@ -275,11 +256,12 @@ impl RaftStateMachine<Types> for StateMachine {
         let gone = || broken(std::io::Error::other("the snapshot has gone"));
         let (_, snapshot) = self.folder.snapshot().map_err(broken)?.ok_or_else(gone)?;
         let file = self.folder.replace_state(&snapshot).map_err(broken)?;
-        let opened = open(file.clone()).await.map_err(broken)?;
+        let opened = open(file).await.map_err(broken)?;
         self.readers.store(Arc::new(opened.readers));
-        (self.connection, self.writing) = (Some(opened.connection), opened.writing);
+        self.file = opened.file;
+        self.connection = opened.connection;
         self.applied = opened.applied;
-        self.folder.forget_states_before(&file);
+        self.folder.forget_states_before(&self.file);
         self.notifications.changed(&Touched::everything());
         Ok(())
     }

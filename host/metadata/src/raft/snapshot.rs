@@ -3,32 +3,24 @@
 //! Its name is unique, because two snapshots of the same entry need not have the same bytes, and a
 //! transfer that is begun with one cannot go on with the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openraft::{RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
+use rusqlite::Connection;
 
 use super::command::{NodeId, Types};
 use super::failure::broken;
 use super::folder::{RaftFolder, create};
 use super::machine::{self, Applied};
+use crate::sqlite::{self, SharedConnection, UNSYNCED, blocking};
 
 type StoredSnapshot<T> = std::result::Result<T, StorageError<NodeId>>;
 
 /// Up to where a snapshot is.
 pub(super) async fn applied(file: &Path) -> StoredSnapshot<Applied> {
-    // It is complete, and nobody writes to it.
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .read_only(true)
-        .immutable(true);
-    let mut connection = options
-        .disable_statement_logging()
-        .connect()
-        .await
-        .map_err(broken)?;
-    machine::applied(&mut connection).await
+    let file = file.to_owned();
+    let read = move || machine::applied(&sqlite::immutable(&file).map_err(broken)?);
+    blocking(read).await.map_err(broken)?
 }
 
 /// The snapshot that holds.
@@ -52,33 +44,33 @@ pub(super) async fn current(folder: &RaftFolder) -> StoredSnapshot<Option<Snapsh
 /// Makes one snapshot of the state that there was when it was asked to.
 pub(super) struct Builder {
     folder: RaftFolder,
-    connection: StoredSnapshot<SqliteConnection>,
+    connection: StoredSnapshot<SharedConnection>,
 }
 
 impl Builder {
-    pub(super) async fn new(folder: RaftFolder, state: &SqliteConnectOptions) -> Self {
+    pub(super) async fn new(folder: RaftFolder, state: PathBuf) -> Self {
         // Opened and read at once: the file may be forgotten for another before the snapshot is
         // made.
-        let connection = match state.connect().await.map_err(broken) {
-            Ok(mut connection) => machine::applied(&mut connection).await.map(|_| connection),
-            Err(cause) => Err(cause),
+        let open = move || {
+            let connection = sqlite::writer(&state, UNSYNCED).map_err(broken)?;
+            machine::applied(&connection)?;
+            Ok(SharedConnection::new(connection))
         };
+        let connection = blocking(open).await.map_err(broken).flatten();
         Self { folder, connection }
     }
 }
 
 impl RaftSnapshotBuilder<Types> for Builder {
     async fn build_snapshot(&mut self) -> StoredSnapshot<Snapshot<Types>> {
-        let connection = self.connection.as_mut().map_err(|cause| cause.clone())?;
+        let connection = self.connection.as_ref().map_err(|cause| cause.clone())?;
         let unfinished = self.folder.unfinished("snapshot");
         // SQLite writes into an empty file as into none; this one is of this user only.
         create(&unfinished).map_err(broken)?;
         let name = unfinished.to_string_lossy().into_owned();
-        sqlx::query("VACUUM INTO ?")
-            .bind(name)
-            .execute(connection)
-            .await
-            .map_err(broken)?;
+        let write = move |state: &mut Connection| state.execute("VACUUM INTO ?", [name]);
+        let written = connection.with(write).await.map_err(broken)?;
+        written.map_err(broken)?;
         let Applied { last, .. } = applied(&unfinished).await?;
         let mut unique = [0; 4];
         getrandom::fill(&mut unique)

@@ -3,25 +3,52 @@
 
 use callfs_model::error::Result;
 use callfs_model::metadata::{Content, Intent, IntentId, Link, Record};
+use rusqlite::Row;
 
 use super::{damaged, intent, path};
 use crate::object;
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct SqlRow {
-    path: Vec<u8>,
-    owner: String,
-    group: String,
-    mode: i64,
-    has_content: bool,
-    etag: Option<String>,
-    content_type: Option<String>,
-    sha256: Option<Vec<u8>>,
-    modified: Option<i64>,
-    changed: Option<i64>,
-    object: Option<String>,
-    next: Option<String>,
-    revision: i64,
+/// A row, which is read by the names of its columns from PostgreSQL, and by their order from SQLite,
+/// which would look for every name.
+macro_rules! row {
+    ($name:ident { $($column:ident: $type:ty,)+ }) => {
+        #[derive(sqlx::FromRow)]
+        pub(crate) struct $name {
+            $($column: $type,)+
+        }
+
+        impl $name {
+            /// Of a row of SQLite that begins with these columns, in this order.
+            pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+                let mut count = 0_usize;
+                let mut next = || {
+                    count += 1;
+                    count - 1
+                };
+                Ok(Self {
+                    $($column: row.get(next())?,)+
+                })
+            }
+        }
+    };
+}
+
+row! {
+    SqlRow {
+        path: Vec<u8>,
+        owner: String,
+        group: String,
+        mode: i64,
+        has_content: bool,
+        etag: Option<String>,
+        content_type: Option<String>,
+        sha256: Option<Vec<u8>>,
+        modified: Option<i64>,
+        changed: Option<i64>,
+        object: Option<String>,
+        next: Option<String>,
+        revision: i64,
+    }
 }
 
 impl SqlRow {
@@ -58,12 +85,13 @@ impl SqlRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct IntentRow {
-    id: Vec<u8>,
-    kind: String,
-    source: Vec<u8>,
-    target: Vec<u8>,
+row! {
+    IntentRow {
+        id: Vec<u8>,
+        kind: String,
+        source: Vec<u8>,
+        target: Vec<u8>,
+    }
 }
 
 impl IntentRow {
@@ -72,24 +100,25 @@ impl IntentRow {
     }
 }
 
-/// Of a row of the links.
+/// Of a row of the links: those that [`LinkRow`] has, and when the link may be swept.
 pub(crate) const COLUMNS: &str = "id, token_sha256, path, maker, filename, created, expires, \
-                                  max_uses, spent, uses, kept_until, revision, rights";
+                                  max_uses, spent, uses, revision, rights, kept_until";
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct LinkRow {
-    id: Vec<u8>,
-    token_sha256: Vec<u8>,
-    path: Vec<u8>,
-    maker: String,
-    filename: Option<String>,
-    created: i64,
-    expires: i64,
-    max_uses: i64,
-    spent: i64,
-    uses: String,
-    revision: i64,
-    rights: Option<String>,
+row! {
+    LinkRow {
+        id: Vec<u8>,
+        token_sha256: Vec<u8>,
+        path: Vec<u8>,
+        maker: String,
+        filename: Option<String>,
+        created: i64,
+        expires: i64,
+        max_uses: i64,
+        spent: i64,
+        uses: String,
+        revision: i64,
+        rights: Option<String>,
+    }
 }
 
 impl LinkRow {

@@ -3,94 +3,79 @@
 
 use callfs_model::metadata::{Change, Intent, IntentId, LeaseId, Record, fenced, unexpected};
 use callfs_model::path::FilePath;
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, params};
 
+use super::failure::SqliteOutcome;
+use super::file::{execute, row};
 use crate::object;
 use crate::sql::{SqlFailure, begun_before, below, columns, depth, next, too_long};
 
 /// Carries out all of the changes in order. `revision` is the last one that was given.
-pub(super) async fn carry_out(
-    connection: &mut SqliteConnection,
+pub(super) fn carry_out(
+    connection: &Connection,
     changes: &[Change],
     revision: &mut i64,
-) -> Result<(), SqlFailure> {
+) -> SqliteOutcome {
     for change in changes {
         match change {
             Change::Put(record) => {
                 *revision += 1;
-                put(connection, record, *revision).await?;
+                put(connection, record, *revision)?;
             }
-            Change::Remove(path) => remove(connection, path).await?,
-            Change::RemoveTree(path) => remove_tree(connection, path).await?,
+            Change::Remove(path) => remove(connection, path)?,
+            Change::RemoveTree(path) => remove_tree(connection, path)?,
             Change::Rename { from, to } => {
                 *revision += 1;
-                rename(connection, from, to, *revision).await?;
+                rename(connection, from, to, *revision)?;
             }
-            Change::Begin(id, intent) => begin(connection, id, intent).await?,
-            Change::End(id) => end(connection, id).await?,
-            Change::Expect { path, revision } => expect(connection, path, *revision).await?,
-            Change::Under(lease) => refuse_fenced(connection, lease).await?,
-            Change::Fence(lease) => fence(connection, lease).await?,
+            Change::Begin(id, intent) => begin(connection, id, intent)?,
+            Change::End(id) => end(connection, id)?,
+            Change::Expect { path, revision } => expect(connection, path, *revision)?,
+            Change::Under(lease) => refuse_fenced(connection, lease)?,
+            Change::Fence(lease) => fence(connection, lease)?,
         }
     }
     Ok(())
 }
 
-async fn put(
-    connection: &mut SqliteConnection,
-    record: &Record,
-    revision: i64,
-) -> Result<(), sqlx::Error> {
+fn put(connection: &Connection, record: &Record, revision: i64) -> rusqlite::Result<()> {
     let content = record.content.as_ref();
     let put = "REPLACE INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
                content_type, sha256, modified, changed, object, next, revision) VALUES (?, ?, ?, \
                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    sqlx::query(put)
-        .bind(record.path.as_str().as_bytes())
-        .bind(depth(&record.path))
-        .bind(&record.owner)
-        .bind(&record.group)
-        .bind(record.mode)
-        .bind(content.is_some())
-        .bind(content.and_then(|content| content.etag.as_deref()))
-        .bind(content.and_then(|content| content.content_type.as_deref()))
-        .bind(
-            content
-                .and_then(|content| content.sha256.as_ref())
-                .map(|digest| digest.as_slice()),
-        )
-        .bind(content.and_then(|content| content.modified))
-        .bind(content.and_then(|content| content.changed))
-        .bind(record.object.as_ref().map(object::written))
-        .bind(next(record)?)
-        .bind(revision)
-        .execute(connection)
-        .await?;
+    let values = params![
+        record.path.as_str().as_bytes(),
+        depth(&record.path),
+        record.owner,
+        record.group,
+        record.mode,
+        content.is_some(),
+        content.and_then(|content| content.etag.as_deref()),
+        content.and_then(|content| content.content_type.as_deref()),
+        content.and_then(|content| content.sha256.as_ref().map(<[u8; 32]>::as_slice)),
+        content.and_then(|content| content.modified),
+        content.and_then(|content| content.changed),
+        record.object.as_ref().map(object::written),
+        next(record).map_err(rusqlite::Error::ToSqlConversionFailure)?,
+        revision,
+    ];
+    execute(connection, put, values)?;
     Ok(())
 }
 
-async fn remove(connection: &mut SqliteConnection, path: &FilePath) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM records WHERE path = ?")
-        .bind(path.as_str().as_bytes())
-        .execute(connection)
-        .await?;
+fn remove(connection: &Connection, path: &FilePath) -> rusqlite::Result<()> {
+    let remove = "DELETE FROM records WHERE path = ?";
+    execute(connection, remove, [path.as_str().as_bytes()])?;
     Ok(())
 }
 
 /// Deletes what is strictly below a path.
 pub(super) const REMOVE_BELOW: &str = "DELETE FROM records WHERE path > ? AND path < ?";
 
-async fn remove_tree(
-    connection: &mut SqliteConnection,
-    path: &FilePath,
-) -> Result<(), sqlx::Error> {
-    remove(connection, path).await?;
+fn remove_tree(connection: &Connection, path: &FilePath) -> rusqlite::Result<()> {
+    remove(connection, path)?;
     let (lower, upper) = below(path);
-    sqlx::query(REMOVE_BELOW)
-        .bind(lower)
-        .bind(upper)
-        .execute(connection)
-        .await?;
+    execute(connection, REMOVE_BELOW, [lower, upper])?;
     Ok(())
 }
 
@@ -100,95 +85,66 @@ pub(super) const RENAME_BELOW: &str = "UPDATE records SET path = CAST(? || subst
                                        BLOB), depth = depth + ?, revision = ? WHERE path > ? AND \
                                        path < ?";
 
-async fn rename(
-    connection: &mut SqliteConnection,
-    from: &FilePath,
-    to: &FilePath,
-    revision: i64,
-) -> Result<(), SqlFailure> {
+fn rename(connection: &Connection, from: &FilePath, to: &FilePath, revision: i64) -> SqliteOutcome {
     if from == to {
         return Ok(());
     }
-    refuse_too_long(connection, from, to).await?;
-    remove_tree(connection, to).await?;
-    sqlx::query("UPDATE records SET path = ?, depth = ?, revision = ? WHERE path = ?")
-        .bind(to.as_str().as_bytes())
-        .bind(depth(to))
-        .bind(revision)
-        .bind(from.as_str().as_bytes())
-        .execute(&mut *connection)
-        .await?;
+    refuse_too_long(connection, from, to)?;
+    remove_tree(connection, to)?;
+    let source = from.as_str().as_bytes();
+    let target = to.as_str().as_bytes();
+    let rename = "UPDATE records SET path = ?, depth = ?, revision = ? WHERE path = ?";
+    execute(
+        connection,
+        rename,
+        params![target, depth(to), revision, source],
+    )?;
     // Neither is the root: `Change::check` refused that, since every path is within it.
     let (lower, upper) = below(from);
-    sqlx::query(RENAME_BELOW)
-        .bind(to.as_str().as_bytes())
-        .bind(from.as_str().len() as i64 + 1)
-        .bind(depth(to) - depth(from))
-        .bind(revision)
-        .bind(lower)
-        .bind(upper)
-        .execute(connection)
-        .await?;
+    let values = params![
+        target,
+        source.len() as i64 + 1,
+        depth(to) - depth(from),
+        revision,
+        lower,
+        upper,
+    ];
+    execute(connection, RENAME_BELOW, values)?;
     Ok(())
 }
 
 /// The longest path below `from` has to fit below `to` as well.
-async fn refuse_too_long(
-    connection: &mut SqliteConnection,
-    from: &FilePath,
-    to: &FilePath,
-) -> Result<(), SqlFailure> {
+fn refuse_too_long(connection: &Connection, from: &FilePath, to: &FilePath) -> SqliteOutcome {
     if to.as_str().len() <= from.as_str().len() {
         return Ok(());
     }
     let (lower, upper) = below(from);
-    let longest: Option<i64> =
-        sqlx::query_scalar("SELECT max(length(path)) FROM records WHERE path > ? AND path < ?")
-            .bind(lower)
-            .bind(upper)
-            .fetch_one(connection)
-            .await?;
-    too_long(from, to, longest).map_or(Ok(()), |refused| Err(SqlFailure::Refused(refused)))
+    let longest = "SELECT max(length(path)) FROM records WHERE path > ? AND path < ?";
+    let longest = row(connection, longest, [lower, upper], |row| row.get(0))?;
+    too_long(from, to, longest.flatten())
+        .map_or(Ok(()), |refused| Err(SqlFailure::Refused(refused)))
 }
 
-async fn begin(
-    connection: &mut SqliteConnection,
-    id: &IntentId,
-    intent: &Intent,
-) -> Result<(), SqlFailure> {
+fn begin(connection: &Connection, id: &IntentId, intent: &Intent) -> SqliteOutcome {
     let (kind, source, target) = columns(intent);
     let begin =
         "INSERT INTO intents (id, kind, source, target) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    let begun = sqlx::query(begin)
-        .bind(id.as_slice())
-        .bind(kind)
-        .bind(source)
-        .bind(target)
-        .execute(connection)
-        .await?;
-    match begun.rows_affected() {
+    match execute(connection, begin, params![id, kind, source, target])? {
         0 => Err(SqlFailure::Refused(begun_before(id))),
         _ => Ok(()),
     }
 }
 
-async fn end(connection: &mut SqliteConnection, id: &IntentId) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM intents WHERE id = ?")
-        .bind(id.as_slice())
-        .execute(connection)
-        .await?;
+fn end(connection: &Connection, id: &IntentId) -> rusqlite::Result<()> {
+    execute(connection, "DELETE FROM intents WHERE id = ?", [id])?;
     Ok(())
 }
 
-async fn expect(
-    connection: &mut SqliteConnection,
-    path: &FilePath,
-    revision: Option<u64>,
-) -> Result<(), SqlFailure> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT revision FROM records WHERE path = ?")
-        .bind(path.as_str().as_bytes())
-        .fetch_optional(connection)
-        .await?;
+fn expect(connection: &Connection, path: &FilePath, revision: Option<u64>) -> SqliteOutcome {
+    let find = "SELECT revision FROM records WHERE path = ?";
+    let found = row(connection, find, [path.as_str().as_bytes()], |row| {
+        row.get(0)
+    })?;
     if found.map(i64::cast_unsigned) == revision {
         Ok(())
     } else {
@@ -196,22 +152,14 @@ async fn expect(
     }
 }
 
-async fn refuse_fenced(
-    connection: &mut SqliteConnection,
-    lease: &LeaseId,
-) -> Result<(), SqlFailure> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM fences WHERE lease = ?")
-        .bind(lease.as_slice())
-        .fetch_optional(connection)
-        .await?;
-    found.map_or(Ok(()), |_| Err(SqlFailure::Refused(fenced())))
+fn refuse_fenced(connection: &Connection, lease: &LeaseId) -> SqliteOutcome {
+    let find = "SELECT 1 FROM fences WHERE lease = ?";
+    let found = row(connection, find, [lease], |_| Ok(()))?;
+    found.map_or(Ok(()), |()| Err(SqlFailure::Refused(fenced())))
 }
 
-async fn fence(connection: &mut SqliteConnection, lease: &LeaseId) -> Result<(), sqlx::Error> {
+fn fence(connection: &Connection, lease: &LeaseId) -> rusqlite::Result<()> {
     let fence = "INSERT INTO fences (lease) VALUES (?) ON CONFLICT DO NOTHING";
-    sqlx::query(fence)
-        .bind(lease.as_slice())
-        .execute(connection)
-        .await?;
+    execute(connection, fence, [lease])?;
     Ok(())
 }

@@ -4,11 +4,13 @@
 use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::metadata::{Link, LinkChange, LinkId, LinkStore, link_changed, link_exists};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use rusqlite::{Connection, params};
 
 use super::SqliteStore;
+use super::failure::SqliteOutcome;
+use super::file::execute;
 use crate::queue::QueuedStep;
-use crate::sql::{COLUMNS, SqlFailure, rights, uses};
+use crate::sql::{COLUMNS, SqlFailure, json};
 
 #[async_trait]
 impl LinkStore for SqliteStore {
@@ -35,84 +37,70 @@ impl LinkStore for SqliteStore {
 }
 
 /// Carries out one change.
-pub(super) async fn carry_out(
-    connection: &mut SqliteConnection,
-    change: &LinkChange,
-) -> Result<(), SqlFailure> {
+pub(super) fn carry_out(connection: &Connection, change: &LinkChange) -> SqliteOutcome {
     match change {
-        LinkChange::Create(link) => create(connection, link).await,
+        LinkChange::Create(link) => create(connection, link),
         LinkChange::Issue(link, rights) => {
             let rights = rights.clone();
             let link = Link {
                 rights,
                 ..link.clone()
             };
-            create(connection, &link).await
+            create(connection, &link)
         }
         LinkChange::Replace(link) => {
-            let changed = update(connection, link).await?;
+            let changed = update(connection, link)?;
             let refused = || SqlFailure::Refused(link_changed());
             (changed == 1).then_some(()).ok_or_else(refused)
         }
         LinkChange::Remove(id) => {
-            sqlx::query("DELETE FROM links WHERE id = ?")
-                .bind(id.as_slice())
-                .execute(connection)
-                .await?;
+            execute(connection, "DELETE FROM links WHERE id = ?", [id])?;
             Ok(())
         }
         LinkChange::Sweep(before) => {
-            sqlx::query("DELETE FROM links WHERE kept_until < ?")
-                .bind(before)
-                .execute(connection)
-                .await?;
+            let sweep = "DELETE FROM links WHERE kept_until < ?";
+            execute(connection, sweep, [before])?;
             Ok(())
         }
     }
 }
 
-async fn create(connection: &mut SqliteConnection, link: &Link) -> Result<(), SqlFailure> {
-    match insert(connection, link).await {
-        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
-            Err(SqlFailure::Refused(link_exists()))
-        }
-        outcome => Ok(outcome?),
-    }
-}
-
-async fn insert(connection: &mut SqliteConnection, link: &Link) -> Result<(), sqlx::Error> {
-    let insert =
-        format!("INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)");
-    sqlx::query(AssertSqlSafe(insert))
-        .bind(link.id.as_slice())
-        .bind(link.token_sha256.as_slice())
-        .bind(link.path.as_str().as_bytes())
-        .bind(&link.maker)
-        .bind(&link.filename)
-        .bind(link.created)
-        .bind(link.expires)
-        .bind(link.max_uses)
-        .bind(link.spent)
-        .bind(uses(link)?)
-        .bind(link.kept_until())
-        .bind(rights(link)?)
-        .execute(connection)
-        .await?;
-    Ok(())
+fn create(connection: &Connection, link: &Link) -> SqliteOutcome {
+    let insert = format!(
+        "INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT \
+         DO NOTHING"
+    );
+    let values = params![
+        link.id,
+        link.token_sha256,
+        link.path.as_str().as_bytes(),
+        link.maker,
+        link.filename,
+        link.created,
+        link.expires,
+        link.max_uses,
+        link.spent,
+        json(&link.uses).map_err(rusqlite::Error::ToSqlConversionFailure)?,
+        json(&link.rights).map_err(rusqlite::Error::ToSqlConversionFailure)?,
+        link.kept_until(),
+    ];
+    let refused = || SqlFailure::Refused(link_exists());
+    (execute(connection, &insert, values)? == 1)
+        .then_some(())
+        .ok_or_else(refused)
 }
 
 /// How many rows were changed.
-async fn update(connection: &mut SqliteConnection, link: &Link) -> Result<u64, sqlx::Error> {
+fn update(connection: &Connection, link: &Link) -> rusqlite::Result<usize> {
     // What else there is of a link never changes.
     let update = "UPDATE links SET spent = ?, uses = ?, kept_until = ?, revision = revision + 1 \
                   WHERE id = ? AND revision = ?";
-    let updated = sqlx::query(update)
-        .bind(link.spent)
-        .bind(uses(link)?)
-        .bind(link.kept_until())
-        .bind(link.id.as_slice())
-        .bind(link.revision.cast_signed())
-        .execute(connection)
-        .await?;
-    Ok(updated.rows_affected())
+    let values = params![
+        link.spent,
+        json(&link.uses).map_err(rusqlite::Error::ToSqlConversionFailure)?,
+        link.kept_until(),
+        link.id,
+        link.revision.cast_signed(),
+    ];
+    execute(connection, update, values)
 }

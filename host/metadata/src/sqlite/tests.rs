@@ -1,5 +1,4 @@
 use callfs_model::metadata::{Link, LinkStore, MakerRights};
-use sqlx::Connection;
 
 use super::*;
 use crate::suite::{Folder, Place, link_suite, metadata_suite, path, record, tombstone};
@@ -19,23 +18,22 @@ impl Place for Folder {
 metadata_suite!(Folder);
 link_suite!(Folder);
 
-async fn connect(folder: &Folder) -> sqlx::SqliteConnection {
-    sqlx::SqliteConnection::connect(&folder.url())
-        .await
-        .expect("opened")
+fn connect(folder: &Folder) -> Connection {
+    Connection::open(folder.file()).expect("opened")
+}
+
+/// Carries out statements beside the store.
+fn execute(folder: &Folder, statements: &str) {
+    connect(folder).execute_batch(statements).expect(statements);
 }
 
 #[tokio::test]
 async fn refuses_a_newer_schema_and_a_file_of_another_kind() {
     let folder = Folder::new();
     folder.sqlite().await.close().await;
-    let mut connection = connect(&folder).await;
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
                  execution_time) VALUES (9000, 'from the future', TRUE, x'00', 0)";
-    sqlx::query(newer)
-        .execute(&mut connection)
-        .await
-        .expect("written");
+    execute(&folder, newer);
     let error = SqliteStore::open(&folder.url())
         .await
         .err()
@@ -55,6 +53,26 @@ async fn refuses_a_newer_schema_and_a_file_of_another_kind() {
         error.message().contains("is not an SQLite database"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn records_its_schema_as_sqlx_did() {
+    let folder = Folder::new();
+    folder.sqlite().await.close().await;
+    let list = "SELECT version || ' ' || description || ' ' || length(checksum) || ' ' || \
+                hex(substr(checksum, 1, 8)) FROM _sqlx_migrations WHERE success ORDER BY version";
+    let recorded: rusqlite::Result<Vec<String>> = connect(&folder)
+        .prepare(list)
+        .and_then(|mut list| list.query_map([], |row| row.get(0))?.collect());
+    let by_sqlx = [
+        "1 records 48 A040ECE52D6E02D1",
+        "2 modified 48 A6EBB2EDB1D24080",
+        "3 links 48 A1B7AD5AF48A8CBF",
+        "4 fences 48 7D6CCFA43CEE96F2",
+        "7 link rights 48 32B9002265E69A32",
+        "8 objects 48 845060CFCDCB9444",
+    ];
+    assert_eq!(recorded.expect("read"), by_sqlx);
 }
 
 #[tokio::test]
@@ -99,10 +117,7 @@ async fn a_malformed_file_is_refused_with_its_name_and_the_way_out() {
 
     let folder = Folder::new();
     folder.sqlite().await.close().await;
-    sqlx::query("DROP TABLE revision")
-        .execute(&mut connect(&folder).await)
-        .await
-        .expect("dropped");
+    execute(&folder, "DROP TABLE revision");
     let error = SqliteStore::open(&folder.url())
         .await
         .err()
@@ -113,30 +128,16 @@ async fn a_malformed_file_is_refused_with_its_name_and_the_way_out() {
 #[tokio::test]
 async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
     let folder = Folder::new();
-    let options = SqliteConnectOptions::new()
-        .filename(folder.file())
-        .create_if_missing(true);
-    let mut connection = options.connect().await.expect("made");
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    migrations
-        .run_to(1, &mut connection)
-        .await
-        .expect("the schema of the first release");
+    let first_release = &schema::MIGRATIONS.migrations[..1];
+    schema::migrate(&mut connect(&folder), first_release, &folder.file()).expect("migrated");
     let put = "INSERT INTO records (path, depth, owner, \"group\", mode, has_content, etag, \
                content_type, sha256, revision) VALUES (CAST('/a' AS BLOB), 1, 'alice', 'staff', \
                420, TRUE, 'v1', 'text/x-a', NULL, 1)";
-    sqlx::query(put)
-        .execute(&mut connection)
-        .await
-        .expect("written");
+    execute(&folder, put);
     let begin = "INSERT INTO intents (id, kind, source, target) VALUES (zeroblob(16), 'discard', \
                  CAST('/a' AS BLOB), CAST('////////////////' AS BLOB)), (randomblob(16), \
                  'discard-inside', CAST('/a' AS BLOB), x'')";
-    sqlx::query(begin)
-        .execute(&mut connection)
-        .await
-        .expect("written");
-    connection.close().await.expect("closed");
+    execute(&folder, begin);
     let store = folder.sqlite().await;
     let found = store.get(&path("/a")).await.expect("read").expect("there");
     let content = found.content.as_ref().expect("of a file");
@@ -174,10 +175,7 @@ async fn a_row_that_nobody_could_have_written_is_told() {
             Change::Begin([1; 16], tombstone("/a")),
         ];
         store.apply(changes).await.expect("recorded");
-        sqlx::query(damage)
-            .execute(&mut connect(&folder).await)
-            .await
-            .expect("damaged");
+        execute(&folder, damage);
         let record = store.get(&path("/a")).await.map(drop);
         let error = record.and(store.intents().await.map(drop));
         let causes = format!("{:?}", error.expect_err(damage).causes());
@@ -189,18 +187,13 @@ async fn a_row_that_nobody_could_have_written_is_told() {
 async fn an_index_without_links_gets_them() {
     let folder = Folder::new();
     folder.sqlite().await.close().await;
-    let mut connection = connect(&folder).await;
     for statement in [
         "DROP TABLE links",
         "DROP TABLE fences",
         "DELETE FROM _sqlx_migrations WHERE version BETWEEN 3 AND 7",
     ] {
-        sqlx::query(statement)
-            .execute(&mut connection)
-            .await
-            .expect("as it was before");
+        execute(&folder, statement);
     }
-    connection.close().await.expect("closed");
     let store = folder.sqlite().await;
     assert_eq!(
         callfs_model::metadata::LinkStore::list(&store, None, None, 1)
@@ -233,17 +226,12 @@ async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
     };
     store.create(link.clone()).await.expect("created");
     store.close().await;
-    let mut connection = connect(&folder).await;
     for statement in [
         "ALTER TABLE links DROP COLUMN rights",
         "DELETE FROM _sqlx_migrations WHERE version = 7",
     ] {
-        sqlx::query(statement)
-            .execute(&mut connection)
-            .await
-            .expect("as it was before");
+        execute(&folder, statement);
     }
-    connection.close().await.expect("closed");
     let store = folder.sqlite().await;
     let found = store.by_id(&link.id).await.expect("read").expect("there");
     let unknown = MakerRights::default();
@@ -292,7 +280,8 @@ async fn a_change_that_its_caller_left_is_carried_out() {
     let folder = Folder::new();
     let store = folder.sqlite().await;
     let mut change = store.apply(vec![Change::Put(record("/a", "alice"))]);
-    assert!((&mut change).now_or_never().is_none());
+    // The writer, on its thread, may even have answered by now.
+    let _ = (&mut change).now_or_never();
     drop(change);
     store.close().await;
     assert!(
@@ -310,7 +299,7 @@ async fn a_change_that_its_caller_left_is_carried_out() {
 async fn every_scan_is_one_range() {
     let folder = Folder::new();
     folder.sqlite().await.close().await;
-    let mut connection = connect(&folder).await;
+    let connection = connect(&folder);
     let scans = [
         (
             scan::CHILDREN,
@@ -325,7 +314,7 @@ async fn every_scan_is_one_range() {
             "SEARCH records USING PRIMARY KEY (path>? AND path<?)",
         ),
     ];
-    let steps = plan(&mut connection, scan::RECORDS).await;
+    let steps = plan(&connection, scan::RECORDS);
     assert!(
         steps
             .iter()
@@ -333,22 +322,20 @@ async fn every_scan_is_one_range() {
         "{steps:?}"
     );
     for (statement, expected) in scans {
-        assert_eq!(
-            plan(&mut connection, statement).await,
-            [expected],
-            "{statement}"
-        );
+        assert_eq!(plan(&connection, statement), [expected], "{statement}");
     }
 }
 
 /// How SQLite would carry out a statement.
-async fn plan(connection: &mut sqlx::SqliteConnection, statement: &str) -> Vec<String> {
-    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-    let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
-        .fetch_all(connection)
-        .await
-        .expect("explained");
-    steps.into_iter().map(|step| step.3).collect()
+fn plan(connection: &Connection, statement: &str) -> Vec<String> {
+    let explain = format!("EXPLAIN QUERY PLAN {statement}");
+    let mut explain = connection.prepare(&explain).expect("explained");
+    let mut steps = explain.raw_query();
+    std::iter::from_fn(|| {
+        let step = steps.next().expect("explained")?;
+        Some(step.get("detail").expect("a text"))
+    })
+    .collect()
 }
 
 #[tokio::test]
@@ -356,15 +343,12 @@ async fn a_full_store_says_so_and_works_again_when_it_is_not() {
     let folder = Folder::new();
     let mut store = folder.sqlite().await;
     store.close().await;
-    let file = folder.file();
     // A limit of the connection, so the writer is given one of its own.
-    let tight = SqliteConnectOptions::new()
-        .filename(&file)
-        .pragma("max_page_count", "20");
-    store.queue = CommitQueue::new(SqliteWriter::new(
-        tight.connect().await.expect("opened"),
-        tight,
-    ));
+    let tight = connect(&folder);
+    tight
+        .pragma_update(None, "max_page_count", 20)
+        .expect("limited");
+    store.queue = CommitQueue::on_thread(SqliteWriter::new(tight)).expect("a thread");
     let big = |name: &str| Change::Put(record(name, &"x".repeat(200_000)));
     let small = |name: &str| Change::Put(record(name, "alice"));
     let full = |error: &callfs_model::error::Error| {

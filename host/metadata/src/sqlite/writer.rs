@@ -2,31 +2,24 @@
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::failure::failed;
+use super::file::{execute, row};
 use super::{changes, links};
 use crate::queue::{Committer, QueuedStep};
 use crate::sql::SqlFailure;
 
-pub(super) struct SqliteWriter {
-    /// None after a failure: SQLite may have rolled back on its own, which sqlx cannot see, so it
-    /// starts afresh.
-    connection: Option<SqliteConnection>,
-    options: SqliteConnectOptions,
-}
+/// Waits for the disk, so it has a thread of its own.
+pub(super) struct SqliteWriter(Connection);
 
 impl SqliteWriter {
-    pub(super) fn new(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
-        Self {
-            connection: Some(connection),
-            options,
-        }
+    pub(super) fn new(connection: Connection) -> Self {
+        Self(connection)
     }
 
     /// The disk may have had room for each of them, if not for all.
-    async fn commit_one_by_one(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
+    fn commit_one_by_one(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
         let mut unavailable = false;
         let mut outcomes = Vec::with_capacity(group.len());
         for step in group {
@@ -37,7 +30,7 @@ impl SqliteWriter {
                     "the metadata store cannot be written",
                 ))
             } else {
-                let outcome = self.transact(std::slice::from_ref(step)).await;
+                let outcome = transact(&mut self.0, std::slice::from_ref(step));
                 outcome
                     .map_err(failed)
                     .and_then(|outcomes| outcomes.into_iter().collect())
@@ -49,89 +42,69 @@ impl SqliteWriter {
         }
         outcomes
     }
-
-    async fn transact(&mut self, group: &[QueuedStep]) -> Result<Vec<Result<()>>, sqlx::Error> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
-        };
-        let outcomes = transact(&mut connection, group).await?;
-        self.connection = Some(connection);
-        Ok(outcomes)
-    }
 }
 
 #[async_trait]
 impl Committer for SqliteWriter {
     async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
-        match self.transact(group).await {
+        match transact(&mut self.0, group) {
             Ok(outcomes) => outcomes,
-            Err(_) if group.len() > 1 => self.commit_one_by_one(group).await,
+            Err(_) if group.len() > 1 => self.commit_one_by_one(group),
             Err(cause) => vec![Err(failed(cause))],
         }
     }
 
     /// Folds the log into the file.
-    async fn close(mut self) {
-        let Some(mut connection) = self.connection.take() else {
-            return;
-        };
-        let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut connection)
-            .await;
-        if let Err(cause) = folded.and(connection.close().await) {
+    async fn close(self) {
+        let folded = self.0.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        if let Err(cause) = folded.and(self.0.close().map_err(|(_, cause)| cause)) {
             tracing::warn!(%cause, "the metadata store was not closed well; what it answered is \
                                     in its log");
         }
     }
 }
 
-async fn transact(
-    connection: &mut SqliteConnection,
+/// Nothing is left of a transaction that failed.
+fn transact(
+    connection: &mut Connection,
     group: &[QueuedStep],
-) -> Result<Vec<Result<()>>, sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let outcomes = carry_out(&mut transaction, group).await?;
-    transaction.commit().await?;
+) -> rusqlite::Result<Vec<Result<()>>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let outcomes = carry_out(&transaction, group)?;
+    transaction.commit()?;
     Ok(outcomes)
 }
 
 /// Carries out each step as a whole or not at all, in a transaction that somebody else began and
 /// will end, with a savepoint for each.
-pub(crate) async fn carry_out(
-    transaction: &mut SqliteConnection,
+pub(crate) fn carry_out(
+    connection: &Connection,
     group: &[QueuedStep],
-) -> Result<Vec<Result<()>>, sqlx::Error> {
-    let last: i64 = sqlx::query_scalar("SELECT last FROM revision")
-        .fetch_one(&mut *transaction)
-        .await?;
+) -> rusqlite::Result<Vec<Result<()>>> {
+    let last: i64 = row(connection, "SELECT last FROM revision", [], |row| {
+        row.get(0)
+    })?
+    .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let mut revision = last;
     let mut outcomes = Vec::with_capacity(group.len());
     for step in group {
-        let mut savepoint = transaction.begin().await?;
+        execute(connection, "SAVEPOINT step", [])?;
         let carried_out = match step {
-            QueuedStep::Records(changes) => {
-                changes::carry_out(&mut savepoint, changes, &mut revision).await
-            }
-            QueuedStep::Link(change) => links::carry_out(&mut savepoint, change).await,
+            QueuedStep::Records(changes) => changes::carry_out(connection, changes, &mut revision),
+            QueuedStep::Link(change) => links::carry_out(connection, change),
         };
         outcomes.push(match carried_out {
-            Ok(()) => {
-                savepoint.commit().await?;
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(SqlFailure::Refused(error)) => {
-                savepoint.rollback().await?;
+                execute(connection, "ROLLBACK TO step", [])?;
                 Err(error)
             }
             Err(SqlFailure::Broken(cause)) => return Err(cause),
         });
+        execute(connection, "RELEASE step", [])?;
     }
     if revision != last {
-        sqlx::query("UPDATE revision SET last = ?")
-            .bind(revision)
-            .execute(&mut *transaction)
-            .await?;
+        execute(connection, "UPDATE revision SET last = ?", [revision])?;
     }
     Ok(outcomes)
 }

@@ -53,7 +53,7 @@ async fn each_operation_stays_within_its_calls() {
         (
             "PUT, three new directories",
             201,
-            1,
+            2,
             9,
             admin.put(made, "x"),
         ),
@@ -72,7 +72,7 @@ async fn each_operation_stays_within_its_calls() {
             1,
             admin.get(made).header("range", "bytes=0-0"),
         ),
-        ("copy", 201, 2, 4, admin.copy("POST", made, "/x/y/z/copy")),
+        ("copy", 201, 2, 5, admin.copy("POST", made, "/x/y/z/copy")),
         ("DELETE", 204, 1, 3, admin.delete(made)),
         ("DELETE, adopted", 204, 1, 3, admin.delete("/a/b/c/d/two")),
     ];

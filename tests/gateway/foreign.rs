@@ -101,7 +101,7 @@ async fn a_directory_that_another_program_puts_in_the_place_of_one_is_closed_as_
     }
 }
 
-/// What is recorded of a directory says nothing of another one, whatever of its objects are in that.
+/// What is recorded of a directory says nothing of another one, whatever of its objects are there.
 #[tokio::test]
 async fn a_directory_that_takes_recorded_objects_in_is_closed_as_on_disk() {
     let gateway = Gateway::start().await;

@@ -43,7 +43,7 @@ use self::attributes::{attributes, describe, kind};
 use self::failure::failure;
 use self::listing::NamesCache;
 use self::path::FolderPath;
-use self::root::{FolderRoot, Follow, Found, Way};
+use self::root::{FolderRoot, FolderWay, Follow, FoundFile};
 pub use self::sight::FolderSight;
 use self::staging::Staging;
 use self::transfer::{Destination, Duplicate, FolderUpload};
@@ -162,7 +162,7 @@ impl Folder {
     }
 
     /// None for what [`read`](Self::read) and [`stat`](Self::stat) had better say something about.
-    async fn way(self: &Arc<Self>, path: &str, open: bool) -> Option<(FolderPath, Way)> {
+    async fn way(self: &Arc<Self>, path: &str, open: bool) -> Option<(FolderPath, FolderWay)> {
         let place = FolderPath::parse(path).ok()?;
         let found = self.root.walk(place.as_str(), open, Follow::Memory);
         let way = match found {
@@ -334,7 +334,7 @@ async fn blocking<T: Send + 'static>(
 
 /// What was found at a place and its bytes, or a range of them, or why it has none.
 fn opened(
-    found: Result<Found, Errno>,
+    found: Result<FoundFile, Errno>,
     range: Option<ByteRange>,
     place: &FolderPath,
 ) -> Result<(Attributes, Source)> {
@@ -345,7 +345,7 @@ fn opened(
 }
 
 /// The file that was found, or why it is none.
-fn regular(found: Result<Found, Errno>, place: &FolderPath) -> Result<(File, Statx)> {
+fn regular(found: Result<FoundFile, Errno>, place: &FolderPath) -> Result<(File, Statx)> {
     match found {
         Ok((Some(file), stat)) => Ok((file, stat)),
         Ok((None, stat)) if kind(&stat) == EntryKind::Directory => {

@@ -31,12 +31,12 @@ pub(super) enum Follow {
 const READ_ONLY: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// What is at a path, open if it is a regular file and that was wanted.
-pub(super) type Found = (Option<File>, Statx);
+pub(super) type FoundFile = (Option<File>, Statx);
 
 /// A way through the folder; see [`FolderRoot::walk`].
-pub(super) struct Way {
+pub(super) struct FolderWay {
     pub(super) directories: Vec<Statx>,
-    pub(super) end: Result<Found, Errno>,
+    pub(super) end: Result<FoundFile, Errno>,
 }
 
 /// The open folder.
@@ -99,7 +99,7 @@ impl FolderRoot {
 
     /// A regular file, open for reading, with what it is; no file if it is something else, which is
     /// not opened at all: opening a pipe or a device can have effects of its own.
-    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<Found, Errno> {
+    pub(super) fn file(&self, path: &str, reach: Follow) -> Result<FoundFile, Errno> {
         let stat = self.stat(path, reach)?;
         if kind(&stat) != EntryKind::File {
             return Ok((None, stat));
@@ -110,10 +110,10 @@ impl FolderRoot {
     }
 
     /// The directories on the way to a path, beginning with the folder, as far as there are any;
-    /// and what is at the path, opened if that is wanted and it is a regular file. Each is looked at
-    /// in the one before, so that together they are a way that there was. A way that leads over a
-    /// link is not gone: `ELOOP`.
-    pub(super) fn walk(&self, path: &str, open: bool, reach: Follow) -> Result<Way, Errno> {
+    /// and what is at the path, opened if that is wanted and it is a regular file. Each is looked
+    /// at in the one before, so that together they are a way that there was. A way that leads over
+    /// a link is not gone: `ELOOP`.
+    pub(super) fn walk(&self, path: &str, open: bool, reach: Follow) -> Result<FolderWay, Errno> {
         if reach == Follow::Memory && !self.cached {
             return Err(Errno::AGAIN);
         }
@@ -129,7 +129,7 @@ impl FolderRoot {
         for name in path.split('/').filter(|name| !name.is_empty()) {
             if kind(&stat) != EntryKind::Directory {
                 let end = Err(Errno::NOTDIR);
-                return Ok(Way { directories, end });
+                return Ok(FolderWay { directories, end });
             }
             directories.push(stat);
             let found = match step(within(self, &last), name, OFlags::PATH, reach) {
@@ -137,7 +137,7 @@ impl FolderRoot {
                 Err(errno @ (Errno::AGAIN | Errno::LOOP)) => return Err(errno),
                 Err(errno) => {
                     let end = Err(errno);
-                    return Ok(Way { directories, end });
+                    return Ok(FolderWay { directories, end });
                 }
             };
             stat = look(&found)?;
@@ -153,7 +153,7 @@ impl FolderRoot {
             let stat = look(&file)?;
             end = ((kind(&stat) == EntryKind::File).then(|| file.into()), stat);
         }
-        Ok(Way {
+        Ok(FolderWay {
             directories,
             end: Ok(end),
         })

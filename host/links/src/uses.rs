@@ -103,9 +103,9 @@ pub(super) fn take(
     Ok(Ranges::recorded(&handed))
 }
 
-/// Forgets uses that were left for too long, and keeps what was handed over under them: when that is
-/// as much as a file of this size, or it happened often, one use counts as spent. Otherwise patience
-/// would get all bytes but one again and again.
+/// Forgets uses that were left for too long, and keeps what was handed over under them: when that
+/// is as much as a file of this size, or it happened often, one use counts as spent. Otherwise
+/// patience would get all bytes but one again and again.
 fn lapse(link: &mut Link, now: i64, size: u64) {
     let (mut uses, mut lapsed): (Vec<Use>, Vec<Use>) = std::mem::take(&mut link.uses)
         .into_iter()

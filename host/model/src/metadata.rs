@@ -229,8 +229,8 @@ pub trait Metadata: Send + Sync {
     /// Carries out changes that only tidy up: what was recorded before is as true, so that they may
     /// be lost in a crash. They keep their place before everything that is asked for after this
     /// returned, and are durable soon, or together with the next of it. `held` is dropped once they
-    /// are carried out, or have failed. A store in which others may come in between carries them out
-    /// at once.
+    /// are carried out, or have failed. A store in which others may come in between carries them
+    /// out at once.
     async fn apply_soon(&self, changes: Vec<Change>, held: Box<dyn Send>) -> Result<()> {
         let outcome = self.apply(changes).await;
         drop(held);

@@ -69,7 +69,7 @@ impl Delegations {
                 changes,
             });
         }
-        parts.sort_by(|one, other| other.path.len().cmp(&one.path.len()));
+        parts.sort_by_key(|part| std::cmp::Reverse(part.path.len()));
         let twice = parts.windows(2).find(|pair| pair[0].path == pair[1].path);
         if let Some(pair) = twice {
             return Err(format!("it delegates '{}' twice", pair[0].path));

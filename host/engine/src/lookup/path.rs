@@ -16,7 +16,7 @@ use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 use crate::failure::{if_any, refuse};
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
-use crate::lookup::way::Way;
+use crate::lookup::way::WalkedWay;
 use crate::{Engine, Info};
 
 /// How many directories are looked for from below, one after the other, before the rest of a way
@@ -125,7 +125,7 @@ impl Engine {
         let Some(way) = self.look_along(&view, path, None).await? else {
             return Ok(None);
         };
-        let Way {
+        let WalkedWay {
             ancestors,
             found,
             records: (before, after),

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::path::{LookupTarget, gives_the_same_rights};
-use crate::lookup::way::Way;
+use crate::lookup::way::WalkedWay;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
 
@@ -178,7 +178,7 @@ impl Engine {
                 Ok(opened) => opened,
                 Err(error) => return Err(self.veiled(who, path, error).await),
             };
-            let Some(Way {
+            let Some(WalkedWay {
                 ancestors,
                 found,
                 records: (before, after),
@@ -228,7 +228,7 @@ impl Engine {
         who: &Identity,
         path: &FilePath,
         options: &ReadOptions,
-    ) -> Result<Option<Way>> {
+    ) -> Result<Option<WalkedWay>> {
         let Some((mount, rest)) = self.mounts.owner(path) else {
             return Ok(None);
         };
@@ -245,7 +245,7 @@ impl Engine {
                 .map(|(attributes, source)| (attributes, Some(source)));
             let after = self.records_at(view, path).await?;
             if self.is_still_the_way(path, &ancestors).await? {
-                return Ok(Some(Way {
+                return Ok(Some(WalkedWay {
                     ancestors,
                     found,
                     records: (before, after),

@@ -16,7 +16,7 @@ use crate::lookup::records::Records;
 use crate::recovery::tombstones::View;
 
 /// What one look found on the way to a path, and there.
-pub(super) struct Way {
+pub(super) struct WalkedWay {
     /// The directories that exist, the root first.
     pub(super) ancestors: Vec<AccessNode>,
     /// What is at the path, with its bytes if those were asked for, or why there is nothing.
@@ -33,7 +33,7 @@ impl Engine {
         view: &View,
         path: &FilePath,
         read: Option<&ReadOptions>,
-    ) -> Result<Option<Way>> {
+    ) -> Result<Option<WalkedWay>> {
         let Some((mount, rest)) = self.mounts.owner(path) else {
             return Ok(None);
         };
@@ -76,7 +76,7 @@ impl Engine {
                 None => return Ok(None),
             }
         }
-        Ok(Some(Way {
+        Ok(Some(WalkedWay {
             ancestors,
             found: walked.found,
             records: (own_before, own_after),

@@ -3,6 +3,11 @@
 //! Its name is unique, because two snapshots of the same entry need not have the same bytes, and a
 //! transfer that is begun with one cannot go on with the other.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "openraft says what a storage fails with"
+)]
+
 use std::path::{Path, PathBuf};
 
 use openraft::{RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError};

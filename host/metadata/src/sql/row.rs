@@ -8,8 +8,8 @@ use rusqlite::Row;
 use super::{damaged, intent, path};
 use crate::object;
 
-/// A row, which is read by the names of its columns from PostgreSQL, and by their order from SQLite,
-/// which would look for every name.
+/// A row. Its columns are read by name from PostgreSQL, and by their order from SQLite, where each
+/// name would be searched for.
 macro_rules! row {
     ($name:ident { $($column:ident: $type:ty,)+ }) => {
         #[derive(sqlx::FromRow)]

@@ -291,7 +291,8 @@ async fn a_directory_that_takes_recorded_objects_in_is_adopted() {
             assert_eq!(kind(world.engine.stat(&who, &at).await), denied, "{asks}");
             assert_eq!(kind(world.put(&who, file, "x").await), denied, "{asks}");
             assert_eq!(kind(opened(&world, &who, file).await), denied, "{asks}");
-            let listed = world.engine.list(&who, &path("/top/mid"), options.clone());
+            let directory = path("/top/mid");
+            let listed = world.engine.list(&who, &directory, options.clone());
             assert_eq!(kind(listed.await), denied, "{asks}");
         }
         assert_eq!(world.get(&admin(), file).await.expect("there"), "hers");

@@ -349,7 +349,27 @@ async fn another_version_starts_anew() {
     let redemption = world.take(&link, "v2", &part(4, 10)).await.expect("left");
     hand_over(&redemption, 4..10).await.expect("handed over");
     world.end(redemption).await;
-    assert_eq!(world.uses(&link).await, (0, vec![part(4, 10)]));
+    let handed = vec![part(0, 4), part(4, 10)];
+    assert_eq!(world.uses(&link).await, (0, handed));
+}
+
+#[tokio::test]
+async fn who_changes_the_file_gets_no_file_again_and_again() {
+    let world = World::new().await;
+    let (link, _) = world.issue(1).await;
+    let mut had = 0;
+    for version in 0..20 {
+        let version = format!("v{version}");
+        match world.take(&link, &version, &part(0, 9)).await {
+            Ok(redemption) => {
+                hand_over(&redemption, 0..9).await.expect("handed over");
+                world.end(redemption).await;
+                had += 1;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Gone),
+        }
+    }
+    assert_eq!(had, 3, "of one file of ten bytes");
 }
 
 #[tokio::test]

@@ -90,17 +90,18 @@ pub(super) fn take(
         link.uses.push(fresh());
         return Ok(Ranges::default());
     };
-    let one = &mut link.uses[at];
-    let handed = if one.version == version.tag {
-        std::mem::take(&mut one.handed)
-    } else {
-        Vec::new()
-    };
-    *one = Use {
-        handed: handed.clone(),
-        ..fresh()
-    };
-    Ok(Ranges::recorded(&handed))
+    let before = std::mem::replace(&mut link.uses[at], fresh());
+    if before.version == version.tag {
+        link.uses[at].handed.clone_from(&before.handed);
+        return Ok(Ranges::recorded(&before.handed));
+    }
+    // Of another version nothing can be gone on with, and nothing is forgotten.
+    link.uses.push(Use {
+        taken: false,
+        until: now,
+        ..before
+    });
+    Ok(Ranges::default())
 }
 
 /// Forgets uses that were left for too long, and keeps what was handed over under them: when that

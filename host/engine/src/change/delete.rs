@@ -9,13 +9,16 @@ use callfs_model::identity::{Action, Identity};
 use callfs_model::locks::Guard;
 use callfs_model::metadata::Change;
 use callfs_model::path::FilePath;
-use callfs_model::storage::{Condition, EntryKind};
+use callfs_model::storage::{Condition, EntryKind, Storage};
 use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
 use crate::failure::{about, mounted};
-use crate::lookup::path::Lookup;
+use crate::lookup::path::{Lookup, LookupTarget};
 use crate::{Engine, Precondition};
+
+/// How often a file is looked at again that another program changes at the same moment.
+const ATTEMPTS: usize = 16;
 
 /// How to remove.
 #[derive(Debug, Clone, Default)]
@@ -48,14 +51,27 @@ impl Engine {
                 let lock = engine
                     .lock(std::slice::from_ref(&path), &engine.patience())
                     .await?;
-                let place = engine.find_for(&who, &path).await?;
-                match engine.permit_delete(&who, &place, &precondition).await? {
-                    EntryKind::Directory if recursive => {
-                        engine.remove_tree(&lock, &who, &place).await
-                    }
-                    EntryKind::Directory => engine.remove_empty(&lock, &path).await,
-                    EntryKind::File | EntryKind::Special => {
-                        engine.remove_file(&lock, &place, &precondition).await
+                let mut attempts = 0;
+                loop {
+                    let place = engine.find_for(&who, &path).await?;
+                    let removed = match engine.permit_delete(&who, &place, &precondition).await? {
+                        EntryKind::Directory if recursive => {
+                            return engine.remove_tree(&lock, &who, &place).await;
+                        }
+                        EntryKind::Directory => return engine.remove_empty(&lock, &path).await,
+                        EntryKind::File | EntryKind::Special => {
+                            engine.remove_file(&lock, &place, &precondition).await
+                        }
+                    };
+                    attempts += 1;
+                    match removed {
+                        // Another program changed or replaced it: whoever may remove what is there
+                        // now is asked again.
+                        Err(error)
+                            if error.kind() == ErrorKind::PreconditionFailed
+                                && precondition.is_empty()
+                                && attempts < ATTEMPTS => {}
+                        removed => return removed,
                     }
                 }
             })
@@ -84,14 +100,15 @@ impl Engine {
         precondition: &Precondition,
     ) -> Result<()> {
         let (storage, rest) = self.backend(&place.path)?;
-        let etag = place
-            .target
-            .as_ref()
-            .and_then(|target| target.attributes.etag.clone());
-        let condition = match etag {
-            Some(etag) if storage.abilities().conditional_write && !precondition.is_empty() => {
+        let target = place.target.as_ref();
+        let etag = target.and_then(|target| target.attributes.etag.clone());
+        let condition = match (target, etag) {
+            (_, Some(etag))
+                if storage.abilities().conditional_write && !precondition.is_empty() =>
+            {
                 Condition::EtagIn(vec![etag])
             }
+            (Some(target), _) => condition_of(&*storage, target),
             _ => Condition::Always,
         };
         let forgotten = vec![Change::RemoveTree(place.path.clone())];
@@ -109,6 +126,17 @@ impl Engine {
                 Err(about(&place.path, error))
             }
         }
+    }
+}
+
+/// What tells an object that was found from another one under its name, where its storage names
+/// objects and looks at conditions by itself.
+fn condition_of(storage: &dyn Storage, target: &LookupTarget) -> Condition {
+    match (&target.object, &target.attributes.etag) {
+        (Some(_), Some(etag)) if storage.abilities().conditional_write => {
+            Condition::EtagIn(vec![etag.clone()])
+        }
+        _ => Condition::Always,
     }
 }
 

@@ -225,11 +225,11 @@ impl Walk {
     /// The directory as it is recorded now, if the caller may list it.
     async fn may_enter(&mut self, mut directory: Pending) -> Result<Option<Pending>> {
         let changed = self.refresh(&directory.path).await?;
-        let recorded = self
+        let now = self
             .engine
-            .recorded_directory(&directory.path, &directory.node)
+            .directory_now(&directory.path, &directory.node)
             .await?;
-        directory.node = recorded.unwrap_or(directory.node);
+        directory.node = now.unwrap_or(directory.node);
         let question = listing(&directory.path, &directory.node, &self.way);
         let allowed = self.allows(question, changed).await?;
         Ok(allowed.then_some(directory))
@@ -247,15 +247,15 @@ impl Walk {
         Ok(allowed == [true])
     }
 
-    /// Reads the records of the directories on the way to a path again; answers whether any says
-    /// something else now.
+    /// Looks at the directories on the way to a path again; answers whether any is another one now,
+    /// or its record says something else.
     async fn refresh(&mut self, path: &FilePath) -> Result<bool> {
         let mut changed = false;
         let directories = path.ancestors().into_iter().chain([path.clone()]);
         for (directory, node) in directories.zip(&mut self.way) {
-            match self.engine.recorded_directory(&directory, node).await? {
-                Some(recorded) if recorded != *node => {
-                    *node = recorded;
+            match self.engine.directory_now(&directory, node).await? {
+                Some(now) if now != *node => {
+                    *node = now;
                     changed = true;
                 }
                 _ => {}

@@ -159,6 +159,25 @@ impl Engine {
         Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
     }
 
+    /// A directory that was found to be this, as it is now: looked at where its storage can tell
+    /// objects apart, and else as its record says. None if nothing more is known of it.
+    pub(crate) async fn directory_now(
+        &self,
+        path: &FilePath,
+        found: &AccessNode,
+    ) -> Result<Option<AccessNode>> {
+        if self.storage_at(path).is_none() || self.is_implied(path) {
+            return self.recorded_directory(path, found).await;
+        }
+        loop {
+            let view = self.tombstones.view();
+            let now = self.directory(path).await?;
+            if self.tombstones.still(&view, path) {
+                return Ok(now);
+            }
+        }
+    }
+
     /// A directory that was found to be this, as its record says now, if it has one, or as the
     /// records say that it may have while it moves.
     pub(crate) async fn recorded_directory(

@@ -55,6 +55,42 @@ async fn a_directory_that_only_looks_empty_says_why_it_stays() {
     assert_eq!(error.message(), "'/dir' is not empty");
 }
 
+/// Another program may put another directory in the place of one while that is being removed: what
+/// is in it under the same names is not what was asked about.
+#[tokio::test]
+async fn what_takes_the_place_of_a_tree_meanwhile_stays() {
+    const MANY: usize = 600;
+    let world = World::new(folder());
+    world.mkdir(&alice(), "/t").await.expect("made");
+    let names = || (0..MANY).map(|number| format!("t/{number:04}"));
+    names().for_each(|name| world.disk.plant(&name, "hers"));
+    world.disk.before_change(move |disk| {
+        disk.uproot("t");
+        disk.plant_directory("t", 0o700);
+        names().for_each(|name| disk.plant(&name, "another's"));
+    });
+    let refused = world.delete_tree(&alice(), "/t").await;
+    refused.expect_err("it is another directory");
+    assert!(names().all(|name| world.disk.has(&name)));
+}
+
+/// Another program that goes on writing is in nobody's way.
+#[tokio::test]
+async fn what_changes_in_place_meanwhile_is_removed() {
+    for recursive in [false, true] {
+        let world = World::new(folder());
+        world.put(&alice(), "/t/log", "1").await.expect("stored");
+        world.disk.before_change(|disk| disk.rewrite("t/log", "12"));
+        let removed = if recursive {
+            world.delete_tree(&alice(), "/t").await
+        } else {
+            world.delete(&alice(), "/t/log").await
+        };
+        removed.expect("removed");
+        assert!(!world.disk.has("t/log"));
+    }
+}
+
 #[tokio::test]
 async fn forgets_what_is_recorded_below_and_not_there() {
     for world in [folder(), bucket()].map(World::new) {

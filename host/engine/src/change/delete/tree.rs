@@ -17,7 +17,8 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::Condition;
 
 use crate::Engine;
-use crate::failure::about;
+use crate::change::delete::condition_of;
+use crate::failure::{about, raced};
 use crate::lookup::children::{Child, Children};
 use crate::lookup::path::Lookup;
 use crate::recovery::intents::Begun;
@@ -27,6 +28,9 @@ const BATCH: usize = 256;
 /// How many directories on the way all questions of a batch may name together: each names all of
 /// its own.
 const MAX_NODES: usize = 8192;
+
+/// How often an object is removed again that changes meanwhile.
+const ATTEMPTS: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DeletePass {
@@ -123,7 +127,7 @@ impl Removal<'_> {
             };
             match level.batch.pop_front() {
                 Some(child) if child.is_enterable() => self.enter(child.path, child.target.node),
-                Some(child) => self.remove(child.path).await?,
+                Some(child) => self.remove(child).await?,
                 None => self.leave().await?,
             }
         }
@@ -141,14 +145,23 @@ impl Removal<'_> {
     }
 
     /// May the caller remove all of the batch, and see what is in its directories? Asked in both
-    /// passes, because other programs know no locks: what they add meanwhile is not removed
-    /// unasked.
-    async fn ask(&self) -> Result<()> {
-        let batch = self
-            .levels
-            .last()
+    /// passes, of the directories as they are now, because other programs know no locks: what they
+    /// add meanwhile, or put in the place of a directory, is not removed unasked.
+    async fn ask(&mut self) -> Result<()> {
+        let Some(level) = self.levels.last().filter(|level| !level.batch.is_empty()) else {
+            return Ok(());
+        };
+        let directories = level
+            .path
+            .ancestors()
             .into_iter()
-            .flat_map(|level| &level.batch);
+            .chain([level.path.clone()]);
+        for (directory, node) in directories.zip(&mut self.way) {
+            if let Some(now) = self.engine.directory(&directory).await? {
+                *node = now;
+            }
+        }
+        let batch = level.batch.iter();
         let way: Arc<[AccessNode]> = self.way.as_slice().into();
         let question = |action, child: &Child| {
             let path = child.path.to_string();
@@ -166,19 +179,15 @@ impl Removal<'_> {
                 std::iter::once(question(Action::Delete, child)).chain(list)
             })
             .collect();
-        if questions.is_empty() {
-            Ok(())
-        } else {
-            self.engine.authorizer.require(self.who, &questions).await
-        }
+        self.engine.authorizer.require(self.who, &questions).await
     }
 
-    async fn remove(&mut self, path: FilePath) -> Result<()> {
+    async fn remove(&mut self, child: Child) -> Result<()> {
         if self.pass == DeletePass::Ask {
             return Ok(());
         }
-        let (storage, rest) = self.engine.backend(&path)?;
-        match storage.remove(rest, Condition::Always).await {
+        let path = child.path.clone();
+        match self.remove_object(child).await {
             // Another program was quicker: the outcome is the same.
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 let failed = about(&path, error);
@@ -192,6 +201,27 @@ impl Removal<'_> {
             self.forget(forgotten).await?;
         }
         Ok(())
+    }
+
+    /// Removes the object that was asked about, where its storage can tell it from another one that
+    /// has its name now. Another program may go on writing to it.
+    async fn remove_object(&self, mut child: Child) -> Result<()> {
+        let (storage, rest) = self.engine.backend(&child.path)?;
+        for _ in 0..ATTEMPTS {
+            let condition = condition_of(&*storage, &child.target);
+            let is_exact = condition != Condition::Always;
+            match storage.remove(rest, condition).await {
+                Err(error) if is_exact && error.kind() == ErrorKind::PreconditionFailed => {}
+                removed => return removed,
+            }
+            let parent = child.path.parent().unwrap_or_else(FilePath::root);
+            match self.engine.child(&parent, child.path.name()).await? {
+                Some(now) if now.target.object == child.target.object => child.target = now.target,
+                Some(_) => break,
+                None => return Ok(()),
+            }
+        }
+        Err(raced(&child.path))
     }
 
     /// The directory has been dealt with; removing it forgets all that is recorded below it.

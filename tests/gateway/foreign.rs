@@ -143,6 +143,40 @@ async fn a_directory_that_takes_recorded_objects_in_is_closed_as_on_disk() {
 }
 
 #[tokio::test]
+async fn a_listing_enters_no_directory_that_was_closed_meanwhile() {
+    const MANY: usize = 30_000;
+    let gateway = Gateway::start().await;
+    gateway.alice().put("/s/zz/old", "x").await.is(201);
+    fs::create_dir(gateway.path("files/s/aa")).expect("made");
+    for number in 0..MANY {
+        let name = format!("files/s/aa/{number:06}");
+        File::create_new(gateway.path(&name)).expect("made");
+    }
+    let mut reader = gateway.raw().await;
+    let fields = ["Accept: application/x-ndjson", "Connection: close"];
+    let target = "/v1/directories/s?recursive=true&limit=0";
+    reader.head("GET", target, &fields).await;
+    assert_eq!(reader.answer_head().await.status, 200);
+    // It is in the large directory now: what sockets hold are some thousand lines.
+    fs::rename(gateway.path("files/s/zz"), gateway.path("old")).expect("moved");
+    fs::create_dir(gateway.path("closed")).expect("made");
+    fs::write(gateway.path("closed/SECRET"), "x").expect("written");
+    chmod(&gateway, "closed", 0o700);
+    fs::rename(gateway.path("closed"), gateway.path("files/s/zz")).expect("moved");
+    let mut listed = Vec::new();
+    loop {
+        let more = reader.read(64 << 10).await;
+        if more.is_empty() {
+            break;
+        }
+        listed.extend(more);
+    }
+    let listed = String::from_utf8_lossy(&listed);
+    assert!(listed.contains(&format!("{:06}", MANY - 1)), "it broke off");
+    assert!(!listed.contains("SECRET"), "it was shown what is closed");
+}
+
+#[tokio::test]
 async fn what_is_changed_in_place_or_by_the_gateway_stays_whose_it_was() {
     let gateway = Gateway::start().await;
     let (alice, bob) = (gateway.alice(), gateway.bob());

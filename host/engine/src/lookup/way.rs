@@ -159,14 +159,16 @@ impl Engine {
         Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
     }
 
-    /// A directory that was found to be this, as it is now: looked at where its storage can tell
-    /// objects apart, and else as its record says. None if nothing more is known of it.
+    /// A directory that was found to be this, as it is now: looked at where its storage was
+    /// delegated, so that a look is no call, and else as its record says. None if nothing more is
+    /// known of it.
     pub(crate) async fn directory_now(
         &self,
         path: &FilePath,
         found: &AccessNode,
     ) -> Result<Option<AccessNode>> {
-        if self.storage_at(path).is_none() || self.is_implied(path) {
+        let owner = self.mounts.owner(path);
+        if owner.is_none_or(|(mount, _)| mount.storage().undelegated().is_none()) {
             return self.recorded_directory(path, found).await;
         }
         loop {

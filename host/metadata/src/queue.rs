@@ -2,8 +2,9 @@
 //! when it is durable.
 //!
 //! One commit serves everybody who waited for it. A step that is refused takes nobody down with it,
-//! and a caller who leaves changes nothing: its step is carried out, all of it. A step that nobody
-//! waits for goes with the next, or after a moment alone. It knows nothing of how a store commits.
+//! and a caller who leaves changes nothing: its step is carried out, all of it. A step without a
+//! waiting caller goes with the next, or after a moment alone. It knows nothing of how a store
+//! commits.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const GROUP: usize = 256;
 /// Steps that wait before callers have to.
 const WAITING: usize = 1024;
-/// How long a step waits for another one to be committed with, if nobody waits for it.
+/// How long a step without a waiting caller waits for another one to be committed with.
 const LINGER: Duration = Duration::from_millis(20);
 
 /// What is carried out as a whole or not at all.
@@ -61,8 +62,8 @@ struct Batch {
 /// Who is told what became of a step.
 enum StepWaiter {
     Caller(oneshot::Sender<Result<()>>),
-    /// Nobody, but something is kept for as long as it takes.
-    Nobody(Box<dyn Send>),
+    /// No caller; the value is dropped once the step is carried out or has failed.
+    Unawaited(Box<dyn Send>),
 }
 
 impl CommitQueue {
@@ -112,10 +113,10 @@ impl CommitQueue {
         })?
     }
 
-    /// Has a step carried out that nobody waits for, in its turn and after a moment at most.
-    /// Something is held for as long as that takes.
+    /// Has a step carried out in its turn, after a moment at most, and returns before that. `held`
+    /// is dropped afterwards.
     pub(super) async fn commit_soon(&self, step: QueuedStep, held: Box<dyn Send>) -> Result<()> {
-        self.put(step, StepWaiter::Nobody(held)).await
+        self.put(step, StepWaiter::Unawaited(held)).await
     }
 
     async fn put(&self, step: QueuedStep, waiter: StepWaiter) -> Result<()> {
@@ -186,8 +187,8 @@ async fn commit(committer: &mut impl Committer, group: &mut Vec<Batch>) {
         match (waiter, outcome) {
             // A caller who left does not want its answer.
             (StepWaiter::Caller(answer), outcome) => drop(answer.send(outcome)),
-            (StepWaiter::Nobody(held), Ok(())) => drop(held),
-            (StepWaiter::Nobody(_), Err(error)) => tracing::warn!(
+            (StepWaiter::Unawaited(held), Ok(())) => drop(held),
+            (StepWaiter::Unawaited(_), Err(error)) => tracing::warn!(
                 %error,
                 "what is recorded could not be tidied up; that is done at the next start"
             ),
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_waits_for_goes_with_what_comes_next() {
+    async fn an_unawaited_step_goes_with_the_next() {
         let groups = Arc::new(Mutex::new(Vec::new()));
         let queue = CommitQueue::new(Counting(groups.clone()));
         let (done, mut carried_out) = mpsc::channel::<()>(1);
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_waits_for_waits_for_a_moment_alone() {
+    async fn an_unawaited_step_alone_waits_for_a_moment() {
         let groups = Arc::new(Mutex::new(Vec::new()));
         let queue = CommitQueue::new(Counting(groups.clone()));
         let (done, mut carried_out) = mpsc::channel::<()>(1);

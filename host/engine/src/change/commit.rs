@@ -75,7 +75,7 @@ impl Engine {
     }
 
     /// Ends an intent, if there is one, together with changes that say no more than what was
-    /// recorded when it began: nobody need wait for them. Under a lease they are carried out at
+    /// recorded when it began: no caller waits for them. Under a lease they are carried out at
     /// once, like everything.
     pub(crate) async fn end_soon(
         &self,

@@ -65,8 +65,8 @@ impl Engine {
                     };
                     attempts += 1;
                     match removed {
-                        // Another program changed or replaced it: whoever may remove what is there
-                        // now is asked again.
+                        // Another program changed or replaced it: whether the caller may remove
+                        // what is there now is asked again.
                         Err(error)
                             if error.kind() == ErrorKind::PreconditionFailed
                                 && precondition.is_empty()

@@ -74,7 +74,7 @@ async fn what_takes_the_place_of_a_tree_meanwhile_stays() {
     assert!(names().all(|name| world.disk.has(&name)));
 }
 
-/// Another program that goes on writing is in nobody's way.
+/// A file that another program goes on writing to can be removed.
 #[tokio::test]
 async fn what_changes_in_place_meanwhile_is_removed() {
     for recursive in [false, true] {

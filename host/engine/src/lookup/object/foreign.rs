@@ -266,7 +266,7 @@ async fn a_reader_never_takes_what_is_being_replaced_for_another_programs() {
     writer.await.expect("wrote");
 }
 
-/// Whatever of its objects another directory takes in.
+/// A directory that takes the place of another one is adopted, also if it has the objects of that.
 #[tokio::test]
 async fn a_directory_that_takes_recorded_objects_in_is_adopted() {
     for asks in [false, true] {

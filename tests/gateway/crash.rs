@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::harness::{Gateway, bytes, eventually};
+use crate::harness::{Gateway, Mount, Setup, bytes, eventually};
 
 const UPLOADS: usize = 1000;
 /// Killed after so many were answered, so that some are answered, some are under way and some have
@@ -18,7 +18,16 @@ fn content(number: usize) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_put_that_was_answered_is_there_whole_and_nothing_else() {
-    let mut gateway = Gateway::start().await;
+    put_and_kill(Gateway::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_of_a_mount_that_is_flushed_in_the_background() {
+    let mount = Mount::folder("/", "files").with("durability = \"relaxed\"");
+    put_and_kill(Setup::default().mount(mount).start().await).await;
+}
+
+async fn put_and_kill(mut gateway: Gateway) {
     let alice = gateway.alice();
     // Some exist already, one at least in each directory, so that versions are replaced, too.
     for number in (0..UPLOADS).step_by(97) {

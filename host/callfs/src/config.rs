@@ -312,8 +312,23 @@ impl Layers {
                 component: name,
                 config,
                 limits,
-                grants,
+                mut grants,
+                durability,
             } = mount;
+            if let Some(durability) = durability {
+                if grants.directories.is_empty() {
+                    let message = "it is about granted folders, and this mount has none in \
+                                   `grants.directories`; leave it out";
+                    return Err(ConfigError::at(
+                        self.origin("mount"),
+                        format!("{key}.durability"),
+                        message,
+                    ));
+                }
+                for grant in &mut grants.directories {
+                    grant.durability = durability;
+                }
+            }
             let http = self.rules("mount", &key, grants.http, &grants.credentials, &slots)?;
             let component = component(
                 key,

@@ -1,4 +1,5 @@
-//! Changes of names. Everything here may wait for the disk, and is on the disk when it returns.
+//! Changes of names. Everything here may wait for the disk, and is on the disk when it returns,
+//! unless the folder is flushed in the background.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -40,7 +41,7 @@ pub(super) fn make(folder: &Folder, place: &FolderPath, mode: Option<u32>) -> Re
         look(&made)
     };
     match set_mode() {
-        Ok(stat) => target.sync().map(|()| attributes(&stat)),
+        Ok(stat) => target.sync(&folder.flush).map(|()| attributes(&stat)),
         Err(errno) => {
             // Nothing is left of what failed; if that fails as well, an empty directory is.
             let _ = unlinkat(target.directory(), target.name(), AtFlags::REMOVEDIR);
@@ -113,7 +114,7 @@ pub(super) fn remove_file(
         unlinkat(target.directory(), target.name(), AtFlags::empty())
             .map_err(|errno| target.failed(errno))?;
     }
-    target.sync()
+    target.sync(&folder.flush)
 }
 
 pub(super) fn remove_directory(folder: &Folder, place: &FolderPath) -> Result<()> {
@@ -123,7 +124,7 @@ pub(super) fn remove_directory(folder: &Folder, place: &FolderPath) -> Result<()
         unlinkat(target.directory(), target.name(), AtFlags::REMOVEDIR)
     };
     match removed {
-        Ok(()) => target.sync(),
+        Ok(()) => target.sync(&folder.flush),
         Err(Errno::NOTDIR)
             if target
                 .current()?
@@ -198,9 +199,9 @@ pub(super) fn rename(
         }
     }
     // The new name first: a crash in between may show the file twice, but never lose it.
-    target.sync()?;
+    target.sync(&folder.flush)?;
     if source.directory_id() != target.directory_id() {
-        source.sync()
+        source.sync(&folder.flush)
     } else {
         Ok(())
     }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::Attributes;
-use rustix::fs::{Mode, copy_file_range, fchmod, fsync, futimens, ioctl_ficlone};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{Mode, copy_file_range, fchmod, futimens, ioctl_ficlone};
+use rustix::io::Errno;
 
+use super::Folder;
 use super::attributes::{attributes, look};
 use super::clock::stamp;
 use super::failure::failure;
@@ -33,6 +34,7 @@ pub(super) struct Sealed {
 
 /// A file that nobody sees.
 pub(super) struct Draft {
+    folder: Arc<Folder>,
     place: FolderPath,
     temporary: Temporary,
     file: File,
@@ -40,9 +42,14 @@ pub(super) struct Draft {
 
 impl Draft {
     /// An empty one, of what is going to be at `place`.
-    pub(super) fn create(staging: &Arc<Staging>, place: &FolderPath) -> Result<Self> {
+    pub(super) fn create(
+        folder: &Arc<Folder>,
+        staging: &Arc<Staging>,
+        place: &FolderPath,
+    ) -> Result<Self> {
         let (temporary, file) = staging.create()?;
         Ok(Self {
+            folder: folder.clone(),
             place: place.clone(),
             temporary,
             file,
@@ -119,8 +126,8 @@ impl Draft {
         }
     }
 
-    /// Makes it last: mode, a time that no other file has, and all of it on the disk. It is ready
-    /// to be moved then.
+    /// Makes it last: mode, a time that no other file has, and all of it on the disk, or there
+    /// soon. It is ready to be moved then.
     ///
     /// The final mode is set here although nobody may see the file yet: it lies below a directory
     /// that is closed to everybody else, and set now it outlives a crash together with the
@@ -135,7 +142,7 @@ impl Draft {
         .map_err(failed)?;
         futimens(&self.file, &stamp()).map_err(failed)?;
         // Not fdatasync: the etag is made of the time, which has to survive as well.
-        retry_on_intr(|| fsync(&self.file)).map_err(failed)?;
+        self.folder.flush.changed(&self.file).map_err(failed)?;
         let stat = look(&self.file).map_err(failed)?;
         Ok(Sealed {
             attributes: Attributes {

@@ -4,11 +4,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::storage::{Condition, EntryKind};
-use rustix::fs::{FileType, RenameFlags, Statx, fstat, fsync, renameat_with};
+use rustix::fs::{FileType, RenameFlags, Statx, fstat, renameat_with};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::attributes::{attributes, file_type, kind, look_at};
 use super::failure::{failure, parent_failure};
+use super::flush::FolderFlush;
 use super::path::FolderPath;
 use super::root::{FolderRoot, Follow};
 
@@ -143,9 +144,11 @@ impl<'a> FolderEntry<'a> {
         })
     }
 
-    /// Makes what happened to the names of the directory outlive a crash.
-    pub(super) fn sync(&self) -> Result<()> {
-        retry_on_intr(|| fsync(&self.directory)).map_err(|errno| self.failed(errno))
+    /// Makes what happened to the names of the directory outlive a power loss, as the folder does
+    /// it.
+    pub(super) fn sync(&self, flush: &FolderFlush) -> Result<()> {
+        let synced = flush.changed(&self.directory);
+        synced.map_err(|errno| self.failed(errno))
     }
 
     pub(super) fn failed(&self, errno: Errno) -> Error {

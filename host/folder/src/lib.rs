@@ -12,6 +12,7 @@ mod clock;
 mod draft;
 mod entry;
 mod failure;
+mod flush;
 mod links;
 mod listing;
 mod marker;
@@ -33,7 +34,8 @@ use std::sync::Arc;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, StorageIdentity, Transfer, Walked,
+    Attributes, ByteRange, Condition, DirectoryEntry, Durability, EntryKind, StorageIdentity,
+    Transfer, Walked,
 };
 use rustix::fs::Statx;
 use rustix::io::Errno;
@@ -41,6 +43,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::attributes::{attributes, describe, kind};
 use self::failure::failure;
+use self::flush::FolderFlush;
 use self::listing::NamesCache;
 use self::path::FolderPath;
 use self::root::{FolderRoot, FolderWay, Follow, FoundFile};
@@ -68,6 +71,8 @@ pub struct FolderOptions<'a> {
     /// Names the metadata store of the gateway that opens it to change it: while one gateway runs,
     /// no other one with another metadata store may change the same folder.
     pub metadata: Option<&'a str>,
+    /// When changes are on the disk.
+    pub durability: Durability,
 }
 
 /// A folder. Paths are relative to it: names joined by `/`, and empty for the folder itself.
@@ -77,6 +82,7 @@ pub struct Folder {
     staging: Option<Arc<Staging>>,
     listing: NamesCache,
     turns: Turns,
+    flush: FolderFlush,
 }
 
 impl Folder {
@@ -87,6 +93,7 @@ impl Folder {
             access,
             make: access == FolderAccess::ReadWrite,
             metadata: None,
+            durability: Durability::Strict,
         };
         Self::open_with(host, &options)
     }
@@ -98,21 +105,35 @@ impl Folder {
             FolderAccess::ReadWrite => Some(Staging::open(root.fd(), host, options.metadata)?),
             FolderAccess::ReadOnly => None,
         };
-        Ok(Arc::new(Self::of(root, staging)))
+        let flush = FolderFlush::new(root.fd(), options.durability).map_err(Error::internal)?;
+        Ok(Arc::new(Self::of(root, staging, flush)))
     }
 
     /// A folder that holds nothing and takes nothing, in the place of one that is missing.
     pub fn absent() -> Result<Arc<Self>> {
-        Ok(Arc::new(Self::of(FolderRoot::absent()?, None)))
+        let root = FolderRoot::absent()?;
+        Ok(Arc::new(Self::of(root, None, FolderFlush::Strict)))
     }
 
-    fn of(root: FolderRoot, staging: Option<Arc<Staging>>) -> Self {
+    fn of(root: FolderRoot, staging: Option<Arc<Staging>>, flush: FolderFlush) -> Self {
         Self {
             root,
             staging,
             listing: NamesCache::new(),
             turns: Turns::new(),
+            flush,
         }
+    }
+
+    /// When its changes are on the disk.
+    pub fn durability(&self) -> Durability {
+        self.flush.durability()
+    }
+
+    /// Returns once every change that was acknowledged is on the disk.
+    pub async fn flush(self: &Arc<Self>) -> Result<()> {
+        let folder = self.clone();
+        blocking(move || folder.flush.flush().map_err(Error::internal)).await
     }
 
     /// Which folder it is, wherever it is mounted; none if it may not be changed.

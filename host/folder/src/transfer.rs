@@ -128,7 +128,7 @@ impl Staged for Finished {
                 })?;
             }
             temporary.moved();
-            target.sync()?;
+            target.sync(&folder.flush)?;
             let now = look(&file).ok().map(|stat| attributes(&stat));
             // If other bytes are in it already, nothing more is known of these.
             let now = now.filter(|now| now.etag == known.etag);
@@ -151,7 +151,7 @@ impl Destination {
             if folder.root.is_on_another_mount(place.split()?.0) {
                 return Err(elsewhere(&place));
             }
-            Draft::create(&staging, &place)
+            Draft::create(&folder, &staging, &place)
         }
     }
 

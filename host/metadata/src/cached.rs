@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, Result};
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 use quick_cache::Weighter;
 
 use self::stamps::CacheStamp;
@@ -125,6 +126,25 @@ fn weight(path: &FilePath, record: Option<&Record>) -> u64 {
     bytes as u64
 }
 
+impl<M: Metadata + ?Sized + 'static> Cached<M> {
+    async fn carry_out(&self, changes: Vec<Change>, durability: Durability) -> Result<()> {
+        let underway = Stamps::change(&self.stamps, &changes);
+        let store = self.store.clone();
+        // A task of its own: a change that its caller abandons may still be carried out, and what
+        // it touches must stay void until then. The outcome does not matter to that: a
+        // failure may be one to tell only.
+        let task = tokio::spawn(async move {
+            let outcome = match durability {
+                Durability::Strict => store.apply(changes).await,
+                Durability::Relaxed => store.apply_relaxed(changes).await,
+            };
+            drop(underway);
+            outcome
+        });
+        task.await.map_err(Error::internal)?
+    }
+}
+
 #[async_trait]
 impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
     fn may_change(&self) -> Result<()> {
@@ -172,17 +192,11 @@ impl<M: Metadata + ?Sized + 'static> Metadata for Cached<M> {
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
-        let underway = Stamps::change(&self.stamps, &changes);
-        let store = self.store.clone();
-        // A task of its own: a change that its caller abandons may still be carried out, and what
-        // it touches must stay void until then. The outcome does not matter to that: a
-        // failure may be one to tell only.
-        let task = tokio::spawn(async move {
-            let outcome = store.apply(changes).await;
-            drop(underway);
-            outcome
-        });
-        task.await.map_err(Error::internal)?
+        self.carry_out(changes, Durability::Strict).await
+    }
+
+    async fn apply_relaxed(&self, changes: Vec<Change>) -> Result<()> {
+        self.carry_out(changes, Durability::Relaxed).await
     }
 
     async fn apply_soon(&self, changes: Vec<Change>, held: Box<dyn Send>) -> Result<()> {

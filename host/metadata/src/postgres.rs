@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -181,7 +182,8 @@ impl Metadata for PostgresStore {
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(Change::check)?;
         self.claimed()?;
-        self.queue.commit(QueuedStep::Records(changes)).await
+        let step = QueuedStep::Records(changes);
+        self.queue.commit(step, Durability::Strict).await
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {

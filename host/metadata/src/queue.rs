@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::{Change, LinkChange};
+use callfs_model::storage::Durability;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +25,8 @@ const GROUP: usize = 256;
 const WAITING: usize = 1024;
 /// How long a step without a waiting caller waits for another one to be committed with.
 const LINGER: Duration = Duration::from_millis(20);
+/// How long a relaxed commit waits for a strict one before it is made durable.
+const FLUSH: Duration = Duration::from_millis(500);
 
 /// What is carried out as a whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +41,14 @@ pub(super) enum QueuedStep {
 #[async_trait]
 pub(super) trait Committer: Send + 'static {
     /// Carries out each step as a whole or not at all, in order, all of them in one commit, and
-    /// answers for each what became of it. Whoever is told that it was carried out can rely on
-    /// its being durable.
-    async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>>;
+    /// answers for each what became of it. A strict commit is durable when this returns, and with
+    /// it every commit before; a relaxed one may become durable later.
+    async fn commit(&mut self, group: &[QueuedStep], durability: Durability) -> Vec<Result<()>>;
+
+    /// Makes every commit before durable.
+    async fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// Lets go of the store, in which nothing more will be changed.
     async fn close(self);
@@ -61,9 +69,19 @@ struct Batch {
 
 /// Who is told what became of a step.
 enum StepWaiter {
-    Caller(oneshot::Sender<Result<()>>),
+    Caller(oneshot::Sender<Result<()>>, Durability),
     /// No caller; the value is dropped once the step is carried out or has failed.
     Unawaited(Box<dyn Send>),
+}
+
+impl StepWaiter {
+    fn is_caller(&self) -> bool {
+        matches!(self, Self::Caller(..))
+    }
+
+    fn is_strict(&self) -> bool {
+        matches!(self, Self::Caller(_, Durability::Strict))
+    }
 }
 
 impl CommitQueue {
@@ -105,9 +123,10 @@ impl CommitQueue {
     }
 
     /// Has a step carried out.
-    pub(super) async fn commit(&self, step: QueuedStep) -> Result<()> {
+    pub(super) async fn commit(&self, step: QueuedStep, durability: Durability) -> Result<()> {
         let (answer, outcome) = oneshot::channel();
-        self.put(step, StepWaiter::Caller(answer)).await?;
+        self.put(step, StepWaiter::Caller(answer, durability))
+            .await?;
         outcome.await.map_err(|_| {
             Error::internal("the writer of the metadata store ended before it answered")
         })?
@@ -143,56 +162,90 @@ pub(super) fn closed() -> Error {
 
 /// Lets go of the guard last.
 async fn run(
-    mut committer: impl Committer,
+    committer: impl Committer,
     mut receiver: mpsc::Receiver<Batch>,
     stop: CancellationToken,
     _stopped: DropGuard,
 ) {
     let mut group = Vec::with_capacity(GROUP);
     let mut linger = pin!(tokio::time::sleep(LINGER));
+    let mut flush = pin!(tokio::time::sleep(FLUSH));
+    let mut log = CommitLog {
+        committer,
+        relaxed: false,
+    };
     loop {
         let room = GROUP - group.len();
         let lingers = !group.is_empty();
+        let was_relaxed = log.relaxed;
         tokio::select! {
             biased;
             () = stop.cancelled(), if !receiver.is_closed() => receiver.close(),
+            () = &mut flush, if was_relaxed => log.flush().await,
             taken = receiver.recv_many(&mut group, room) => {
-                let is_awaited = |batch: &Batch| matches!(batch.waiter, StepWaiter::Caller(_));
                 if taken == 0 {
-                    commit(&mut committer, &mut group).await;
+                    log.commit(&mut group).await;
                     break;
                 }
-                if group.len() == GROUP || group.iter().any(is_awaited) {
-                    commit(&mut committer, &mut group).await;
+                if group.len() == GROUP || group.iter().any(|batch| batch.waiter.is_caller()) {
+                    log.commit(&mut group).await;
                 } else if !lingers {
                     linger.as_mut().reset(Instant::now() + LINGER);
                 }
             }
-            () = &mut linger, if lingers => commit(&mut committer, &mut group).await,
+            () = &mut linger, if lingers => log.commit(&mut group).await,
+        }
+        if log.relaxed && !was_relaxed {
+            flush.as_mut().reset(Instant::now() + FLUSH);
         }
     }
-    committer.close().await;
+    log.committer.close().await;
 }
 
-async fn commit(committer: &mut impl Committer, group: &mut Vec<Batch>) {
-    if group.is_empty() {
-        return;
-    }
-    let (steps, waiters): (Vec<QueuedStep>, Vec<_>) = group
-        .drain(..)
-        .map(|batch| (batch.step, batch.waiter))
-        .unzip();
-    let outcomes = committer.commit(&steps).await;
-    for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
-        match (waiter, outcome) {
-            // A caller who left does not want its answer.
-            (StepWaiter::Caller(answer), outcome) => drop(answer.send(outcome)),
-            (StepWaiter::Unawaited(held), Ok(())) => drop(held),
-            (StepWaiter::Unawaited(_), Err(error)) => tracing::warn!(
-                %error,
-                "what is recorded could not be tidied up; that is done at the next start"
-            ),
+/// A committer, and whether one of its commits may not be durable yet.
+struct CommitLog<C> {
+    committer: C,
+    relaxed: bool,
+}
+
+impl<C: Committer> CommitLog<C> {
+    async fn commit(&mut self, group: &mut Vec<Batch>) {
+        if group.is_empty() {
+            return;
         }
+        let (steps, waiters): (Vec<QueuedStep>, Vec<_>) = group
+            .drain(..)
+            .map(|batch| (batch.step, batch.waiter))
+            .unzip();
+        let durability = if waiters.iter().any(StepWaiter::is_strict) {
+            Durability::Strict
+        } else {
+            Durability::Relaxed
+        };
+        let outcomes = self.committer.commit(&steps, durability).await;
+        self.relaxed = durability == Durability::Relaxed;
+        for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
+            match (waiter, outcome) {
+                // A caller who left does not want its answer.
+                (StepWaiter::Caller(answer, _), outcome) => drop(answer.send(outcome)),
+                (StepWaiter::Unawaited(held), Ok(())) => drop(held),
+                (StepWaiter::Unawaited(_), Err(error)) => tracing::warn!(
+                    %error,
+                    "what is recorded could not be tidied up; that is done at the next start"
+                ),
+            }
+        }
+    }
+
+    async fn flush(&mut self) {
+        if let Err(error) = self.committer.flush().await {
+            tracing::error!(
+                %error,
+                "the metadata store cannot be flushed; a power loss may undo its last changes"
+            );
+        }
+        // A failure is logged once: the next strict commit, or the next flush, tries again.
+        self.relaxed = false;
     }
 }
 
@@ -202,14 +255,26 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the sizes of the groups that were committed.
-    struct Counting(Arc<Mutex<Vec<usize>>>);
+    use Durability::{Relaxed, Strict};
+
+    /// Keeps the sizes of the groups that were committed, and 0 for each flush.
+    struct Counting(Arc<Mutex<Vec<(usize, Durability)>>>);
 
     #[async_trait]
     impl Committer for Counting {
-        async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
-            self.0.lock().expect("no panic").push(group.len());
+        async fn commit(
+            &mut self,
+            group: &[QueuedStep],
+            durability: Durability,
+        ) -> Vec<Result<()>> {
+            let mut groups = self.0.lock().expect("no panic");
+            groups.push((group.len(), durability));
             group.iter().map(|_| Ok(())).collect()
+        }
+
+        async fn flush(&mut self) -> Result<()> {
+            self.0.lock().expect("no panic").push((0, Strict));
+            Ok(())
         }
 
         async fn close(self) {}
@@ -229,8 +294,8 @@ mod tests {
             queue.commit_soon(step(), held).await.expect("queued");
         }
         drop(done);
-        queue.commit(step()).await.expect("carried out");
-        assert_eq!(*groups.lock().expect("no panic"), [3]);
+        queue.commit(step(), Strict).await.expect("carried out");
+        assert_eq!(*groups.lock().expect("no panic"), [(3, Strict)]);
         assert_eq!(carried_out.recv().await, None, "what was held is let go of");
     }
 
@@ -245,7 +310,7 @@ mod tests {
             .await
             .expect("queued");
         assert_eq!(carried_out.recv().await, None);
-        assert_eq!(*groups.lock().expect("no panic"), [1]);
+        assert_eq!(*groups.lock().expect("no panic"), [(1, Relaxed)]);
         assert!(began.elapsed() >= LINGER);
     }
 
@@ -258,6 +323,52 @@ mod tests {
             .await
             .expect("queued");
         queue.close().await;
-        assert_eq!(*groups.lock().expect("no panic"), [1]);
+        assert_eq!(*groups.lock().expect("no panic"), [(1, Relaxed)]);
+    }
+
+    #[tokio::test]
+    async fn relaxed_commits_are_flushed_together_after_a_moment() {
+        let groups = Arc::new(Mutex::new(Vec::new()));
+        let queue = CommitQueue::new(Counting(groups.clone()));
+        let began = Instant::now();
+        for _ in 0..2 {
+            queue.commit(step(), Relaxed).await.expect("carried out");
+        }
+        let committed = || groups.lock().expect("no panic").clone();
+        let flushed = async {
+            while committed().len() < 3 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(20 * FLUSH, flushed)
+            .await
+            .expect("flushed");
+        assert!(began.elapsed() >= FLUSH);
+        assert_eq!(committed(), [(1, Relaxed), (1, Relaxed), (0, Strict)]);
+    }
+
+    #[tokio::test]
+    async fn a_strict_commit_leaves_nothing_to_flush() {
+        let mut log = CommitLog {
+            committer: Counting(Arc::default()),
+            relaxed: false,
+        };
+        for (durability, relaxed) in [(Relaxed, true), (Relaxed, true), (Strict, false)] {
+            let (answer, _outcome) = oneshot::channel();
+            let waiter = StepWaiter::Caller(answer, durability);
+            let step = step();
+            log.commit(&mut vec![Batch { step, waiter }]).await;
+            assert_eq!(log.relaxed, relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_group_is_strict_if_one_of_its_callers_is() {
+        let groups = Arc::new(Mutex::new(Vec::new()));
+        let queue = CommitQueue::new(Counting(groups.clone()));
+        let (relaxed, strict) =
+            tokio::join!(queue.commit(step(), Relaxed), queue.commit(step(), Strict));
+        relaxed.and(strict).expect("carried out");
+        assert_eq!(*groups.lock().expect("no panic"), [(2, Strict)]);
     }
 }

@@ -38,6 +38,7 @@ use callfs_model::metadata::{
     Change, Intent, IntentId, Link, LinkChange, LinkId, LinkStore, Metadata, Record,
 };
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 use futures_util::future::BoxFuture;
 use openraft::{Raft as Core, RaftMetrics};
 use tokio::net::TcpListener;
@@ -289,7 +290,8 @@ impl Metadata for RaftStore {
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(Change::check)?;
-        self.queue.commit(QueuedStep::Records(changes)).await
+        let step = QueuedStep::Records(changes);
+        self.queue.commit(step, Durability::Strict).await
     }
 
     async fn intents(&self) -> Result<Vec<(IntentId, Intent)>> {
@@ -317,7 +319,8 @@ impl Metadata for RaftStore {
 #[async_trait]
 impl LinkStore for RaftStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
-        self.queue.commit(QueuedStep::Link(Box::new(change))).await
+        let step = QueuedStep::Link(Box::new(change));
+        self.queue.commit(step, Durability::Strict).await
     }
 
     async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {

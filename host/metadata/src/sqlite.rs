@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 use rusqlite::Connection;
 
 pub(super) use self::failure::failed;
@@ -107,7 +108,14 @@ impl Metadata for SqliteStore {
 
     async fn apply(&self, changes: Vec<Change>) -> Result<()> {
         changes.iter().try_for_each(Change::check)?;
-        self.queue.commit(QueuedStep::Records(changes)).await
+        let step = QueuedStep::Records(changes);
+        self.queue.commit(step, Durability::Strict).await
+    }
+
+    async fn apply_relaxed(&self, changes: Vec<Change>) -> Result<()> {
+        changes.iter().try_for_each(Change::check)?;
+        let step = QueuedStep::Records(changes);
+        self.queue.commit(step, Durability::Relaxed).await
     }
 
     async fn apply_soon(&self, changes: Vec<Change>, held: Box<dyn Send>) -> Result<()> {

@@ -226,6 +226,13 @@ pub trait Metadata: Send + Sync {
     /// Carries out all of the changes in order, or none. Durable when it returns.
     async fn apply(&self, changes: Vec<Change>) -> Result<()>;
 
+    /// The same, but a power loss may undo the changes for up to a second after it returns: they
+    /// are visible, and survive a crash of the process. A store that cannot tell the two apart makes
+    /// them durable.
+    async fn apply_relaxed(&self, changes: Vec<Change>) -> Result<()> {
+        self.apply(changes).await
+    }
+
     /// Carries out changes that only tidy up: what was recorded before is as true, so that they may
     /// be lost in a crash. They keep their place before everything that is asked for after this
     /// returned, and are durable soon, or together with the next of it. `held` is dropped once they

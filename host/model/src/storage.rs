@@ -173,6 +173,18 @@ pub struct Abilities {
     pub implicit_directories: bool,
 }
 
+/// When a change is on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Before it is acknowledged: it survives a power loss.
+    #[default]
+    Strict,
+    /// Within a second after it was acknowledged: it survives a crash of the process. A power loss
+    /// can undo it, and cut a new file short.
+    Relaxed,
+}
+
 /// Names a storage, wherever it is mounted: another folder, or a copy of one, has another.
 pub type StorageIdentity = [u8; 16];
 
@@ -199,6 +211,16 @@ pub trait Storage: Send + Sync {
     /// Which storage it is; none if that cannot be known.
     fn identity(&self) -> Option<StorageIdentity> {
         None
+    }
+
+    /// When its changes are on the disk.
+    fn durability(&self) -> Durability {
+        Durability::Strict
+    }
+
+    /// Returns once every change that was made before is on the disk.
+    async fn flush(&self) -> Result<()> {
+        Ok(())
     }
 
     /// The component behind it, which has delegated parts of it to the host; none if it has not.

@@ -11,7 +11,7 @@ use callfs_folder::Folder;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Abilities, Attributes, ByteRange, Condition, ListingPage, ReadOptions, Storage,
+    Abilities, Attributes, ByteRange, Condition, Durability, ListingPage, ReadOptions, Storage,
     StorageIdentity, Walked, WriteOptions, WriteOutcome,
 };
 use callfs_telemetry::PluginMetrics;
@@ -212,6 +212,14 @@ impl Storage for DelegatingStorage {
 
     fn identity(&self) -> Option<StorageIdentity> {
         self.component.identity()
+    }
+
+    fn durability(&self) -> Durability {
+        self.component.durability()
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.component.flush().await
     }
 
     fn undelegated(&self) -> Option<Arc<dyn Storage>> {

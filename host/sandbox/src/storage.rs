@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use callfs_folder::Folder;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Abilities, Attributes, ByteRange, Condition, ListingPage, Storage, StorageIdentity, Transfer,
-    WriteOptions, WriteOutcome, cannot,
+    Abilities, Attributes, ByteRange, Condition, Durability, ListingPage, Storage, StorageIdentity,
+    Transfer, WriteOptions, WriteOutcome, cannot,
 };
 use callfs_telemetry::PluginMetrics;
 use futures_util::future::BoxFuture;
@@ -31,6 +32,8 @@ pub struct StoragePlugin {
     plugin: Plugin,
     abilities: Abilities,
     identity: Option<StorageIdentity>,
+    /// Those that it was granted.
+    folders: Vec<Arc<Folder>>,
     inspection: Inspection,
     delegations: Delegations,
     metrics: Arc<PluginMetrics>,
@@ -54,6 +57,11 @@ impl StoragePlugin {
                 abilities: abilities(&inspection),
                 delegations: delegations(&plugin, &inspection, &grants).await?,
                 identity,
+                folders: grants
+                    .directories
+                    .iter()
+                    .map(|(_, folder)| folder.clone())
+                    .collect(),
                 plugin,
                 inspection,
                 metrics,
@@ -239,6 +247,22 @@ impl Storage for StoragePlugin {
 
     fn identity(&self) -> Option<StorageIdentity> {
         self.identity
+    }
+
+    fn durability(&self) -> Durability {
+        let is_relaxed = |folder: &Arc<Folder>| folder.durability() == Durability::Relaxed;
+        if self.folders.iter().any(is_relaxed) {
+            Durability::Relaxed
+        } else {
+            Durability::Strict
+        }
+    }
+
+    async fn flush(&self) -> Result<()> {
+        for folder in &self.folders {
+            folder.flush().await?;
+        }
+        Ok(())
     }
 
     async fn stat(&self, path: &str) -> Result<Attributes> {

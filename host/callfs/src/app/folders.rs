@@ -91,6 +91,7 @@ impl FolderUse {
                 access,
                 make,
                 metadata,
+                durability: grant.durability,
             },
         )?;
         if is_new {

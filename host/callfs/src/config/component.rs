@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use callfs_egress as egress;
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 use figment::value::Dict;
 use serde::de::{Deserialize, Deserializer, Error};
 
@@ -50,6 +51,9 @@ pub struct DirectoryGrant {
     /// What it may do there.
     #[serde(default)]
     pub access: DirectoryAccess,
+    /// When changes in it are on the disk; a key of the mount.
+    #[serde(skip)]
+    pub durability: Durability,
 }
 
 /// What a component may do in a folder.
@@ -117,6 +121,7 @@ pub(super) struct WrittenMount {
     pub(super) limits: LimitOverrides,
     #[serde(default)]
     pub(super) grants: GrantsConfig,
+    pub(super) durability: Option<Durability>,
 }
 
 /// What a mount grants; left out, it is nothing.

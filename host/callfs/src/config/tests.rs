@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 use callfs_telemetry::logs::LogFormat;
 use tempfile::TempDir;
 
@@ -173,8 +174,39 @@ fn the_template_is_what_the_manual_says() {
         host: "callfs-data/files".into(),
         guest: "/".into(),
         access: DirectoryAccess::ReadWrite,
+        durability: Durability::Strict,
     };
     assert_eq!(config.mounts[0].directories, [grant]);
+}
+
+#[test]
+fn the_durability_of_a_mount_is_that_of_its_folders() {
+    let mount = |more: &str| {
+        format!(
+            "[[authenticator]]\ncomponent = 'a'\n[[mount]]\npath = '/'\ncomponent = 'm'\n{more}"
+        )
+    };
+    let folders = "grants.directories = [{ host = 'a', guest = '/a' }, { host = 'b' }]";
+    for (more, durability) in [
+        (folders.to_owned(), Durability::Strict),
+        (
+            format!("durability = 'strict'\n{folders}"),
+            Durability::Strict,
+        ),
+        (
+            format!("durability = 'relaxed'\n{folders}"),
+            Durability::Relaxed,
+        ),
+    ] {
+        let config = Place::new().with("c.toml", &mount(&more)).config();
+        let granted = config.mounts[0].directories.iter();
+        let granted: Vec<_> = granted.map(|grant| grant.durability).collect();
+        assert_eq!(granted, [durability; 2], "{more}");
+    }
+    let told = refused(&mount("durability = 'relaxed'"));
+    assert!(told.contains("mount[0].durability"), "{told}");
+    let told = refused(&mount(&format!("durability = 'none'\n{folders}")));
+    assert!(told.contains("relaxed"), "{told}");
 }
 
 #[test]

@@ -12,8 +12,9 @@
 
 use callfs_model::error::Result;
 use callfs_model::locks::Guard;
-use callfs_model::metadata::{Change, Intent};
+use callfs_model::metadata::{Change, Intent, Record};
 use callfs_model::path::FilePath;
+use callfs_model::storage::Durability;
 
 use crate::Engine;
 use crate::recovery::intents::Begun;
@@ -21,10 +22,41 @@ use crate::recovery::intents::Begun;
 impl Engine {
     /// Carries out changes that this lock permits.
     pub(crate) async fn commit(&self, lock: &Guard, changes: Vec<Change>) -> Result<()> {
+        let durability = self.durability(&changes);
         let under = lock.lease().map(Change::Under);
-        self.metadata
-            .apply(under.into_iter().chain(changes).collect())
-            .await
+        let changes = under.into_iter().chain(changes).collect();
+        match durability {
+            Durability::Strict => self.metadata.apply(changes).await,
+            Durability::Relaxed => self.metadata.apply_relaxed(changes).await,
+        }
+    }
+
+    /// Records are as durable as the objects that they are of. What takes several steps is always
+    /// strict: after a power loss it is continued, and not begun again.
+    fn durability(&self, changes: &[Change]) -> Durability {
+        let is_relaxed = |path: &FilePath| {
+            let mount = self.mounts.owner(path);
+            mount.is_some_and(|(mount, _)| mount.storage().durability() == Durability::Relaxed)
+        };
+        let mut relaxed = false;
+        for change in changes {
+            match change {
+                Change::Put(Record { path, .. })
+                | Change::Remove(path)
+                | Change::Begin(_, Intent::Reconcile { path })
+                    if is_relaxed(path) =>
+                {
+                    relaxed = true;
+                }
+                Change::End(_) => {}
+                _ => return Durability::Strict,
+            }
+        }
+        if relaxed {
+            Durability::Relaxed
+        } else {
+            Durability::Strict
+        }
     }
 
     /// Whether a lock is still held, as far as anybody can know: asked before what cannot be

@@ -130,6 +130,7 @@ impl Engine {
         let Some(newest) = built.print.newest_if_same(now) else {
             return Err(raced(&from.path));
         };
+        self.settle_copies(&to.path).await?;
         let mut changes = built.records;
         if let Some(replaced) = &to.target {
             changes.push(Change::Put(Record {
@@ -274,9 +275,19 @@ impl Engine {
         let read = incoming.source.clone();
         let arrived = self.land(incoming).await.map_err(|error| lost(to, error))?;
         match self.stored(&from.path).await? {
-            Some(now) if is_same(&read, &now) => Ok((arrived, Newest::of(&now))),
+            Some(now) if is_same(&read, &now) => {
+                self.settle_copies(to).await?;
+                Ok((arrived, Newest::of(&now)))
+            }
             _ => Err(raced(&from.path)),
         }
+    }
+
+    /// The copies are on the disk before the originals are given up, however soon a power loss
+    /// comes.
+    async fn settle_copies(&self, to: &FilePath) -> Result<()> {
+        let (storage, _) = self.backend(to)?;
+        storage.flush().await
     }
 }
 

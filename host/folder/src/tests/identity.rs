@@ -58,6 +58,7 @@ fn who_serves_a_folder_at_the_same_time_has_the_same_metadata() {
             access: FolderAccess::ReadWrite,
             make: true,
             metadata,
+            durability: Durability::Strict,
         };
         Folder::open_with(&host.path().join("served"), &options)
     };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, Result};
+use callfs_model::storage::Durability;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool, PgTransaction};
 
@@ -53,7 +54,7 @@ impl PostgresWriter {
 
 #[async_trait]
 impl Committer for PostgresWriter {
-    async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
+    async fn commit(&mut self, group: &[QueuedStep], _: Durability) -> Vec<Result<()>> {
         let outcome = match self.connected().await {
             Ok(mut connection) => {
                 match attended(&self.probes, transact(&mut connection, group)).await {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::storage::Durability;
 
 use super::message::LARGEST;
 use super::node::RaftNode;
@@ -18,7 +19,7 @@ pub(super) struct Proposer(pub(super) Arc<RaftNode>);
 
 #[async_trait]
 impl Committer for Proposer {
-    async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
+    async fn commit(&mut self, group: &[QueuedStep], _: Durability) -> Vec<Result<()>> {
         let mut outcomes = Vec::with_capacity(group.len());
         let mut rest = group;
         while !rest.is_empty() {

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::metadata::{Link, LinkChange, LinkId, LinkStore, link_changed, link_exists};
+use callfs_model::storage::Durability;
 use rusqlite::{Connection, params};
 
 use super::SqliteStore;
@@ -15,7 +16,8 @@ use crate::sql::{COLUMNS, SqlFailure, json};
 #[async_trait]
 impl LinkStore for SqliteStore {
     async fn change(&self, change: LinkChange) -> Result<()> {
-        self.queue.commit(QueuedStep::Link(Box::new(change))).await
+        let step = QueuedStep::Link(Box::new(change));
+        self.queue.commit(step, Durability::Strict).await
     }
 
     async fn by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Link>> {

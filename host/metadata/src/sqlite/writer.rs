@@ -2,20 +2,41 @@
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
+use callfs_model::storage::Durability;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failure::failed;
-use super::file::{execute, row};
+use super::file::{SYNCED, UNSYNCED, execute, row};
 use super::{changes, links};
 use crate::queue::{Committer, QueuedStep};
 use crate::sql::SqlFailure;
 
 /// Waits for the disk, so it has a thread of its own.
-pub(super) struct SqliteWriter(Connection);
+pub(super) struct SqliteWriter {
+    connection: Connection,
+    /// What its next commit is.
+    durability: Durability,
+}
 
 impl SqliteWriter {
+    /// Writes through a connection whose commits are strict.
     pub(super) fn new(connection: Connection) -> Self {
-        Self(connection)
+        Self {
+            connection,
+            durability: Durability::Strict,
+        }
+    }
+
+    fn set(&mut self, durability: Durability) -> rusqlite::Result<()> {
+        if self.durability != durability {
+            let pragmas = match durability {
+                Durability::Strict => SYNCED,
+                Durability::Relaxed => UNSYNCED,
+            };
+            self.connection.execute_batch(pragmas)?;
+            self.durability = durability;
+        }
+        Ok(())
     }
 
     /// The disk may have had room for each of them, if not for all.
@@ -30,7 +51,7 @@ impl SqliteWriter {
                     "the metadata store cannot be written",
                 ))
             } else {
-                let outcome = transact(&mut self.0, std::slice::from_ref(step));
+                let outcome = transact(&mut self.connection, std::slice::from_ref(step));
                 outcome
                     .map_err(failed)
                     .and_then(|outcomes| outcomes.into_iter().collect())
@@ -46,18 +67,30 @@ impl SqliteWriter {
 
 #[async_trait]
 impl Committer for SqliteWriter {
-    async fn commit(&mut self, group: &[QueuedStep]) -> Vec<Result<()>> {
-        match transact(&mut self.0, group) {
+    async fn commit(&mut self, group: &[QueuedStep], durability: Durability) -> Vec<Result<()>> {
+        let committed = self
+            .set(durability)
+            .and_then(|()| transact(&mut self.connection, group));
+        match committed {
             Ok(outcomes) => outcomes,
             Err(_) if group.len() > 1 => self.commit_one_by_one(group),
             Err(cause) => vec![Err(failed(cause))],
         }
     }
 
+    /// A commit that is synchronised takes the whole log with it.
+    async fn flush(&mut self) -> Result<()> {
+        let flushed = self
+            .set(Durability::Strict)
+            .and_then(|()| execute(&self.connection, "UPDATE revision SET last = last", []));
+        flushed.map(|_| ()).map_err(failed)
+    }
+
     /// Folds the log into the file.
     async fn close(self) {
-        let folded = self.0.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-        if let Err(cause) = folded.and(self.0.close().map_err(|(_, cause)| cause)) {
+        let Self { connection, .. } = self;
+        let folded = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        if let Err(cause) = folded.and(connection.close().map_err(|(_, cause)| cause)) {
             tracing::warn!(%cause, "the metadata store was not closed well; what it answered is \
                                     in its log");
         }

@@ -29,6 +29,22 @@ impl Attributes {
             ..Self::file(0)
         }
     }
+
+    /// The same object, whose stored bytes have codings, as a `Content-Encoding` lists them (RFC
+    /// 9110 section 8.4). Neither `identity` is one nor `aws-chunked`, which is how an object was
+    /// uploaded.
+    pub fn in_codings(mut self, listed: &str) -> Self {
+        let is_kept = |coding: &&str| {
+            let no_codings = ["", "identity", "aws-chunked"];
+            !no_codings.iter().any(|no| coding.eq_ignore_ascii_case(no))
+        };
+        let kept: Vec<&str> = listed.split(',').map(str::trim).filter(is_kept).collect();
+        if !kept.is_empty() {
+            self.extra
+                .push(("content-encoding".to_owned(), kept.join(", ")));
+        }
+        self
+    }
 }
 
 impl Condition {
@@ -92,6 +108,26 @@ mod tests {
             assert_eq!(condition.holds(None), nothing, "{condition:?}");
             assert_eq!(condition.holds(Some(&plain)), untagged, "{condition:?}");
             assert_eq!(condition.holds(Some(&tagged)), a, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn codings_are_those_of_the_stored_bytes() {
+        let table = [
+            ("gzip", Some("gzip")),
+            ("gzip, br", Some("gzip, br")),
+            ("gzip,aws-chunked", Some("gzip")),
+            ("aws-chunked", None),
+            (" Identity ", None),
+            ("", None),
+        ];
+        for (listed, expected) in table {
+            let extra = Attributes::file(3).in_codings(listed).extra;
+            let expected: Vec<(String, String)> = expected
+                .map(|codings: &str| ("content-encoding".to_owned(), codings.to_owned()))
+                .into_iter()
+                .collect();
+            assert_eq!(extra, expected, "{listed:?}");
         }
     }
 

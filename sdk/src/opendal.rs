@@ -62,6 +62,8 @@
 //! - Bytes that are read go from the server to the client without passing through the component;
 //!   their attributes are those of the same answer. A service that changes bytes, or finds them by
 //!   other means than one request, streams them through memory.
+//! - The type and the codings (`Content-Encoding`) of an object are those that the service keeps.
+//!   Of a service that keeps no types, neither is believed.
 //! - Bytes that are written take the same way back, in one request; through memory,
 //!   [parts](Adapter) of 8 MiB at a time, where their length is unknown and the service takes
 //!   parts.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::link::{Made, ask, cut, get, get_when_free, head, make};
+use crate::harness::link::{Made, ask, cut, get, get_when_free, head, info, make};
 use crate::harness::{Gateway, Setup, bytes, eventually};
 
 #[tokio::test]
@@ -485,11 +485,20 @@ async fn what_is_loaded_ahead_of_a_reader_takes_no_use() {
     for (name, value) in [
         ("sec-purpose", "prefetch"),
         ("sec-purpose", "prefetch;prerender"),
+        ("sec-purpose", "prefetch;anonymous-client-ip"),
         ("purpose", "prefetch"),
+        ("purpose", "preview"),
+        ("x-purpose", "preview"),
         ("x-moz", "prefetch"),
     ] {
         let ahead = get(&gateway, &link).header(name, value).await;
         ahead.problem(423, "LOCKED");
+        assert_eq!(ahead.header("cache-control"), "no-store");
+        // Nothing is told of the link, not even whether there is one.
+        let none = gateway.stranger().call("GET", "/download/none");
+        none.header(name, value).await.problem(423, "LOCKED");
+        head(&gateway, &link).header(name, value).await.is(200);
+        assert_eq!(info(&alice, &link).await["downloads"], 0);
     }
     assert_eq!(get(&gateway, &link).await.is(200).body, b"x");
 }

@@ -106,6 +106,23 @@ fn long_paths(files: &Path) {
     }
 }
 
+fn deep_tree(files: &Path) {
+    fs::create_dir_all(files.join("d/".repeat(1000))).expect("folders");
+}
+
+/// In each directory there is more than a page of names after the one that leads further down.
+fn deep_tree_of_full_directories(files: &Path) {
+    let mut folder = files.to_owned();
+    for _ in 0..100 {
+        for number in 0..1000 {
+            let name = format!("{}{number:04}", "n".repeat(200));
+            fs::write(folder.join(name), "").expect("a file");
+        }
+        folder.push("d");
+        fs::create_dir(&folder).expect("a folder");
+    }
+}
+
 fn adversaries() -> Vec<Adversary> {
     use Outcome::{Answered, Nothing, Refused, Unread};
 
@@ -193,6 +210,27 @@ fn adversaries() -> Vec<Adversary> {
                 20,
                 page("/v1/directories/long?recursive=true&limit=10000"),
                 Unread(&[200]),
+            )
+        },
+        Adversary {
+            prepare: deep_tree,
+            processor: Duration::from_secs(20),
+            ..Adversary::new(
+                "a listing of a tree of a thousand levels",
+                1,
+                page("/v1/directories/?recursive=true&limit=10000"),
+                Answered(&[200]),
+            )
+        },
+        Adversary {
+            prepare: deep_tree_of_full_directories,
+            memory: 96 * MIB,
+            processor: Duration::from_secs(10),
+            ..Adversary::new(
+                "listings that hold names of many levels",
+                4,
+                page("/v1/directories/?recursive=true&limit=99"),
+                Answered(&[200]),
             )
         },
     ]

@@ -1,6 +1,8 @@
 //! No change widens a right, not even for a moment: bytes that a reader may not have before and
 //! after a change are not read during it.
 
+mod restarts;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -189,6 +191,18 @@ impl Step {
     }
 }
 
+/// A folder at `/`, and another one at `/far` in which all users may make files.
+async fn two_mounts() -> Gateway {
+    let gateway = Setup::default()
+        .mount(Mount::folder("/", "files"))
+        .mount(Mount::folder("/far", "second"))
+        .start()
+        .await;
+    let open = json!({"mode": "1777"});
+    gateway.admin().patch("/far", &open).await.is(200);
+    gateway
+}
+
 /// Reads paths until told to stop; none of the answers may be what is secret. Answers how many
 /// there were.
 async fn reads_no_secret(who: Client, mutation: &Mutation, done: &AtomicBool) -> usize {
@@ -213,13 +227,7 @@ async fn reads_no_secret(who: Client, mutation: &Mutation, done: &AtomicBool) ->
 async fn what_is_secret_before_and_after_a_change_is_secret_during_it() {
     for mutation in &MUTATIONS {
         let what = mutation.what;
-        let gateway = Setup::default()
-            .mount(Mount::folder("/", "files"))
-            .mount(Mount::folder("/far", "second"))
-            .start()
-            .await;
-        let open = json!({"mode": "1777"});
-        gateway.admin().patch("/far", &open).await.is(200);
+        let gateway = two_mounts().await;
         let alice = gateway.alice();
         for step in mutation.prepare {
             step.succeeds(&alice, what).await;

@@ -9,6 +9,7 @@ pub(crate) mod if_range;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod precondition;
+pub(crate) mod purpose;
 pub(crate) mod query;
 pub(crate) mod range;
 pub(crate) mod target;

@@ -131,25 +131,13 @@ pub(crate) fn check(condition: &Condition, found: &Attributes) -> Result<()> {
 fn attributes(response: &Response, size: u64) -> Attributes {
     let modified = response.header("last-modified").and_then(date);
     let content_type = response.header("content-type").map(ToOwned::to_owned);
-    let encoding = response.header("content-encoding").and_then(codings);
-    let encoding = encoding.map(|codings| ("content-encoding".to_owned(), codings));
-    Attributes {
+    let attributes = Attributes {
         etag: response.header("etag").and_then(etag),
         modified,
         content_type,
-        extra: encoding.into_iter().collect(),
         ..Attributes::file(size)
-    }
-}
-
-/// The codings that the stored bytes have. `aws-chunked` is how they were uploaded.
-fn codings(listed: &str) -> Option<String> {
-    let is_kept = |coding: &&str| {
-        let known = ["", "identity", "aws-chunked"];
-        !known.iter().any(|known| coding.eq_ignore_ascii_case(known))
     };
-    let kept: Vec<&str> = listed.split(',').map(str::trim).filter(is_kept).collect();
-    (!kept.is_empty()).then(|| kept.join(", "))
+    attributes.in_codings(response.header("content-encoding").unwrap_or_default())
 }
 
 /// The opaque part of an entity tag; none of a weak one, which does not promise that the bytes are

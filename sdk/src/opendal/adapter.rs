@@ -253,13 +253,13 @@ impl Adapter {
     }
 
     pub(super) fn attributes(&self, metadata: &Metadata) -> Attributes {
-        // A service that does not keep the type of an object makes one up from the name.
-        let keeps_type = self.service().capability_dyn().write_with_content_type;
-        attributes(metadata, keeps_type)
+        let can = self.service().capability_dyn();
+        attributes(metadata, can.write_with_content_type)
     }
 }
 
-/// What OpenDAL knows of an object.
+/// What OpenDAL knows of an object. Of a service that does not keep the type of an object, neither
+/// the type nor the coding is believed: its server makes them up from the name.
 fn attributes(metadata: &Metadata, keeps_type: bool) -> Attributes {
     let modified = metadata
         .last_modified()
@@ -271,7 +271,7 @@ fn attributes(metadata: &Metadata, keeps_type: bool) -> Attributes {
             ..Attributes::directory()
         };
     }
-    Attributes {
+    let attributes = Attributes {
         etag: metadata.etag().and_then(strong),
         modified,
         content_type: metadata
@@ -279,6 +279,10 @@ fn attributes(metadata: &Metadata, keeps_type: bool) -> Attributes {
             .filter(|_| keeps_type)
             .map(Into::into),
         ..Attributes::file(metadata.content_length())
+    };
+    match metadata.content_encoding().filter(|_| keeps_type) {
+        Some(codings) => attributes.in_codings(codings),
+        None => attributes,
     }
 }
 
@@ -308,7 +312,24 @@ pub(super) fn directory(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use opendal_core::MetadataBuilder;
+
     use super::*;
+
+    #[test]
+    fn types_and_codings_are_those_that_are_kept() {
+        let mut metadata = MetadataBuilder::file(3);
+        metadata.content_type("text/html");
+        metadata.content_encoding("gzip");
+        let metadata = metadata.build();
+        let kept = attributes(&metadata, true);
+        assert_eq!(kept.content_type.as_deref(), Some("text/html"));
+        assert_eq!(kept.extra, Attributes::file(3).in_codings("gzip").extra);
+        assert!(!kept.extra.is_empty());
+        let made_up = attributes(&metadata, false);
+        assert_eq!(made_up.content_type, None);
+        assert!(made_up.extra.is_empty(), "{:?}", made_up.extra);
+    }
 
     #[test]
     fn etags_are_strong_or_absent() {

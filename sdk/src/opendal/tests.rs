@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
+use opendal_core::options::WriteOptions;
 use opendal_core::raw::*;
 use opendal_core::services::Memory;
 use opendal_core::{
@@ -279,6 +280,30 @@ fn a_service_that_lists_in_any_way_is_paged_all_the_same() {
         matches!(&reserved, Err(Error::InvalidArgument(why)) if why.contains("reserved")),
         "{reserved:?}"
     );
+}
+
+#[test]
+fn an_object_that_is_stored_in_a_coding_says_so() {
+    let memory = Adapter::new(Memory::default(), None).expect("a service");
+    for (path, coding) in [("plain", None), ("coded", Some("gzip"))] {
+        let options = WriteOptions {
+            content_encoding: coding.map(ToOwned::to_owned),
+            ..WriteOptions::default()
+        };
+        let can = memory.service().capability_dyn();
+        let (how, _) = OpWrite::from_options(&can, options).expect("options");
+        let mut writer = memory
+            .service()
+            .write_dyn(memory.context(), path, how)
+            .expect("a writer");
+        run(writer.write_dyn(b"12345".to_vec().into())).expect("written");
+        run(writer.close_dyn()).expect("written");
+        let found = run(memory.stat(path)).expect("it is there");
+        let expected =
+            coding.map(|coding: &str| ("content-encoding".to_owned(), coding.to_owned()));
+        assert_eq!(found.extra.first().cloned(), expected, "{path}");
+        assert!(found.extra.len() <= 1, "{:?}", found.extra);
+    }
 }
 
 #[test]

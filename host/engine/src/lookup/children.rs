@@ -107,6 +107,30 @@ impl Children {
         &self.directory
     }
 
+    /// About how many bytes of memory those take that were fetched.
+    pub(crate) fn held(&self) -> usize {
+        // What belongs to one of them elsewhere: its name, and the texts of its attributes.
+        const TEXTS: usize = 256;
+        let entries = &self.entries.page;
+        let records = &self.records.page;
+        let path = self.directory.as_str().len();
+        entries.capacity() * size_of::<DirectoryEntry>()
+            + entries.len() * TEXTS
+            + records.capacity() * size_of::<Record>()
+            + records.len() * (TEXTS + path)
+    }
+
+    /// Forgets what was fetched, and goes on after a name in the same storage.
+    pub(crate) fn go_on_after(&mut self, engine: &Engine, after: Option<String>) {
+        let fresh = Self::new(engine, self.directory.clone(), after, self.page);
+        *self = Self {
+            pages: self.pages,
+            storage: self.storage.take(),
+            passed_over: self.passed_over,
+            ..fresh
+        };
+    }
+
     /// How many pages were fetched.
     pub(crate) fn pages(&self) -> u64 {
         self.pages

@@ -2,9 +2,11 @@
 //!
 //! The order is that of the bytes, so `a`, `a.txt`, `a/b`: the contents of a directory come where
 //! `a/` sorts among its siblings. A walk can start after any path without walking what is before
-//! it, and holds one page of names for each level it is in. It enters what the caller may list,
-//! and no links. A walk may take as long as its reader likes, so the authorizer is asked again
-//! after each page was fetched: no name is shown that was made after its directory was closed.
+//! it. It holds one page of names for each level it is in, and a bounded number of bytes in all
+//! levels: the outermost forget their names then, and fetch them again when it is their turn. It
+//! enters what the caller may list, and no links. A walk may take as long as its reader likes, so
+//! the authorizer is asked again after each page was fetched: no name is shown that was made after
+//! its directory was closed.
 
 use std::sync::Arc;
 
@@ -20,6 +22,9 @@ use crate::{Engine, Info};
 
 /// How many names are fetched at a time.
 const PAGE: u32 = 1000;
+/// About how many bytes the names may take that were fetched and are still to be shown, beside
+/// those of the innermost level.
+const MAX_HELD: usize = 8 << 20;
 
 /// A walk under way.
 pub struct Walk {
@@ -222,16 +227,17 @@ impl Walk {
             .await
     }
 
-    /// The directory as it is recorded now, if the caller may list it.
-    async fn may_enter(&mut self, mut directory: Pending) -> Result<Option<Pending>> {
-        let changed = self.refresh(&directory.path).await?;
+    /// The directory as it is now, if the caller may list it by what is known of the directories
+    /// on the way. Those are looked at again with the first page of its names, which is not shown
+    /// if one of them was closed.
+    async fn may_enter(&self, mut directory: Pending) -> Result<Option<Pending>> {
         let now = self
             .engine
             .directory_now(&directory.path, &directory.node)
             .await?;
         directory.node = now.unwrap_or(directory.node);
         let question = listing(&directory.path, &directory.node, &self.way);
-        let allowed = self.allows(question, changed).await?;
+        let allowed = self.allows(question, false).await?;
         Ok(allowed.then_some(directory))
     }
 
@@ -251,6 +257,15 @@ impl Walk {
     /// or its record says something else.
     async fn refresh(&mut self, path: &FilePath) -> Result<bool> {
         let mut changed = false;
+        if let Some(seen) = self.engine.way_now(path).await? {
+            for (now, node) in seen.into_iter().zip(&mut self.way) {
+                if now != *node {
+                    *node = now;
+                    changed = true;
+                }
+            }
+            return Ok(changed);
+        }
         let directories = path.ancestors().into_iter().chain([path.clone()]);
         for (directory, node) in directories.zip(&mut self.way) {
             match self.engine.directory_now(&directory, node).await? {
@@ -286,7 +301,27 @@ impl Walk {
             pending,
         });
         self.way.push(node);
+        self.let_go();
         Ok(())
+    }
+
+    /// Forgets names of the outermost levels, which come last, while all levels hold too many.
+    fn let_go(&mut self) {
+        let mut held = self.held();
+        for level in &mut self.levels {
+            if held <= MAX_HELD {
+                break;
+            }
+            held -= level.children.held();
+            level.next = None;
+            level.children.go_on_after(&self.engine, level.last.clone());
+        }
+    }
+
+    /// About how many bytes the names take that were fetched and are still to be shown.
+    fn held(&self) -> usize {
+        let held = self.levels.iter().map(|level| level.children.held());
+        held.sum()
     }
 }
 

@@ -4,7 +4,7 @@
 //! another one in its place. A storage that can look at a whole way at once is asked for that: then
 //! what it found is a way that there was. Elsewhere each directory is a look of its own.
 
-use callfs_model::error::Result;
+use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::AccessNode;
 use callfs_model::metadata::Record;
 use callfs_model::path::FilePath;
@@ -81,6 +81,36 @@ impl Engine {
             found: walked.found,
             records: (own_before, own_after),
         }))
+    }
+
+    /// A directory and those on the way to it, the root first, as they are now, as far as they
+    /// exist: by one look, where their storage was delegated, so that a look is no call. None if
+    /// they have to be asked for one by one.
+    pub(crate) async fn way_now(&self, directory: &FilePath) -> Result<Option<Vec<AccessNode>>> {
+        let owner = self.mounts.owner(directory);
+        if owner.is_none_or(|(mount, _)| mount.storage().undelegated().is_none()) {
+            return Ok(None);
+        }
+        let view = self.tombstones.view();
+        let Some(seen) = self.look_along(&view, directory, None).await? else {
+            return Ok(None);
+        };
+        let mut way = seen.ancestors;
+        match seen.found {
+            Ok((attributes, _)) if attributes.kind == EntryKind::Directory => {
+                let (before, after) = seen.records;
+                let node = self.judged_between(directory, attributes, before, after);
+                let Some(node) = node else {
+                    return Ok(None);
+                };
+                way.push(node);
+            }
+            Ok(_) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(_) => return Ok(None),
+        }
+        Ok(self.tombstones.still(&view, directory).then_some(way))
     }
 
     async fn records_along(&self, view: &View, directories: &[FilePath]) -> Result<Vec<Records>> {

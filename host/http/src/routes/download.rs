@@ -20,7 +20,7 @@ use crate::content::representation;
 use crate::content::response::{FileResponse, Reader, RequestedPart};
 use crate::edge::request_id::RequestId;
 use crate::fields::precondition::Preconditions;
-use crate::fields::{disposition, lines};
+use crate::fields::{disposition, purpose};
 use crate::problem::Result;
 use crate::state::{App, FileVersion, Info, Link};
 
@@ -89,15 +89,11 @@ pub(crate) async fn head(
     Ok(response)
 }
 
-/// A browser that loads what its user may open next says so, and discards a failure: a use is not
-/// taken for that. What previews links for others says nothing, and cannot be told from a reader.
+/// A request ahead of its reader takes no use, and learns nothing of the link. The client discards
+/// the failure, and asks again once its user opens the link. A program that shows a preview of a
+/// link to other people says nothing of that, and is a reader like any other.
 fn refuse_ahead(headers: &HeaderMap) -> Result<()> {
-    let is_ahead = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
-        let mut purposes = lines::all(headers, *name)
-            .flat_map(|line| line.as_bytes().split(|b| matches!(b, b',' | b';')));
-        purposes.any(|purpose| purpose.trim_ascii().eq_ignore_ascii_case(b"prefetch"))
-    });
-    if !is_ahead {
+    if !purpose::is_ahead(headers) {
         return Ok(());
     }
     let message = "a link is not followed ahead of its reader; open it";

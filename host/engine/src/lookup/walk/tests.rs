@@ -184,6 +184,43 @@ async fn resumes_without_walking_what_is_before() {
 }
 
 #[tokio::test]
+async fn holds_a_bounded_number_of_names_and_shows_each_once() {
+    const LEVELS: usize = 24;
+    const NAMES: usize = 1001;
+    let world = World::new(folder());
+    let mut expected = Vec::new();
+    for level in 0..LEVELS {
+        let directory = "d/".repeat(level);
+        if level > 0 {
+            expected.push(directory.trim_end_matches('/').to_owned());
+        }
+        // They come after what is below `d`, so the walk has them while it is there.
+        for number in 0..NAMES {
+            let name = format!("{directory}f{number:04}");
+            world.disk.plant(&name, "x");
+            expected.push(name);
+        }
+    }
+    expected.sort();
+    let walk = world
+        .engine
+        .walk(&admin(), &path("/"), usize::MAX, None)
+        .await;
+    let (_, mut walk) = walk.expect("begun");
+    let mut shown = Vec::new();
+    let mut most = 0;
+    while let Some(info) = walk.next().await.expect("not cut") {
+        shown.push(info.path.as_str()[1..].to_owned());
+        most = most.max(walk.held());
+    }
+    assert_eq!(shown, expected);
+    assert!(
+        (MAX_HELD / 2..MAX_HELD + (2 << 20)).contains(&most),
+        "{most} bytes"
+    );
+}
+
+#[tokio::test]
 async fn shows_links_and_closed_directories_and_enters_neither() {
     let world = World::new(folder());
     world.put(&alice(), "/closed/a", "x").await.expect("stored");

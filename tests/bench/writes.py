@@ -4,8 +4,10 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import gateway
 import pair
 import tools
 import wrk
@@ -25,7 +27,8 @@ def run(session, servers):
         "PUT and DELETE",
         "loop: threads that create, write, fsync and rename a file, and fsync its directory, "
         "without HTTP and records; its processor time includes the Python interpreter.",
-        "PUT of callfs is durable when it is answered, that of nginx is not.",
+        "PUT of callfs is durable when it is answered, that of nginx is not; a relaxed mount of "
+        "callfs is flushed in the background.",
     )
     rivals = servers.each()
     if not tools.nginx_has_dav():
@@ -34,6 +37,7 @@ def run(session, servers):
     for clients in (1, wrk.CLIENTS):
         new(session, servers, rivals, clients)
     replacing(session, servers, rivals)
+    relaxed(session, servers, rivals)
     delete(session, servers, rivals)
 
 
@@ -70,6 +74,30 @@ def replacing(session, servers, rivals):
     contenders |= {server.name: round_of(server) for server in rivals}
     measured = in_turns(session.options, contenders)
     session.results.compare(f"PUT 4 KiB, replacing, {clients} clients", measured)
+
+
+def relaxed(session, servers, rivals):
+    """New files in a mount that is flushed in the background, as the files of nginx are."""
+    seconds = session.options.seconds
+    dir = session.folder("relaxed")
+    files = pair.open_folder(dir / "files")
+    mounts = gateway.FOLDER.format(path="/", folder=files) + 'durability = "relaxed"\n'
+    callfs = gateway.start(session, dir, mounts)
+    pairs = {
+        server.name: (servers, server) for server in rivals if server is not servers.callfs
+    }
+    pairs[callfs.name] = (replace(servers, dir=dir, files=files, callfs=callfs), callfs)
+
+    def round_of(own, server):
+        def turn():
+            paths = names(own, fresh(own), range(int(PUTS * seconds)))
+            return synced(lambda: put(server, paths, seconds, wrk.CLIENTS))
+
+        return turn
+
+    contenders = {name: round_of(own, server) for name, (own, server) in pairs.items()}
+    measured = in_turns(session.options, contenders)
+    session.results.compare(f"PUT 4 KiB, new, relaxed, {wrk.CLIENTS} clients", measured)
 
 
 def delete(session, servers, rivals):

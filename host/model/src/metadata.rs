@@ -227,8 +227,8 @@ pub trait Metadata: Send + Sync {
     async fn apply(&self, changes: Vec<Change>) -> Result<()>;
 
     /// The same, but a power loss may undo the changes for up to a second after it returns: they
-    /// are visible, and survive a crash of the process. A store that cannot tell the two apart makes
-    /// them durable.
+    /// are visible, and survive a crash of the process. A store that cannot tell the two apart
+    /// makes them durable.
     async fn apply_relaxed(&self, changes: Vec<Change>) -> Result<()> {
         self.apply(changes).await
     }

@@ -1,23 +1,28 @@
 //! What is directly in a directory, in byte order of the names: its storage's entries with their
 //! records, and mounts.
 //!
-//! Pages are fetched as they are needed, so a directory of any size takes the memory of one page. A
-//! record without an object is passed over, except where a record is what makes an empty directory
-//! exist.
+//! Pages are fetched as they are needed, so a directory of any size takes the memory of one page,
+//! or of two where the next one is fetched while the reader takes this one. A record without an
+//! object is passed over, except where a record is what makes an empty directory exist.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use callfs_model::error::{ErrorKind, Result};
+use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::Record;
 use callfs_model::path::{FilePath, MAX_NAME};
-use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, Storage};
+use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, ListingPage, Storage};
+use tokio::task::JoinSet;
 
 use crate::Engine;
 use crate::failure::about;
 use crate::lookup::object::ObjectMatch;
 use crate::lookup::path::{LookupTarget, bare_directory};
 use crate::recovery::tombstones::View;
+
+/// How old a page may be that was fetched ahead; what it says of objects is as old.
+const AHEAD: Duration = Duration::from_secs(1);
 
 /// One name in a directory.
 pub(crate) struct Child {
@@ -41,6 +46,17 @@ pub(crate) struct Children {
     still: Option<View>,
     /// Something was passed over because no path can have its name.
     pub(crate) passed_over: bool,
+    /// Whether the next page is fetched while this one is taken.
+    pub(crate) reads_ahead: bool,
+    ahead: Option<PageAhead>,
+}
+
+/// A page on its way, which is given up when this is dropped.
+struct PageAhead {
+    page: JoinSet<Result<ListingPage>>,
+    begun: Instant,
+    /// Before it was asked for.
+    view: View,
 }
 
 impl Child {
@@ -99,6 +115,8 @@ impl Children {
             storage,
             still: Some(engine.tombstones.view()),
             passed_over: false,
+            reads_ahead: false,
+            ahead: None,
         }
     }
 
@@ -114,7 +132,9 @@ impl Children {
         let entries = &self.entries.page;
         let records = &self.records.page;
         let path = self.directory.as_str().len();
-        entries.capacity() * size_of::<DirectoryEntry>()
+        let ahead = self.ahead.as_ref().map_or(0, |_| self.page as usize);
+        ahead * (size_of::<DirectoryEntry>() + TEXTS)
+            + entries.capacity() * size_of::<DirectoryEntry>()
             + entries.len() * TEXTS
             + records.capacity() * size_of::<Record>()
             + records.len() * (TEXTS + path)
@@ -127,6 +147,7 @@ impl Children {
             pages: self.pages,
             storage: self.storage.take(),
             passed_over: self.passed_over,
+            reads_ahead: self.reads_ahead,
             ..fresh
         };
     }
@@ -253,10 +274,10 @@ impl Children {
     /// Fetches until there is something that exists, or nothing at all; each page is of one moment.
     async fn fetch_entries(&mut self, engine: &Engine) -> Result<()> {
         while self.entries.is_due() {
-            let view = engine.tombstones.view();
             let after = self.entries.after.clone();
-            self.fetch_entries_once(engine).await?;
+            let view = self.fetch_entries_once(engine).await?;
             if !engine.tombstones.still(&view, &self.directory) {
+                self.ahead = None;
                 self.entries = Fetched::starting(after);
             } else if view.len() > 0 {
                 let exists = |name: &str| {
@@ -271,30 +292,61 @@ impl Children {
         Ok(())
     }
 
-    async fn fetch_entries_once(&mut self, engine: &Engine) -> Result<()> {
+    /// Answers in what state of the moves the page was asked for.
+    async fn fetch_entries_once(&mut self, engine: &Engine) -> Result<View> {
         self.pages += 1;
+        let view = engine.tombstones.view();
         let owner = engine.mounts.owner(&self.directory);
         let (Some(storage), Some((_, rest))) = (&self.storage, owner) else {
             self.entries.more = false;
-            return Ok(());
+            return Ok(view);
         };
-        match storage
-            .list(rest, self.entries.after.as_deref(), self.page)
-            .await
-        {
+        let ahead = self.ahead.take();
+        let (listed, view) = match ahead.filter(|ahead| ahead.begun.elapsed() < AHEAD) {
+            Some(mut ahead) => {
+                let page = ahead.page.join_next().await;
+                let page =
+                    page.map(|page| page.unwrap_or_else(|error| Err(Error::internal(error))));
+                // The set holds one task.
+                let page = page.unwrap_or_else(|| Err(Error::internal("no page was asked for")));
+                (page, ahead.view)
+            }
+            None => {
+                let after = self.entries.after.as_deref();
+                (storage.list(rest, after, self.page).await, view)
+            }
+        };
+        match listed {
             Ok(page) => {
                 let last = page.entries.last().map(|entry| entry.name.clone());
                 self.entries.took(page.entries, last, page.more);
-                Ok(())
+                if self.reads_ahead && self.entries.more {
+                    self.ahead = Some(self.ask_ahead(engine, storage.clone(), rest.to_owned()));
+                }
+                Ok(view)
             }
             // It vanished, or exists only by mounts and records.
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
                 self.entries.more = false;
-                Ok(())
+                Ok(view)
             }
             Err(error) => Err(about(&self.directory, error)),
+        }
+    }
+
+    /// Asks for the page after the one that was taken.
+    fn ask_ahead(&self, engine: &Engine, storage: Arc<dyn Storage>, rest: String) -> PageAhead {
+        let view = engine.tombstones.view();
+        let after = self.entries.after.clone();
+        let limit = self.page;
+        let mut page = JoinSet::new();
+        page.spawn(async move { storage.list(&rest, after.as_deref(), limit).await });
+        PageAhead {
+            page,
+            begun: Instant::now(),
+            view,
         }
     }
 

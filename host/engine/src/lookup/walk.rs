@@ -9,6 +9,7 @@
 //! its directory was closed.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
@@ -26,6 +27,11 @@ const PAGE: u32 = 1000;
 /// those of the innermost level.
 const MAX_HELD: usize = 8 << 20;
 
+/// A way of at most so many directories is looked at with each page.
+const SHALLOW: usize = 32;
+/// How often a longer one is: what it costs grows with its length, and so does the number of pages.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// A walk under way.
 pub struct Walk {
     engine: Arc<Engine>,
@@ -35,9 +41,12 @@ pub struct Walk {
     top: FilePath,
     /// The directories on the way to the innermost level, itself included.
     way: Vec<AccessNode>,
+    /// When they were last looked at on the disk.
+    looked: Instant,
     levels: Vec<WalkLevel>,
     /// How many pages were begun.
     pages: u64,
+    reads_ahead: bool,
 }
 
 /// A directory that the walk is in.
@@ -104,8 +113,10 @@ impl Engine {
             max_depth,
             top: path.clone(),
             way,
+            looked: Instant::now(),
             levels: Vec::new(),
             pages: 0,
+            reads_ahead: false,
         };
         if max_depth > 0 {
             let top = Pending {
@@ -124,6 +135,15 @@ impl Walk {
     /// grows, at who they are shown to.
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+
+    /// From now on each page of names is fetched while the one before it is taken: for a reader who
+    /// wants all of them.
+    pub fn read_ahead(&mut self) {
+        self.reads_ahead = true;
+        for level in &mut self.levels {
+            level.children.reads_ahead = true;
+        }
     }
 
     /// From now on the walk is for the same caller with the rights of this identity.
@@ -207,7 +227,9 @@ impl Walk {
         let moved = !self.engine.tombstones.still(&view, &directory);
         if moved && let Some(level) = self.levels.last_mut() {
             level.next = None;
-            level.children = Children::new(&self.engine, directory, level.last.clone(), PAGE);
+            let after = level.last.clone();
+            level.children = Children::new(&self.engine, directory, after, PAGE);
+            level.children.reads_ahead = self.reads_ahead;
         }
         Ok(!moved)
     }
@@ -231,10 +253,8 @@ impl Walk {
     /// on the way. Those are looked at again with the first page of its names, which is not shown
     /// if one of them was closed.
     async fn may_enter(&self, mut directory: Pending) -> Result<Option<Pending>> {
-        let now = self
-            .engine
-            .directory_now(&directory.path, &directory.node)
-            .await?;
+        let now = self.directory_now(&directory.path, &directory.node);
+        let now = now.await?;
         directory.node = now.unwrap_or(directory.node);
         let question = listing(&directory.path, &directory.node, &self.way);
         let allowed = self.allows(question, false).await?;
@@ -253,28 +273,48 @@ impl Walk {
         Ok(allowed == [true])
     }
 
+    /// Whether directories are looked at on the disk, or taken as they are recorded.
+    fn looks(&self) -> bool {
+        self.way.len() <= SHALLOW || self.looked.elapsed() >= LOOK_AGAIN
+    }
+
+    /// A directory that was found to be this, as it is now; none if nothing more is known of it.
+    async fn directory_now(
+        &self,
+        path: &FilePath,
+        found: &AccessNode,
+    ) -> Result<Option<AccessNode>> {
+        if self.looks() {
+            self.engine.directory_now(path, found).await
+        } else {
+            self.engine.recorded_directory(path, found).await
+        }
+    }
+
     /// Looks at the directories on the way to a path again; answers whether any is another one now,
     /// or its record says something else.
     async fn refresh(&mut self, path: &FilePath) -> Result<bool> {
+        let looks = self.looks();
+        let seen = if looks {
+            self.engine.way_now(path).await?
+        } else {
+            None
+        };
         let mut changed = false;
-        if let Some(seen) = self.engine.way_now(path).await? {
-            for (now, node) in seen.into_iter().zip(&mut self.way) {
-                if now != *node {
-                    *node = now;
-                    changed = true;
-                }
-            }
-            return Ok(changed);
-        }
+        let mut seen = seen.map(Vec::into_iter);
         let directories = path.ancestors().into_iter().chain([path.clone()]);
-        for (directory, node) in directories.zip(&mut self.way) {
-            match self.engine.directory_now(&directory, node).await? {
-                Some(now) if now != *node => {
-                    *node = now;
-                    changed = true;
-                }
-                _ => {}
+        for (at, directory) in directories.enumerate().take(self.way.len()) {
+            let now = match &mut seen {
+                Some(seen) => seen.next(),
+                None => self.directory_now(&directory, &self.way[at]).await?,
+            };
+            if let Some(now) = now.filter(|now| *now != self.way[at]) {
+                self.way[at] = now;
+                changed = true;
             }
+        }
+        if looks {
+            self.looked = Instant::now();
         }
         Ok(changed)
     }
@@ -291,7 +331,8 @@ impl Walk {
             Some((name, _)) => past_siblings(name),
             None => floor.to_owned(),
         });
-        let children = Children::new(&self.engine, path, after.clone(), PAGE);
+        let mut children = Children::new(&self.engine, path, after.clone(), PAGE);
+        children.reads_ahead = self.reads_ahead;
         self.levels.push(WalkLevel {
             children,
             permitted: Some(permitted),

@@ -21,6 +21,9 @@ use crate::state::{App, Filter, Info, ListOptions, MatchingEffort, Walk};
 /// How many entries go out together, if they are there already: nothing waits for another.
 const TOGETHER: usize = 64;
 
+/// Bytes of an entry, for most of them.
+const ENTRY: usize = 256;
+
 /// How a listing is written.
 pub(super) struct Format {
     /// What comes before the first entry.
@@ -78,8 +81,9 @@ pub(super) async fn body(
             options.after.as_ref(),
         )
         .await?;
+    walk.read_ahead();
     let first = walk.next().await?;
-    let entries = ListingStream {
+    let entries = Box::new(ListingStream {
         app: app.clone(),
         reader,
         pages: walk.pages(),
@@ -90,7 +94,7 @@ pub(super) async fn body(
         filter: options.filter,
         effort: MatchingEffort::default(),
         left: limit,
-    };
+    });
     let pieces = try_unfold(entries, ListingStream::next);
     let pieces = stream::iter([Ok(before)])
         .chain(pieces)
@@ -109,7 +113,7 @@ pub(super) async fn body(
 impl ListingStream {
     /// The next entry; an empty piece for what is not wanted, so that a search that finds little is
     /// seen to go on.
-    async fn next(mut self) -> Result<Option<(Vec<u8>, Self)>> {
+    async fn next(mut self: Box<Self>) -> Result<Option<(Vec<u8>, Box<Self>)>> {
         if self.left == Some(0) {
             return Ok(None);
         }
@@ -119,7 +123,7 @@ impl ListingStream {
         };
         self.identify().await?;
         let Some(info) = next else { return Ok(None) };
-        let mut piece = Vec::new();
+        let mut piece = Vec::with_capacity(ENTRY);
         let wanted = self.filter.takes(&self.directory, &info, &mut self.effort);
         if wanted.await {
             self.left = self.left.map(|left| left - 1);
@@ -152,7 +156,8 @@ impl ListingStream {
 /// Several pieces as one, and the failure that ends them, if one does: what came before it still
 /// goes out.
 fn together(pieces: Vec<Result<Vec<u8>>>) -> impl Iterator<Item = Result<Bytes>> {
-    let mut one = Vec::new();
+    let size = pieces.iter().flatten().map(Vec::len).sum();
+    let mut one = Vec::with_capacity(size);
     let mut failure = None;
     for piece in pieces {
         match piece {

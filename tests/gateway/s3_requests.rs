@@ -24,7 +24,8 @@ async fn each_operation_stays_within_its_requests() {
         ("GET", 200, 1, admin.get(found)),
         ("GET, again", 200, 1, admin.get(found)),
         ("HEAD", 200, 1, admin.head(found)),
-        ("GET, missing", 404, 5, admin.get("/s3/a/b/c/none")),
+        ("GET, missing", 404, 3, admin.get("/s3/a/b/c/none")),
+        ("GET, missing directories", 404, 5, admin.get("/s3/q/w/e/r")),
         ("list", 200, 3, admin.list("/s3/a/b/c", "")),
         ("PUT, adopted", 200, 2, admin.put(found, "new")),
         ("PUT, replacing", 200, 2, admin.put(found, "newer")),
@@ -34,7 +35,8 @@ async fn each_operation_stays_within_its_requests() {
             4,
             admin.put("/s3/a/b/c/new", "x"),
         ),
-        ("PUT, three new directories", 201, 10, admin.put(made, "x")),
+        // One more than where the topmost of them is in a recorded directory.
+        ("PUT, three new directories", 201, 7, admin.put(made, "x")),
         (
             "PUT, recorded directory",
             201,
@@ -42,6 +44,18 @@ async fn each_operation_stays_within_its_requests() {
             admin.put("/s3/a/x/y/z/other", "x"),
         ),
         ("GET, recorded", 200, 1, admin.get(made)),
+        (
+            "GET, missing in a recorded directory",
+            404,
+            2,
+            admin.get("/s3/a/x/y/z/none"),
+        ),
+        (
+            "PUT, three new ones in a recorded directory",
+            201,
+            6,
+            admin.put("/s3/a/x/1/2/3/new", "x"),
+        ),
         (
             "GET, a range",
             206,

@@ -1,17 +1,28 @@
 //! Storages whose directories exist as long as an object is below them, as in S3: each look is a
 //! request over a network, so a look that cannot change the outcome is left out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::path::FilePath;
 
 use crate::Engine;
+use crate::lookup::children::just_before;
 use crate::lookup::path::{Lookup, Sighting, bare_directory};
 use crate::lookup::records::Records;
 
 /// How long the attributes of an earlier look are used.
 const FRESH: Duration = Duration::from_secs(2);
+
+/// A directory that was looked for.
+pub(super) struct SoughtDirectory {
+    /// What is at its path.
+    pub(super) seen: Option<Sighting>,
+    /// What is recorded of it.
+    pub(super) records: Records,
+    /// The directory that it is in, or would be in, was seen to have entries.
+    pub(super) is_parent_there: bool,
+}
 
 impl Engine {
     /// The same place as it is now, judged by current records and the attributes that were seen;
@@ -68,36 +79,87 @@ impl Engine {
     }
 
     /// What exists at a path that may hold another one. The storage is not asked about a directory
-    /// that has a record, and lists one entry of any other.
-    pub(super) async fn look_for_directory(
+    /// that has a record, and shows any other in a listing of its parent.
+    pub(super) async fn look_for_directory(&self, path: &FilePath) -> Result<SoughtDirectory> {
+        if let Some(sought) = self.look_in_parent(path).await? {
+            return Ok(sought);
+        }
+        let (seen, records) = self.look_with_records(path).await?;
+        Ok(SoughtDirectory {
+            seen,
+            records,
+            is_parent_there: false,
+        })
+    }
+
+    /// The same by one request at most; none if that does not tell.
+    async fn look_in_parent(&self, path: &FilePath) -> Result<Option<SoughtDirectory>> {
+        let view = self.tombstones.view();
+        if !self.is_implied(path) || !view.is_quiet() {
+            return Ok(None);
+        }
+        let records = self.records_at(&view, path).await?;
+        let mut seen = Some(implied_directory());
+        let mut is_parent_there = false;
+        if records.of_directory().is_none() && !self.mounts.any_within(path) {
+            let (storage, rest) = self.backend(path)?;
+            let (parent, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+            let listed = storage
+                .list(parent, just_before(name).as_deref(), 1)
+                .await
+                .map(|page| page.entries.into_iter().next());
+            let entry = match listed {
+                Ok(Some(entry)) if entry.name.as_str() < name => return Ok(None),
+                Ok(entry) => entry,
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(_) => return Ok(None),
+            };
+            is_parent_there = entry.is_some();
+            seen = entry
+                .filter(|entry| entry.name == name)
+                .map(|entry| Sighting {
+                    attributes: entry.attributes,
+                    bare: false,
+                });
+        }
+        let sought = SoughtDirectory {
+            seen,
+            records,
+            is_parent_there,
+        };
+        Ok(self.tombstones.still(&view, path).then_some(sought))
+    }
+
+    /// What is at a path where no file could be opened, for this reason, and which has these
+    /// records; none if the reason does not tell. Where directories are implied, all that can be at
+    /// a path is an object, keys below it, or a record.
+    pub(super) async fn find_instead(
         &self,
         path: &FilePath,
-    ) -> Result<(Option<Sighting>, Records)> {
-        if !self.is_implied(path) {
-            return self.look_with_records(path).await;
+        began: Instant,
+        reason: ErrorKind,
+        records: Records,
+    ) -> Result<Option<Lookup>> {
+        if !self.is_implied(path) || records.are_in_doubt() {
+            return Ok(None);
         }
-        let view = self.tombstones.view();
-        let records = self.records_at(&view, path).await?;
-        let (storage, rest) = self.backend(path)?;
-        let exists = match records.of_directory() {
-            _ if !view.is_quiet() => None,
-            Some(_) => Some(true),
-            None if self.mounts.any_within(path) => Some(true),
-            None => match storage.list(rest, None, 1).await {
-                Ok(page) if !page.entries.is_empty() => Some(true),
-                Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
-                _ => None,
-            },
+        let seen = match reason {
+            ErrorKind::IsADirectory => Some(implied_directory()),
+            ErrorKind::NotFound if records.of_directory().is_none() => None,
+            _ => return Ok(None),
         };
-        let seen = exists.map(|exists| {
-            exists.then(|| Sighting {
-                attributes: bare_directory(),
-                bare: false,
-            })
-        });
-        match seen {
-            Some(seen) if self.tombstones.still(&view, path) => Ok((seen, records)),
-            _ => self.look_with_records(path).await,
-        }
+        let place = self.find_around(path, began, seen, records).await?;
+        Ok(Some(place))
     }
 }
+
+/// A directory that exists because of what is in it.
+fn implied_directory() -> Sighting {
+    Sighting {
+        attributes: bare_directory(),
+        bare: false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

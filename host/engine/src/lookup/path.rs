@@ -14,6 +14,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
+use crate::lookup::implied::SoughtDirectory;
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::lookup::way::WalkedWay;
@@ -76,6 +77,17 @@ impl Engine {
             return Ok(found);
         }
         let (seen, records) = self.look_with_records(path).await?;
+        self.find_around(path, began, seen, records).await
+    }
+
+    /// The same of a path at which this was seen, and which has these records.
+    pub(super) async fn find_around(
+        &self,
+        path: &FilePath,
+        began: Instant,
+        seen: Option<Sighting>,
+        records: Records,
+    ) -> Result<Lookup> {
         let revision = records.own().map(|own| own.revision);
         let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         let mut directories = path.ancestors();
@@ -184,12 +196,23 @@ impl Engine {
                 existing + (missing - existing) / 2
             };
             looks += 1;
-            match self.look_for_directory(&directories[next]).await? {
-                (Some(seen), records) => {
+            let SoughtDirectory {
+                seen,
+                records,
+                is_parent_there,
+            } = self.look_for_directory(&directories[next]).await?;
+            match seen {
+                Some(seen) => {
                     deepest = Some((seen, records));
                     existing = next + 1;
                 }
-                (None, _) => missing = next,
+                None => {
+                    missing = next;
+                    if is_parent_there {
+                        deepest = None;
+                        existing = next;
+                    }
+                }
             }
         }
         Ok((existing, deepest))

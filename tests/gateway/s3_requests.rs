@@ -26,7 +26,8 @@ async fn each_operation_stays_within_its_requests() {
         ("HEAD", 200, 1, admin.head(found)),
         ("GET, missing", 404, 3, admin.get("/s3/a/b/c/none")),
         ("GET, missing directories", 404, 5, admin.get("/s3/q/w/e/r")),
-        ("list", 200, 3, admin.list("/s3/a/b/c", "")),
+        ("list", 200, 1, admin.list("/s3/a/b/c", "")),
+        ("list, missing", 404, 3, admin.list("/s3/a/b/none", "")),
         ("PUT, adopted", 200, 2, admin.put(found, "new")),
         ("PUT, replacing", 200, 2, admin.put(found, "newer")),
         (

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::metadata::Record;
 use callfs_model::path::{FilePath, MAX_NAME};
-use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, Storage};
+use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, ListingPage, Storage};
 
 use crate::Engine;
 use crate::failure::about;
@@ -100,6 +100,12 @@ impl Children {
             still: Some(engine.tombstones.view()),
             passed_over: false,
         }
+    }
+
+    /// Takes the next page, which was fetched.
+    pub(crate) fn go_on_with(&mut self, page: ListingPage) {
+        let last = page.entries.last().map(|entry| entry.name.clone());
+        self.entries.took(page.entries, last, page.more);
     }
 
     /// Where they are.
@@ -259,8 +265,7 @@ impl Children {
             .await
         {
             Ok(page) => {
-                let last = page.entries.last().map(|entry| entry.name.clone());
-                self.entries.took(page.entries, last, page.more);
+                self.go_on_with(page);
                 Ok(())
             }
             // It vanished, or exists only by mounts and records.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::path::FilePath;
+use callfs_model::storage::ListingPage;
 
 use crate::Engine;
 use crate::lookup::children::just_before;
@@ -130,9 +131,49 @@ impl Engine {
         Ok(self.tombstones.still(&view, path).then_some(sought))
     }
 
-    /// What is at a path where no file could be opened, for this reason, and which has these
-    /// records; none if the reason does not tell. Where directories are implied, all that can be at
-    /// a path is an object, keys below it, or a record.
+    /// A directory that a page of its names shows to be there, with that page, or that there is
+    /// nothing to list; none if asking for the page does not tell. A page with names is all that is
+    /// asked for, so an object with the key of the directory itself is not seen, unless it is
+    /// recorded.
+    pub(super) async fn find_by_listing(
+        &self,
+        path: &FilePath,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Option<(Lookup, Option<ListingPage>)>> {
+        let began = Instant::now();
+        let view = self.tombstones.view();
+        if !self.is_implied(path) || !view.is_quiet() {
+            return Ok(None);
+        }
+        let way = self.way_to(path).await?;
+        let before = self.records_at(&view, path).await?;
+        if before.own().is_some() && before.of_directory().is_none() {
+            return Ok(None);
+        }
+        let (storage, rest) = self.backend(path)?;
+        let (page, reason) = match storage.list(rest, after, limit).await {
+            Ok(page) if page.entries.is_empty() => return Ok(None),
+            Ok(page) => (Some(page), ErrorKind::IsADirectory),
+            Err(error) if error.kind().is_retryable() => return Err(error),
+            Err(error) => (None, error.kind()),
+        };
+        let records = self.records_at(&view, path).await?;
+        if !before.agree_with(&records) {
+            return Ok(None);
+        }
+        let place = self.find_instead(path, began, reason, records).await?;
+        // The names were fetched before the directories on the way are judged: they are to be the
+        // same as before that.
+        let is_same = |place: &Lookup| page.is_none() || way.as_ref() == Some(&place.ancestors);
+        let place = place.filter(is_same);
+        let found = place.map(|place| (place, page));
+        Ok(found.filter(|_| self.tombstones.still(&view, path)))
+    }
+
+    /// What is at a path that has these records, by the reason why no file could be opened there;
+    /// none if the reason does not tell. Where directories are implied, all that can be at a path
+    /// is an object, keys below it, a mount, or a record.
     pub(super) async fn find_instead(
         &self,
         path: &FilePath,
@@ -145,7 +186,11 @@ impl Engine {
         }
         let seen = match reason {
             ErrorKind::IsADirectory => Some(implied_directory()),
-            ErrorKind::NotFound if records.of_directory().is_none() => None,
+            ErrorKind::NotFound
+                if records.of_directory().is_none() && !self.mounts.any_within(path) =>
+            {
+                None
+            }
             _ => return Ok(None),
         };
         let place = self.find_around(path, began, seen, records).await?;

@@ -1,6 +1,8 @@
+use callfs_model::metadata::Change;
+
 use super::*;
-use crate::OpenedPath;
 use crate::testing::*;
+use crate::{ListOptions, OpenedPath};
 
 /// What was looked at in a bucket, without what was changed.
 fn looks(world: &World) -> Vec<String> {
@@ -96,4 +98,69 @@ async fn what_is_both_an_object_and_a_directory_holds_nothing_new() {
         world.get(&bob(), "/a/b/c/one").await.expect("an object"),
         "x"
     );
+}
+
+#[tokio::test]
+async fn a_page_of_names_shows_that_their_directory_is_there() {
+    let world = planted();
+    world.disk.plant("a/b/c/two", "x");
+    let whole = || ListOptions {
+        limit: 9,
+        ..Default::default()
+    };
+    let list = async |at: &str, options| world.list(&bob(), at, options).await;
+    looks(&world);
+    assert_eq!(
+        list("/a/b/c", whole()).await.expect("listed"),
+        ["a/b/c/one", "a/b/c/two"]
+    );
+    assert_eq!(looks(&world), ["list a/b/c"]);
+    let after = ListOptions {
+        after: Some(path("/a/b/c/one")),
+        ..whole()
+    };
+    assert_eq!(list("/a/b/c", after).await.expect("listed"), ["a/b/c/two"]);
+    assert_eq!(looks(&world), ["list a/b/c"]);
+    assert_eq!(kind(list("/a/z", whole()).await), ErrorKind::NotFound);
+    assert_eq!(looks(&world), ["list a/z", "list "]);
+    assert_eq!(
+        kind(list("/a/b/c/one", whole()).await),
+        ErrorKind::NotADirectory
+    );
+}
+
+#[tokio::test]
+async fn a_recorded_file_is_not_listed_though_something_is_below_its_key() {
+    let world = planted();
+    world.put(&alice(), "/file", "x").await.expect("stored");
+    world.disk.plant("file/below", "x");
+    let listed = world.list(&bob(), "/file", ListOptions::default()).await;
+    assert_eq!(kind(listed), ErrorKind::NotADirectory);
+}
+
+#[tokio::test]
+async fn a_page_of_names_is_not_shown_by_the_rights_of_what_came_after_it() {
+    for closed in ["/d", "/d/e"] {
+        let world = World::new(bucket());
+        world.put(&alice(), "/d/e/x", "x").await.expect("stored");
+        world.chmod(&alice(), closed, 0o700).await;
+        let who = bob();
+        let at = path("/d/e");
+        let mut gone = false;
+        let list = world.engine.list(&who, &at, ListOptions::default());
+        let listed = world.steps.drive(list, async || {
+            // The page was fetched, and nothing was looked up after it.
+            if !gone && world.disk.asked().iter().any(|asked| asked == "list d/e") {
+                gone = true;
+                world.disk.uproot("d");
+                let mut record = world.metadata.record(closed).expect("recorded");
+                record.mode = 0o755;
+                world.metadata.put_now(vec![Change::Put(record)]);
+            }
+        });
+        if let Ok(listing) = listed.await {
+            assert!(listing.items.is_empty(), "{closed}");
+        }
+        assert!(gone, "{closed}");
+    }
 }

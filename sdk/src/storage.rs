@@ -73,7 +73,9 @@ pub trait Write: Storage {
         options: WriteOptions,
     ) -> impl Future<Output = Result<Written>>;
 
-    /// Removes an object; [`Error::IsADirectory`](crate::Error::IsADirectory) if it is none.
+    /// Removes an object; [`Error::IsADirectory`](crate::Error::IsADirectory) if it is none. With
+    /// the feature `implicit-directories`, this may also succeed where there is no object, and then
+    /// changes nothing.
     fn remove(&self, path: &str, condition: Condition) -> impl Future<Output = Result<()>>;
 }
 

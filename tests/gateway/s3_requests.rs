@@ -64,8 +64,9 @@ async fn each_operation_stays_within_its_requests() {
             admin.get(made).header("range", "bytes=0-0"),
         ),
         ("copy", 201, 7, admin.copy("POST", made, "/s3/a/x/y/z/copy")),
-        ("DELETE", 204, 4, admin.delete(made)),
-        ("DELETE, adopted", 204, 4, admin.delete("/s3/a/b/c/two")),
+        ("DELETE", 204, 2, admin.delete(made)),
+        // Under the lock only the storage can tell whether another one has removed it.
+        ("DELETE, adopted", 204, 3, admin.delete("/s3/a/b/c/two")),
     ];
     for (what, status, most, call) in table {
         let before = sent(&gateway).await;

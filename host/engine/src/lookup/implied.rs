@@ -15,9 +15,9 @@ use crate::lookup::records::Records;
 /// How long the attributes of an earlier look are used.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// A directory that was looked for.
-pub(super) struct SoughtDirectory {
-    /// What is at its path.
+/// A path that was looked for.
+pub(super) struct SoughtPath {
+    /// What is there.
     pub(super) seen: Option<Sighting>,
     /// What is recorded of it.
     pub(super) records: Records,
@@ -79,14 +79,29 @@ impl Engine {
         owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories)
     }
 
+    /// A path that is about to be written. Its parent is listed from its name on, which mostly shows
+    /// as well that the parent is there; what only a look at the object itself tells, as its media
+    /// type, is left out.
+    pub(crate) async fn find_to_write(&self, path: &FilePath) -> Result<Lookup> {
+        let began = Instant::now();
+        let view = self.tombstones.view();
+        if let Some(sought) = self.look_in_parent(path).await? {
+            let place = self.find_around(path, began, sought).await?;
+            if self.tombstones.still(&view, path) {
+                return Ok(place);
+            }
+        }
+        self.find(path).await
+    }
+
     /// What exists at a path that may hold another one. The storage is not asked about a directory
     /// that has a record, and shows any other in a listing of its parent.
-    pub(super) async fn look_for_directory(&self, path: &FilePath) -> Result<SoughtDirectory> {
+    pub(super) async fn look_for_directory(&self, path: &FilePath) -> Result<SoughtPath> {
         if let Some(sought) = self.look_in_parent(path).await? {
             return Ok(sought);
         }
         let (seen, records) = self.look_with_records(path).await?;
-        Ok(SoughtDirectory {
+        Ok(SoughtPath {
             seen,
             records,
             is_parent_there: false,
@@ -94,12 +109,12 @@ impl Engine {
     }
 
     /// The same by one request at most; none if that does not tell.
-    async fn look_in_parent(&self, path: &FilePath) -> Result<Option<SoughtDirectory>> {
+    async fn look_in_parent(&self, path: &FilePath) -> Result<Option<SoughtPath>> {
         let view = self.tombstones.view();
         if !self.is_implied(path) || !view.is_quiet() {
             return Ok(None);
         }
-        let records = self.records_at(&view, path).await?;
+        let mut records = self.records_at(&view, path).await?;
         let mut seen = Some(implied_directory());
         let mut is_parent_there = false;
         if records.of_directory().is_none() && !self.mounts.any_within(path) {
@@ -112,9 +127,18 @@ impl Engine {
             let entry = match listed {
                 Ok(Some(entry)) if entry.name.as_str() < name => return Ok(None),
                 Ok(entry) => entry,
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(_) => return Ok(None),
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound => None,
+                    // It is down for a closer look as well.
+                    ErrorKind::BackendUnavailable | ErrorKind::BackendTimeout => return Err(error),
+                    _ => return Ok(None),
+                },
             };
+            let after = self.records_at(&view, path).await?;
+            if !records.agree_with(&after) {
+                return Ok(None);
+            }
+            records = after;
             is_parent_there = entry.is_some();
             seen = entry
                 .filter(|entry| entry.name == name)
@@ -123,7 +147,7 @@ impl Engine {
                     bare: false,
                 });
         }
-        let sought = SoughtDirectory {
+        let sought = SoughtPath {
             seen,
             records,
             is_parent_there,
@@ -193,8 +217,12 @@ impl Engine {
             }
             _ => return Ok(None),
         };
-        let place = self.find_around(path, began, seen, records).await?;
-        Ok(Some(place))
+        let sought = SoughtPath {
+            seen,
+            records,
+            is_parent_there: false,
+        };
+        self.find_around(path, began, sought).await.map(Some)
     }
 }
 

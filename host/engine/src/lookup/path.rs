@@ -14,7 +14,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
-use crate::lookup::implied::SoughtDirectory;
+use crate::lookup::implied::SoughtPath;
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::lookup::way::WalkedWay;
@@ -77,17 +77,26 @@ impl Engine {
             return Ok(found);
         }
         let (seen, records) = self.look_with_records(path).await?;
-        self.find_around(path, began, seen, records).await
+        let sought = SoughtPath {
+            seen,
+            records,
+            is_parent_there: false,
+        };
+        self.find_around(path, began, sought).await
     }
 
-    /// The same of a path at which this was seen, and which has these records.
+    /// The same of a path that was looked for.
     pub(super) async fn find_around(
         &self,
         path: &FilePath,
         began: Instant,
-        seen: Option<Sighting>,
-        records: Records,
+        sought: SoughtPath,
     ) -> Result<Lookup> {
+        let SoughtPath {
+            seen,
+            records,
+            is_parent_there,
+        } = sought;
         let revision = records.own().map(|own| own.revision);
         let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         let mut directories = path.ancestors();
@@ -95,7 +104,7 @@ impl Engine {
         let mut obstacle = None;
         let mut bare = false;
         let mut parent = None;
-        if target.is_none() {
+        if target.is_none() && !is_parent_there {
             let (count, deepest) = self.deepest(&directories).await?;
             missing = directories.split_off(count);
             match deepest {
@@ -196,7 +205,7 @@ impl Engine {
                 existing + (missing - existing) / 2
             };
             looks += 1;
-            let SoughtDirectory {
+            let SoughtPath {
                 seen,
                 records,
                 is_parent_there,

@@ -510,13 +510,9 @@ async fn what_is_recorded_of_a_bucket_is_looked_at_once() {
         (
             "/src",
             "/dst",
-            &["stat src", "stat dst", "copy src", "stat src"][..],
+            &["stat src", "list ", "copy src", "stat src"][..],
         ),
-        (
-            "/found",
-            "/new",
-            &["stat found", "stat new", "copy found"][..],
-        ),
+        ("/found", "/new", &["stat found", "list ", "copy found"][..]),
     ] {
         world.disk.asked();
         world.copy(&alice(), from, to, false).await.expect("copied");

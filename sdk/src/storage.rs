@@ -35,8 +35,10 @@ pub trait Storage: Plugin {
     /// ([`ByteRange::within`](crate::ByteRange::within)). `options.condition` must hold of what
     /// is opened ([`Condition::holds`]), else
     /// [`Error::PreconditionFailed`](crate::Error::PreconditionFailed). A directory is
-    /// [`Error::IsADirectory`](crate::Error::IsADirectory). Return a source of the host untouched
-    /// and the host moves the bytes natively after this call is over.
+    /// [`Error::IsADirectory`](crate::Error::IsADirectory), or may be
+    /// [`Error::NotFound`](crate::Error::NotFound) with the feature `implicit-directories`. Return
+    /// a source of the host untouched and the host moves the bytes natively after this call is
+    /// over.
     fn read(
         &self,
         path: &str,

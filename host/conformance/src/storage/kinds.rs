@@ -70,7 +70,7 @@ pub(super) async fn read_wrong_kind(room: &Room) -> CheckOutcome {
     furnished(room).await?;
     refused(
         "read of a directory",
-        &[IsADirectory],
+        room.no_object(),
         room.read("directory", None).await,
     )?;
     refused(

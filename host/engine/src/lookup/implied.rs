@@ -79,9 +79,9 @@ impl Engine {
         owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories)
     }
 
-    /// A path that is about to be written. Its parent is listed from its name on, which mostly shows
-    /// as well that the parent is there; what only a look at the object itself tells, as its media
-    /// type, is left out.
+    /// A path that is about to be written. Its parent is listed from its name on, which mostly
+    /// shows as well that the parent is there; what only a look at the object itself tells, as its
+    /// media type, is left out.
     pub(crate) async fn find_to_write(&self, path: &FilePath) -> Result<Lookup> {
         let began = Instant::now();
         let view = self.tombstones.view();
@@ -101,11 +101,7 @@ impl Engine {
             return Ok(sought);
         }
         let (seen, records) = self.look_with_records(path).await?;
-        Ok(SoughtPath {
-            seen,
-            records,
-            is_parent_there: false,
-        })
+        Ok(SoughtPath::alone(seen, records))
     }
 
     /// The same by one request at most; none if that does not tell.
@@ -128,7 +124,7 @@ impl Engine {
                 Ok(Some(entry)) if entry.name.as_str() < name => return Ok(None),
                 Ok(entry) => entry,
                 Err(error) => match error.kind() {
-                    ErrorKind::NotFound => None,
+                    ErrorKind::NotFound | ErrorKind::NotADirectory => None,
                     // It is down for a closer look as well.
                     ErrorKind::BackendUnavailable | ErrorKind::BackendTimeout => return Err(error),
                     _ => return Ok(None),
@@ -176,28 +172,30 @@ impl Engine {
             return Ok(None);
         }
         let (storage, rest) = self.backend(path)?;
-        let (page, reason) = match storage.list(rest, after, limit).await {
+        let page = match storage.list(rest, after, limit).await {
             Ok(page) if page.entries.is_empty() => return Ok(None),
-            Ok(page) => (Some(page), ErrorKind::IsADirectory),
+            Ok(page) => Some(page),
             Err(error) if error.kind().is_retryable() => return Err(error),
-            Err(error) => (None, error.kind()),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(_) => return Ok(None),
         };
         let records = self.records_at(&view, path).await?;
-        if !before.agree_with(&records) {
+        let is_known = records.of_directory().is_some() || self.mounts.any_within(path);
+        if !before.agree_with(&records) || (page.is_none() && is_known) {
             return Ok(None);
         }
-        let place = self.find_instead(path, began, reason, records).await?;
+        let seen = page.as_ref().map(|_| implied_directory());
+        let sought = SoughtPath::alone(seen, records);
+        let place = self.find_around(path, began, sought).await?;
         // The names were fetched before the directories on the way are judged: they are to be the
         // same as before that.
-        let is_same = |place: &Lookup| page.is_none() || way.as_ref() == Some(&place.ancestors);
-        let place = place.filter(is_same);
-        let found = place.map(|place| (place, page));
-        Ok(found.filter(|_| self.tombstones.still(&view, path)))
+        let is_same = page.is_none() || way.as_ref() == Some(&place.ancestors);
+        let found = is_same && self.tombstones.still(&view, path);
+        Ok(found.then_some((place, page)))
     }
 
-    /// What is at a path that has these records, by the reason why no file could be opened there;
-    /// none if the reason does not tell. Where directories are implied, all that can be at a path
-    /// is an object, keys below it, a mount, or a record.
+    /// What is at a path where no file could be opened, for this reason; none if that takes a look
+    /// at the object.
     pub(super) async fn find_instead(
         &self,
         path: &FilePath,
@@ -205,24 +203,30 @@ impl Engine {
         reason: ErrorKind,
         records: Records,
     ) -> Result<Option<Lookup>> {
-        if !self.is_implied(path) || records.are_in_doubt() {
+        if !self.is_implied(path) {
             return Ok(None);
         }
-        let seen = match reason {
-            ErrorKind::IsADirectory => Some(implied_directory()),
-            ErrorKind::NotFound
-                if records.of_directory().is_none() && !self.mounts.any_within(path) =>
-            {
-                None
-            }
-            _ => return Ok(None),
+        let sought = match reason {
+            ErrorKind::IsADirectory => Some(SoughtPath::alone(Some(implied_directory()), records)),
+            // It may be a directory all the same.
+            ErrorKind::NotFound => self.look_in_parent(path).await?,
+            _ => None,
         };
-        let sought = SoughtPath {
+        match sought {
+            Some(sought) => self.find_around(path, began, sought).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl SoughtPath {
+    /// What was seen of the path alone.
+    pub(super) fn alone(seen: Option<Sighting>, records: Records) -> Self {
+        Self {
             seen,
             records,
             is_parent_there: false,
-        };
-        self.find_around(path, began, sought).await.map(Some)
+        }
     }
 }
 

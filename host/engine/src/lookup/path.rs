@@ -77,11 +77,7 @@ impl Engine {
             return Ok(found);
         }
         let (seen, records) = self.look_with_records(path).await?;
-        let sought = SoughtPath {
-            seen,
-            records,
-            is_parent_there: false,
-        };
+        let sought = SoughtPath::alone(seen, records);
         self.find_around(path, began, sought).await
     }
 

@@ -25,18 +25,31 @@ fn planted() -> World {
 async fn what_is_missing_is_looked_for_once() {
     let world = planted();
     world.mkdir(&alice(), "/made").await.expect("made");
-    let table: [(&str, ErrorKind, &[&str]); 6] = [
-        ("/made/none", ErrorKind::NotFound, &[]),
-        ("/a/b/c/none", ErrorKind::NotFound, &["list a/b"]),
-        // What comes after it in the listing shows that the directory above is there.
+    let table: [(&str, ErrorKind, &[&str]); 7] = [
+        ("/made/none", ErrorKind::NotFound, &["list made"]),
+        // What comes after it in the listing shows that the directory is there.
+        ("/a/b/c/none", ErrorKind::NotFound, &["list a/b/c"]),
+        ("/a/b/c/z", ErrorKind::NotFound, &["list a/b/c", "list a/b"]),
         (
             "/a/b/aa/x/y",
             ErrorKind::NotFound,
-            &["list a/b/aa", "list a/b"],
+            &["list a/b/aa/x", "list a/b/aa", "list a/b"],
         ),
-        ("/a/b/z/x", ErrorKind::NotFound, &["list a/b", "list a"]),
-        ("/q/w/x", ErrorKind::NotFound, &["list q", "list "]),
-        ("/a/b/c/one/x", ErrorKind::NotADirectory, &["list a/b/c"]),
+        (
+            "/a/b/z/x",
+            ErrorKind::NotFound,
+            &["list a/b/z", "list a/b", "list a"],
+        ),
+        (
+            "/q/w/x",
+            ErrorKind::NotFound,
+            &["list q/w", "list q", "list "],
+        ),
+        (
+            "/a/b/c/one/x",
+            ErrorKind::NotADirectory,
+            &["list a/b/c/one", "list a/b/c"],
+        ),
     ];
     for (at, expected, more) in table {
         looks(&world);
@@ -132,6 +145,7 @@ async fn a_page_of_names_is_not_shown_by_the_rights_of_what_came_after_it() {
         let world = World::new(bucket());
         world.put(&alice(), "/d/e/x", "x").await.expect("stored");
         world.chmod(&alice(), closed, 0o700).await;
+        world.disk.asked();
         let who = bob();
         let at = path("/d/e");
         let mut gone = false;

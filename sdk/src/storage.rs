@@ -35,8 +35,10 @@ pub trait Storage: Plugin {
     /// ([`ByteRange::within`](crate::ByteRange::within)). `options.condition` must hold of what
     /// is opened ([`Condition::holds`]), else
     /// [`Error::PreconditionFailed`](crate::Error::PreconditionFailed). A directory is
-    /// [`Error::IsADirectory`](crate::Error::IsADirectory). Return a source of the host untouched
-    /// and the host moves the bytes natively after this call is over.
+    /// [`Error::IsADirectory`](crate::Error::IsADirectory), or may be
+    /// [`Error::NotFound`](crate::Error::NotFound) with the feature `implicit-directories`. Return
+    /// a source of the host untouched and the host moves the bytes natively after this call is
+    /// over.
     fn read(
         &self,
         path: &str,
@@ -73,7 +75,9 @@ pub trait Write: Storage {
         options: WriteOptions,
     ) -> impl Future<Output = Result<Written>>;
 
-    /// Removes an object; [`Error::IsADirectory`](crate::Error::IsADirectory) if it is none.
+    /// Removes an object; [`Error::IsADirectory`](crate::Error::IsADirectory) if it is none. With
+    /// the feature `implicit-directories`, this may also succeed where there is no object, and then
+    /// changes nothing.
     fn remove(&self, path: &str, condition: Condition) -> impl Future<Output = Result<()>>;
 }
 

@@ -69,11 +69,8 @@ impl Storage for S3 {
     }
 
     async fn read(&self, path: &str, options: ReadOptions) -> Result<(Attributes, Source)> {
-        match object::get(&self.bucket, &self.readable(path)?, options).await {
-            // S3 knows keys alone: that it is a directory is found out afterwards.
-            Err(Error::NotFound) => Err(self.absent(path).await?),
-            opened => opened,
-        }
+        // S3 knows keys alone: whether it is a directory is found out in a listing, by the host.
+        object::get(&self.bucket, &self.readable(path)?, options).await
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {

@@ -11,6 +11,9 @@ use callfs_sdk::{Attributes, Entry, Page, Result};
 
 /// S3 answers no more keys at a time.
 const MAX_KEYS: u32 = 1000;
+/// How many keys are asked for beyond the names that are wanted: with those that follow, fewer
+/// directories could be missing.
+const SPARE: u32 = 8;
 
 /// The keys in one directory.
 pub(crate) trait Keys {
@@ -60,7 +63,9 @@ pub(crate) async fn list(
             directories,
             other,
             next,
-        } = keys.page(from, limit.min(MAX_KEYS)).await?;
+        } = keys
+            .page(from, limit.saturating_add(SPARE).min(MAX_KEYS))
+            .await?;
         exists |= other || !files.is_empty() || !directories.is_empty();
         let mut names: BTreeMap<String, Attributes> = BTreeMap::new();
         names.extend(
@@ -76,7 +81,8 @@ pub(crate) async fn list(
             (None, Some(next)) => token = Some(next),
             (Some(last), next) => {
                 if next.is_some() {
-                    complete(keys, &mut names, &last, after).await?;
+                    let end = names.keys().nth(limit as usize - 1).cloned();
+                    complete(keys, &mut names, &last, after, end.as_deref()).await?;
                 }
                 let more = next.is_some() || names.len() > limit as usize;
                 let entries = names.into_iter().take(limit as usize);
@@ -100,12 +106,14 @@ pub(crate) async fn list(
     }
 }
 
-/// Adds the directories before the last name whose keys come after it.
+/// Adds the directories before the last name, and before the `end` of what is wanted, whose keys
+/// come after that name.
 async fn complete(
     keys: &impl Keys,
     names: &mut BTreeMap<String, Attributes>,
     last: &str,
     after: Option<&str>,
+    end: Option<&str>,
 ) -> Result<()> {
     for (at, _) in last
         .bytes()
@@ -117,6 +125,7 @@ async fn complete(
         let start = &last[..at];
         if !names.contains_key(start)
             && after.is_none_or(|after| start > after)
+            && end.is_none_or(|end| start < end)
             && keys.has_directory(start).await?
         {
             names.insert(start.to_owned(), Attributes::directory());

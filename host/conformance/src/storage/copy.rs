@@ -1,6 +1,6 @@
 //! Copies.
 
-use callfs_model::error::ErrorKind::{IsADirectory, NotFound};
+use callfs_model::error::ErrorKind::NotFound;
 use callfs_model::storage::Condition::Always;
 
 use super::super::content::SampleContent;
@@ -78,15 +78,9 @@ pub(super) async fn wrong_kind(room: &Room) -> CheckOutcome {
         &[NotFound],
         room.copy("missing", "file", Always).await,
     )?;
-    // Where directories are made of what is below them, there is no object under the name of one.
-    let no_object: &[_] = if room.abilities().implicit_directories {
-        &[IsADirectory, NotFound]
-    } else {
-        &[IsADirectory]
-    };
     refused(
         "copy of a directory",
-        no_object,
+        room.no_object(),
         room.copy("directory", "to", Always).await,
     )?;
     room.nothing_at("to").await?;

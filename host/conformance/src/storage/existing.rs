@@ -1,7 +1,7 @@
 //! What can be checked of a storage that is only read, on what is there.
 
 use callfs_model::error::ErrorKind::{
-    IsADirectory, NotADirectory, NotFound, PreconditionFailed, RangeNotSatisfiable,
+    NotADirectory, NotFound, PreconditionFailed, RangeNotSatisfiable,
 };
 use callfs_model::source::Source;
 use callfs_model::storage::{ByteRange, Condition, DirectoryEntry, EntryKind};
@@ -143,7 +143,7 @@ pub(super) async fn wrong_kind(room: &Room) -> CheckOutcome {
     for directory in directories {
         refused(
             format!("read of the directory {directory:?}"),
-            &[IsADirectory],
+            room.no_object(),
             room.read(&directory, None).await,
         )?;
     }

@@ -47,6 +47,16 @@ impl Room {
         self.storage.abilities()
     }
 
+    /// What a directory is called where an object is needed. Where directories are made of what is
+    /// below them, there is no object under the name of one.
+    pub(super) fn no_object(&self) -> &'static [ErrorKind] {
+        if self.abilities().implicit_directories {
+            &[ErrorKind::IsADirectory, ErrorKind::NotFound]
+        } else {
+            &[ErrorKind::IsADirectory]
+        }
+    }
+
     /// The path of a name in here.
     pub(super) fn at(&self, name: &str) -> String {
         match (self.directory.as_str(), name) {

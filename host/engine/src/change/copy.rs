@@ -53,7 +53,7 @@ impl Engine {
             let place = self.find_for(who, from).await?;
             match place.target.as_ref().map(|target| target.attributes.kind) {
                 Some(EntryKind::Directory) => self.copy_directory(who, &place, to, options).await,
-                _ => self.copy_file(who, &place, to, options).await,
+                _ => self.copy_file(who, place, to, options).await,
             }
         })
     }
@@ -61,18 +61,16 @@ impl Engine {
     async fn copy_file(
         self: &Arc<Self>,
         who: &Identity,
-        place: &Lookup,
+        place: Lookup,
         to: &FilePath,
         options: CopyOptions,
     ) -> Result<StoredFile> {
-        let (
-            from,
-            CopyOptions {
-                overwrite,
-                precondition,
-            },
-        ) = (&place.path, options);
-        let source = self.permit(who, place, Action::Read).await?;
+        let CopyOptions {
+            overwrite,
+            precondition,
+        } = options;
+        let from = &place.path;
+        let source = self.permit(who, &place, Action::Read).await?;
         if source.attributes.kind == EntryKind::Special {
             return Err(special(from));
         }
@@ -91,8 +89,8 @@ impl Engine {
             let (storage, _) = self.backend(to)?;
             if !storage.abilities().carried_write {
                 let twin = Twin {
-                    path: from.clone(),
                     attributes: source.attributes.clone(),
+                    place,
                 };
                 return write.copy(UploadBytes::Twin(twin), sha256).await;
             }

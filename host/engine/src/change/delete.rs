@@ -42,23 +42,29 @@ impl Engine {
                 recursive,
                 precondition,
             } = options;
-            self.permit_delete(who, &self.find_for(who, path).await?, &precondition)
-                .await?;
+            let seen = self.find_for(who, path).await?;
+            self.permit_delete(who, &seen, &precondition).await?;
             let engine = self.clone();
             let who = who.clone();
-            let path = path.clone();
             to_its_end(async move {
+                let path = &seen.path;
                 let lock = engine
-                    .lock(std::slice::from_ref(&path), &engine.patience())
+                    .lock(std::slice::from_ref(path), &engine.patience())
                     .await?;
+                // Of what has no record, only the storage knows whether another one removed it.
+                let is_recorded = seen.target.as_ref().is_some_and(|it| it.record.is_some());
+                let mut place = if is_recorded && precondition.is_empty() {
+                    engine.look_under_lock(&who, &seen).await?
+                } else {
+                    engine.find_for(&who, path).await?
+                };
                 let mut attempts = 0;
                 loop {
-                    let place = engine.find_for(&who, &path).await?;
                     let removed = match engine.permit_delete(&who, &place, &precondition).await? {
                         EntryKind::Directory if recursive => {
                             return engine.remove_tree(&lock, &who, &place).await;
                         }
-                        EntryKind::Directory => return engine.remove_empty(&lock, &path).await,
+                        EntryKind::Directory => return engine.remove_empty(&lock, path).await,
                         EntryKind::File | EntryKind::Special => {
                             engine.remove_file(&lock, &place, &precondition).await
                         }
@@ -70,7 +76,10 @@ impl Engine {
                         Err(error)
                             if error.kind() == ErrorKind::PreconditionFailed
                                 && precondition.is_empty()
-                                && attempts < ATTEMPTS => {}
+                                && attempts < ATTEMPTS =>
+                        {
+                            place = engine.find_for(&who, path).await?;
+                        }
                         removed => return removed,
                     }
                 }

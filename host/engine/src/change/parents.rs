@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// A place that was seen a moment ago, as it is now.
-    async fn look_under_lock(&self, who: &Identity, seen: &Lookup) -> Result<Lookup> {
+    pub(crate) async fn look_under_lock(&self, who: &Identity, seen: &Lookup) -> Result<Lookup> {
         match self.find_again(seen).await? {
             Some(place) => Ok(place),
             None => self.find_for(who, &seen.path).await,

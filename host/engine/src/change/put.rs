@@ -91,7 +91,16 @@ impl Engine {
         size: Option<u64>,
         options: &PutOptions,
     ) -> Result<Lookup> {
-        let place = self.find_for(who, path).await?;
+        // A precondition is about what the object says of itself.
+        let found = if options.precondition.is_empty() {
+            self.find_to_write(path).await
+        } else {
+            self.find(path).await
+        };
+        let place = match found {
+            Ok(place) => place,
+            Err(error) => return Err(self.veiled(who, path, error).await),
+        };
         self.permit_put(who, &place, options).await?;
         match size {
             Some(size) if size > self.max_upload => Err(too_large(self.max_upload)),

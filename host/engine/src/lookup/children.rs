@@ -120,6 +120,12 @@ impl Children {
         }
     }
 
+    /// Takes the next page, which was fetched.
+    pub(crate) fn go_on_with(&mut self, page: ListingPage) {
+        let last = page.entries.last().map(|entry| entry.name.clone());
+        self.entries.took(page.entries, last, page.more);
+    }
+
     /// Where they are.
     pub(crate) fn directory(&self) -> &FilePath {
         &self.directory
@@ -318,8 +324,7 @@ impl Children {
         };
         match listed {
             Ok(page) => {
-                let last = page.entries.last().map(|entry| entry.name.clone());
-                self.entries.took(page.entries, last, page.more);
+                self.go_on_with(page);
                 if self.reads_ahead && self.entries.more {
                     self.ahead = Some(self.ask_ahead(engine, storage.clone(), rest.to_owned()));
                 }

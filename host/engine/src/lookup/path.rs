@@ -14,6 +14,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
+use crate::lookup::implied::SoughtPath;
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::lookup::way::WalkedWay;
@@ -76,6 +77,22 @@ impl Engine {
             return Ok(found);
         }
         let (seen, records) = self.look_with_records(path).await?;
+        let sought = SoughtPath::alone(seen, records);
+        self.find_around(path, began, sought).await
+    }
+
+    /// The same of a path that was looked for.
+    pub(super) async fn find_around(
+        &self,
+        path: &FilePath,
+        began: Instant,
+        sought: SoughtPath,
+    ) -> Result<Lookup> {
+        let SoughtPath {
+            seen,
+            records,
+            is_parent_there,
+        } = sought;
         let revision = records.own().map(|own| own.revision);
         let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         let mut directories = path.ancestors();
@@ -83,7 +100,7 @@ impl Engine {
         let mut obstacle = None;
         let mut bare = false;
         let mut parent = None;
-        if target.is_none() {
+        if target.is_none() && !is_parent_there {
             let (count, deepest) = self.deepest(&directories).await?;
             missing = directories.split_off(count);
             match deepest {
@@ -184,12 +201,23 @@ impl Engine {
                 existing + (missing - existing) / 2
             };
             looks += 1;
-            match self.look_for_directory(&directories[next]).await? {
-                (Some(seen), records) => {
+            let SoughtPath {
+                seen,
+                records,
+                is_parent_there,
+            } = self.look_for_directory(&directories[next]).await?;
+            match seen {
+                Some(seen) => {
                     deepest = Some((seen, records));
                     existing = next + 1;
                 }
-                (None, _) => missing = next,
+                None => {
+                    missing = next;
+                    if is_parent_there {
+                        deepest = None;
+                        existing = next;
+                    }
+                }
             }
         }
         Ok((existing, deepest))

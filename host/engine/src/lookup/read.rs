@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
@@ -14,7 +15,7 @@ use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, ReadOpt
 use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
-use crate::lookup::path::{LookupTarget, gives_the_same_rights};
+use crate::lookup::path::{Lookup, LookupTarget, gives_the_same_rights};
 use crate::lookup::way::WalkedWay;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
@@ -30,6 +31,16 @@ pub enum OpenedPath {
     },
     /// Names; see [`Engine::list`].
     Directory(Info),
+}
+
+/// What came of opening a file.
+pub(crate) enum OpenAttempt {
+    /// It is open.
+    File(LookupTarget, Source),
+    /// There is none, but this.
+    Other(Lookup),
+    /// It needs a closer look.
+    Unclear,
 }
 
 impl Engine {
@@ -58,13 +69,14 @@ impl Engine {
     ) -> Result<(LookupTarget, Option<Source>)> {
         // The quick way for what is there: one read, one question. Whatever is not a file is looked
         // at with care.
-        if let Some((target, source)) = self
+        let attempt = self
             .open_file(who, &[Action::Read], path, None, Condition::Always)
-            .await?
-        {
-            return Ok((target, Some(source)));
-        }
-        let mut place = self.find_for(who, path).await?;
+            .await?;
+        let mut place = match attempt {
+            OpenAttempt::File(target, source) => return Ok((target, Some(source))),
+            OpenAttempt::Other(place) => place,
+            OpenAttempt::Unclear => self.find_for(who, path).await?,
+        };
         self.permit(who, &place, Action::Read).await?;
         let Some(target) = place.target.take() else {
             return Err(place.absence());
@@ -108,7 +120,7 @@ impl Engine {
             .open_file(who, actions, &whole.path, Some(range), condition)
             .await?
         {
-            Some((target, source)) if same(&target.info(&whole.path)) => Ok(source),
+            OpenAttempt::File(target, source) if same(&target.info(&whole.path)) => Ok(source),
             _ => Err(raced(&whole.path)),
         }
     }
@@ -157,7 +169,7 @@ impl Engine {
         }
     }
 
-    /// Opens a file for who may do all that with it; none if anything about it needs a closer look.
+    /// Opens a file for who may do all that with it.
     pub(crate) async fn open_file(
         &self,
         who: &Identity,
@@ -165,14 +177,15 @@ impl Engine {
         path: &FilePath,
         range: Option<ByteRange>,
         condition: Condition,
-    ) -> Result<Option<(LookupTarget, Source)>> {
+    ) -> Result<OpenAttempt> {
         if self.mounts.any_within(path) {
-            return Ok(None);
+            return Ok(OpenAttempt::Unclear);
         }
         let options = ReadOptions { range, condition };
         let (ancestors, target, source) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
+            let began = Instant::now();
             let opened = match self.look_along(&view, path, Some(&options)).await {
                 Ok(None) => self.open_apart(&view, who, path, &options).await?,
                 Ok(opened) => opened,
@@ -184,14 +197,14 @@ impl Engine {
                 records: (before, after),
             }) = opened
             else {
-                return Ok(None);
+                return Ok(OpenAttempt::Unclear);
             };
             if !(before.agree_with(&after) && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
                 continue;
             }
             match found {
-                Ok((_, None)) => return Ok(None),
+                Ok((_, None)) => return Ok(OpenAttempt::Unclear),
                 Ok((attributes, Some(source))) => {
                     if let Some(records) = self.records_of(path, &attributes, before, after) {
                         break (ancestors, self.judged(path, attributes, records), source);
@@ -203,7 +216,14 @@ impl Engine {
                 {
                     return Err(self.veiled(who, path, error).await);
                 }
-                Err(_) => return Ok(None),
+                Err(error) => match self.find_instead(path, began, error.kind(), after).await {
+                    Ok(None) => return Ok(OpenAttempt::Unclear),
+                    Ok(Some(place)) if self.tombstones.still(&view, path) => {
+                        return Ok(OpenAttempt::Other(place));
+                    }
+                    Ok(Some(_)) => {}
+                    Err(error) => return Err(self.veiled(who, path, error).await),
+                },
             }
         };
         let ancestors: Arc<[AccessNode]> = ancestors.into();
@@ -217,7 +237,7 @@ impl Engine {
         if let Err(error) = self.authorizer.require(who, &questions).await {
             return Err(self.denied(who, path, &ancestors, error).await);
         }
-        Ok(Some((target, source)))
+        Ok(OpenAttempt::File(target, source))
     }
 
     /// Opens a file where each directory on the way has to be asked for: before, and once more

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::failure::{refuse, special};
 use crate::lookup::path::{Lookup, LookupTarget};
+use crate::lookup::read::OpenAttempt;
 use crate::{Engine, Info};
 
 /// What the one who shares a file has to be allowed, each time it is read.
@@ -39,13 +40,14 @@ impl Engine {
         path: &'a FilePath,
     ) -> BoxFuture<'a, Result<(Info, Source)>> {
         Box::pin(async move {
-            let opened = self
+            let attempt = self
                 .open_file(maker, &NEEDED, path, None, Condition::Always)
                 .await?;
-            if let Some((target, source)) = opened {
-                return Ok((target.info(path), source));
-            }
-            let mut place = self.find_for(maker, path).await?;
+            let mut place = match attempt {
+                OpenAttempt::File(target, source) => return Ok((target.info(path), source)),
+                OpenAttempt::Other(place) => place,
+                OpenAttempt::Unclear => self.find_for(maker, path).await?,
+            };
             self.permit_shared(maker, &place).await?;
             let Some(target) = place.target.take() else {
                 return Err(place.absence());

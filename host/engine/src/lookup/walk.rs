@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
 use callfs_model::path::FilePath;
-use callfs_model::storage::EntryKind;
+use callfs_model::storage::{EntryKind, ListingPage};
 
 use crate::failure::refuse;
 use crate::lookup::children::{Child, Children, past_siblings};
+use crate::lookup::path::Lookup;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
 
@@ -94,7 +95,8 @@ impl Engine {
             Some(Some(rest)) => Some(rest.to_owned()),
         };
         let view = self.tombstones.view();
-        let place = self.find_for(who, path).await?;
+        let start = names_after(floor.as_deref());
+        let (place, page) = self.find_to_list(who, path, start.as_deref()).await?;
         if let Some(target) = &place.target
             && target.attributes.kind != EntryKind::Directory
         {
@@ -126,7 +128,25 @@ impl Engine {
             };
             walk.enter(top, view).await?;
         }
+        if let (Some(page), Some(level)) = (page, walk.levels.last_mut()) {
+            level.children.go_on_with(page);
+        }
         Ok((info, walk))
+    }
+
+    /// What is at a path whose names after one are wanted, for a caller, and a page of them if that
+    /// showed it.
+    async fn find_to_list(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        after: Option<&str>,
+    ) -> Result<(Lookup, Option<ListingPage>)> {
+        match self.find_by_listing(path, after, PAGE).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Ok((self.find_for(who, path).await?, None)),
+            Err(error) => Err(self.veiled(who, path, error).await),
+        }
     }
 }
 
@@ -202,7 +222,9 @@ impl Walk {
         let Some(level) = self.levels.last_mut() else {
             return Ok(false);
         };
-        let view = self.engine.tombstones.view();
+        // Its first page may have been fetched with the look at the directory itself.
+        let now = || self.engine.tombstones.view();
+        let view = level.permitted.clone().unwrap_or_else(now);
         let pages = level.children.pages();
         match level.fetch(&self.engine).await {
             Err(error) if inner && is_closed(&error) => {
@@ -327,10 +349,7 @@ impl Walk {
             Some(floor) if deeper => passed(&self.engine, &path, floor).await?,
             _ => Vec::new(),
         };
-        let after = floor.as_deref().map(|floor| match floor.split_once('/') {
-            Some((name, _)) => past_siblings(name),
-            None => floor.to_owned(),
-        });
+        let after = names_after(floor.as_deref());
         let mut children = Children::new(&self.engine, path, after.clone(), PAGE);
         children.reads_ahead = self.reads_ahead;
         self.levels.push(WalkLevel {
@@ -364,6 +383,15 @@ impl Walk {
         let held = self.levels.iter().map(|level| level.children.held());
         held.sum()
     }
+}
+
+/// The name after which the names in a directory are fetched, where only paths below it that are
+/// greater than this are to be shown.
+fn names_after(floor: Option<&str>) -> Option<String> {
+    floor.map(|floor| match floor.split_once('/') {
+        Some((name, _)) => past_siblings(name),
+        None => floor.to_owned(),
+    })
 }
 
 /// May the caller see the names in a directory?

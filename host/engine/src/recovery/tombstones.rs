@@ -62,6 +62,7 @@ pub(crate) struct Tombstone {
 }
 
 /// Which of them there were at one moment.
+#[derive(Clone)]
 pub(crate) struct View {
     version: u64,
     set: Option<Arc<Set>>,

@@ -551,7 +551,9 @@ impl Storage for Memory {
         self.ask("remove", path).await?;
         self.before();
         self.check(path, &condition)?;
-        self.object(path)?;
+        if !self.0.abilities.implicit_directories {
+            self.object(path)?;
+        }
         self.state().objects.remove(path);
         Ok(())
     }

@@ -464,3 +464,59 @@ async fn what_is_replaced_while_it_is_copied_is_one_version() {
         world.assert_quiet();
     }
 }
+
+#[tokio::test]
+async fn a_digest_is_copied_only_with_the_version_that_has_it() {
+    for abilities in [copier(), copying_bucket()] {
+        for replaced_at in 1.. {
+            let world = World::new(abilities);
+            let who = alice();
+            world.put(&who, "/src", "one").await.expect("stored");
+            let mut step = 0;
+            let copy = world.copy(&who, "/src", "/dst", false);
+            let copied = world.steps.drive(copy, async || {
+                step += 1;
+                if step == replaced_at {
+                    world.disk.rewrite("src", "two");
+                }
+            });
+            copied.await.expect("copied");
+            let info = world.engine.stat(&who, &path("/dst")).await.expect("there");
+            let bytes = world.get(&who, "/dst").await.expect("there");
+            let digest: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(&bytes).into();
+            assert!(
+                info.sha256.is_none_or(|sha256| sha256 == digest),
+                "{replaced_at}: {bytes}"
+            );
+            world.assert_quiet();
+            if step <= replaced_at {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_recorded_of_a_bucket_is_looked_at_once() {
+    let abilities = Abilities {
+        carried_write: false,
+        ..copying_bucket()
+    };
+    let world = World::new(abilities);
+    world.put(&alice(), "/src", "one").await.expect("stored");
+    world.disk.plant("found", "two");
+    for (from, to, looks) in [
+        // The last one tells whether the digest is that of what was copied.
+        (
+            "/src",
+            "/dst",
+            &["stat src", "list ", "copy src", "stat src"][..],
+        ),
+        ("/found", "/new", &["stat found", "list ", "copy found"][..]),
+    ] {
+        world.disk.asked();
+        world.copy(&alice(), from, to, false).await.expect("copied");
+        assert_eq!(world.disk.asked(), looks, "{from}");
+    }
+    world.assert_quiet();
+}

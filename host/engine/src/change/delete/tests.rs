@@ -299,3 +299,38 @@ async fn what_others_add_meanwhile_is_asked_about() {
     );
     assert!(world.disk.has("top/d/sub/theirs") && !world.disk.has("top/a"));
 }
+
+#[tokio::test]
+async fn what_is_recorded_of_a_bucket_is_looked_at_once() {
+    let world = World::new(bucket());
+    world.put(&admin(), "/made", "x").await.expect("stored");
+    world.disk.plant("found", "x");
+    for (at, asked) in [
+        ("/made", &["stat made", "remove made"][..]),
+        ("/found", &["stat found", "stat found", "remove found"][..]),
+    ] {
+        world.disk.asked();
+        world.delete(&admin(), at).await.expect("removed");
+        assert_eq!(world.disk.asked(), asked, "{at}");
+    }
+    assert!(world.disk.paths().is_empty());
+    world.assert_quiet();
+}
+
+#[tokio::test]
+async fn only_one_of_two_removes_a_file() {
+    for world in [folder(), plain(), bucket()].map(World::new) {
+        world.put(&admin(), "/made", "x").await.expect("stored");
+        world.disk.plant("found", "x");
+        let who = admin();
+        for at in ["/made", "/found"] {
+            let (one, other) = tokio::join!(world.delete(&who, at), world.delete(&who, at));
+            let lost = match (one, other) {
+                (Ok(()), lost) | (lost, Ok(())) => kind(lost),
+                (one, other) => panic!("{at}: {one:?}, {other:?}"),
+            };
+            assert_eq!(lost, ErrorKind::NotFound, "{at}");
+        }
+        world.assert_quiet();
+    }
+}

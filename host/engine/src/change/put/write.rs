@@ -32,7 +32,9 @@ pub(crate) enum UploadBytes {
 
 /// An object that its storage is to copy by itself, locked together with the copy.
 pub(crate) struct Twin {
-    pub(crate) path: FilePath,
+    /// As it was admitted.
+    pub(crate) place: Lookup,
+    /// Of the version whose digest may be known.
     pub(crate) attributes: Attributes,
 }
 
@@ -149,25 +151,20 @@ impl Put {
             options,
             ..
         } = self;
-        let also = match &upload {
-            UploadBytes::Twin(twin) => std::slice::from_ref(&twin.path),
-            UploadBytes::Staged(_) | UploadBytes::Body(_) => &[],
+        let twin = match &upload {
+            UploadBytes::Twin(twin) => Some(twin),
+            UploadBytes::Staged(_) | UploadBytes::Body(_) => None,
         };
-        let (lock, place) = engine.settle(who, &self.place, also, made).await?;
+        let also = twin.map(|twin| std::slice::from_ref(&twin.place.path));
+        let (lock, place) = engine
+            .settle(who, &self.place, also.unwrap_or_default(), made)
+            .await?;
         engine.permit_put(who, &place, options).await?;
-        let upload = match upload {
+        if let Some(twin) = twin {
             // It may have become another file while this waited for the lock.
-            UploadBytes::Twin(twin) => {
-                let source = engine.find_for(who, &twin.path).await?;
-                let attributes = engine
-                    .permit(who, &source, Action::Read)
-                    .await?
-                    .attributes
-                    .clone();
-                UploadBytes::Twin(Twin { attributes, ..twin })
-            }
-            upload => upload,
-        };
+            let source = engine.look_under_lock(who, &twin.place).await?;
+            engine.permit(who, &source, Action::Read).await?;
+        }
         let mut record = match &place.target {
             Some(target) => target.to_record(path),
             None => engine.new_record(who, path, EntryKind::File),
@@ -310,7 +307,7 @@ impl Put {
                 (storage.write(rest, body, write).await?, None)
             }
             UploadBytes::Twin(twin) => {
-                let (_, from) = engine.backend(&twin.path)?;
+                let (_, from) = engine.backend(&twin.place.path)?;
                 (storage.copy(from, rest, native).await?, Some(twin))
             }
         };
@@ -329,8 +326,11 @@ impl Put {
         };
         let known = match twin {
             // Other programs know no locks.
-            Some(twin) => engine.is_unchanged(&twin.path, &twin.attributes).await?,
-            None => true,
+            Some(twin) if self.sha256.is_some() => {
+                let Twin { place, attributes } = &twin;
+                engine.is_unchanged(&place.path, attributes).await?
+            }
+            _ => true,
         };
         Ok((attributes, known))
     }

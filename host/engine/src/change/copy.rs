@@ -92,7 +92,7 @@ impl Engine {
                     attributes: source.attributes.clone(),
                     place,
                 };
-                return write.copy(UploadBytes::Twin(twin), sha256).await;
+                return write.copy(UploadBytes::Twin(Box::new(twin)), sha256).await;
             }
             // If it was replaced while it was copied, the version that is opened is copied.
             let staged = stage_copy(&*storage, self.backend(from)?.1, self.backend(to)?.1).await;

@@ -303,10 +303,11 @@ impl Children {
         self.pages += 1;
         let view = engine.tombstones.view();
         let owner = engine.mounts.owner(&self.directory);
-        let (Some(storage), Some((_, rest))) = (&self.storage, owner) else {
+        let (Some(storage), Some((_, rest))) = (self.storage.clone(), owner) else {
             self.entries.more = false;
             return Ok(view);
         };
+        let rest = rest.to_owned();
         let ahead = self.ahead.take();
         let (listed, view) = match ahead.filter(|ahead| ahead.begun.elapsed() < AHEAD) {
             Some(mut ahead) => {
@@ -319,14 +320,14 @@ impl Children {
             }
             None => {
                 let after = self.entries.after.as_deref();
-                (storage.list(rest, after, self.page).await, view)
+                (storage.list(&rest, after, self.page).await, view)
             }
         };
         match listed {
             Ok(page) => {
                 self.go_on_with(page);
                 if self.reads_ahead && self.entries.more {
-                    self.ahead = Some(self.ask_ahead(engine, storage.clone(), rest.to_owned()));
+                    self.ahead = Some(self.ask_ahead(engine, storage, rest));
                 }
                 Ok(view)
             }

@@ -79,13 +79,16 @@ impl Engine {
         owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories)
     }
 
-    /// A path that is about to be written. Its parent is listed from its name on, which mostly
-    /// shows as well that the parent is there; what only a look at the object itself tells, as its
-    /// media type, is left out.
+    /// A path that is about to be written. Unless a file is recorded there, its parent is listed
+    /// from its name on, which mostly shows as well that the parent is there; what only a look at
+    /// the object itself tells, as its media type, is left out.
     pub(crate) async fn find_to_write(&self, path: &FilePath) -> Result<Lookup> {
         let began = Instant::now();
         let view = self.tombstones.view();
-        if let Some(sought) = self.look_in_parent(path).await? {
+        let records = self.records_at(&view, path).await?;
+        let is_file = records.own().is_some_and(|own| own.content.is_some());
+        // Servers charge more for a listing than for a look at an object.
+        if !is_file && let Some(sought) = self.look_in_parent(path).await? {
             let place = self.find_around(path, began, sought).await?;
             if self.tombstones.still(&view, path) {
                 return Ok(place);

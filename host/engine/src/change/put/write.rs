@@ -27,7 +27,7 @@ use crate::recovery::intents::Begun;
 pub(crate) enum UploadBytes {
     Staged(Box<dyn Staged>),
     Body(Source),
-    Twin(Twin),
+    Twin(Box<Twin>),
 }
 
 /// An object that its storage is to copy by itself, locked together with the copy.
@@ -327,7 +327,7 @@ impl Put {
         let known = match twin {
             // Other programs know no locks.
             Some(twin) if self.sha256.is_some() => {
-                let Twin { place, attributes } = &twin;
+                let Twin { place, attributes } = &*twin;
                 engine.is_unchanged(&place.path, attributes).await?
             }
             _ => true,

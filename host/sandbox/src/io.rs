@@ -13,7 +13,7 @@ use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, Str
 use super::bindings::callfs::plugin::{io, types as wit};
 use super::convert;
 use super::instance::InstanceState;
-use super::limits::HeldBytes;
+use super::limits::{HandedOver, HeldBytes};
 use super::stream::{self, SourceProducer, StreamEnd};
 
 /// A source in the hands of a component.
@@ -49,12 +49,18 @@ impl HostSource {
         }
     }
 
-    /// The source, untouched, for whoever called the component.
-    pub(super) fn hand_out(self) -> wasmtime::Result<Source> {
-        if let Some(made) = &self.made {
-            made.release();
-        }
-        self.into_source()
+    /// The source, untouched, for the request that called the component; none if requests hold too
+    /// many bytes already that the component made.
+    pub(super) fn hand_out(self, requests: &HandedOver) -> wasmtime::Result<Option<Source>> {
+        let fits = self
+            .made
+            .as_ref()
+            .is_none_or(|made| made.hand_over(requests));
+        Ok(if fits {
+            Some(self.into_source()?)
+        } else {
+            None
+        })
     }
 
     /// The source, untouched; an error if the component has read a part of it.

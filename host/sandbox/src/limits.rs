@@ -1,7 +1,7 @@
 //! What one component may use: memory, processor time, wall time and instances.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,6 +19,9 @@ const HOLDING: usize = 256;
 /// memory.
 const TIME_TO_MOVE: Duration = Duration::from_millis(10);
 const MOVED: u64 = 1 << 20;
+
+/// Bytes that requests took over may be this part of the memory that all instances may have.
+const HANDED_OVER_PART: usize = 8;
 
 /// What one component may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +53,27 @@ impl Default for CallLimits {
 pub(super) struct HeldBytes(Arc<HeldCharge>);
 
 struct HeldCharge {
-    bytes: AtomicUsize,
+    bytes: usize,
+    /// What they are charged to: an instance, or all requests that took bytes over.
+    account: Mutex<Arc<AtomicUsize>>,
+}
+
+/// The bytes that the instances of one component made and requests took over: clients read them
+/// as slowly as they like, and meanwhile the instances make others.
+#[derive(Debug, Clone)]
+pub(super) struct HandedOver {
     held: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl HandedOver {
+    pub(super) fn new(limits: CallLimits) -> Self {
+        let part = (limits.instances / HANDED_OVER_PART).max(1);
+        Self {
+            held: Arc::default(),
+            most: limits.memory.saturating_mul(part),
+        }
+    }
 }
 
 impl HeldBytes {
@@ -63,22 +85,37 @@ impl HeldBytes {
         })
     }
 
-    /// They are no longer the component's: a request took them over.
-    pub(super) fn release(&self) {
-        self.0.release();
-    }
-}
-
-impl HeldCharge {
-    fn release(&self) {
-        let bytes = self.bytes.swap(0, Ordering::Relaxed);
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    /// A request takes them over, and they are no longer charged to the instance; false if requests
+    /// hold too many bytes already.
+    pub(super) fn hand_over(&self, requests: &HandedOver) -> bool {
+        let bytes = self.0.bytes;
+        let account = &mut *self
+            .0
+            .account
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(account, &requests.held) {
+            // A part of them was taken over before.
+            return true;
+        }
+        let before = requests.held.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > requests.most {
+            requests.held.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        account.fetch_sub(bytes, Ordering::Relaxed);
+        *account = Arc::clone(&requests.held);
+        true
     }
 }
 
 impl Drop for HeldCharge {
     fn drop(&mut self) {
-        self.release();
+        let account = self
+            .account
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        account.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -246,8 +283,8 @@ impl InstanceMeter {
         let bytes = bytes + HOLDING;
         let before = self.held.fetch_add(bytes, Ordering::Relaxed);
         let charge = HeldBytes(Arc::new(HeldCharge {
-            bytes: AtomicUsize::new(bytes),
-            held: self.held.clone(),
+            bytes,
+            account: Mutex::new(self.held.clone()),
         }));
         if before + bytes > self.limits.memory {
             self.out_of_memory = true;
@@ -368,10 +405,41 @@ mod tests {
         let again = hold(&mut meter).expect("given back");
         // What a request took over is no longer the component's.
         assert!(hold(&mut meter).is_err());
-        again.1.release();
+        assert!(again.1.hand_over(&HandedOver::new(meter.limits)));
         held.push(hold(&mut meter).expect("released"));
         drop((again, held));
         assert_eq!(meter.held.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_requests_took_over_is_bounded_for_all_instances_together() {
+        let limits = CallLimits {
+            memory: 10 * (1000 + HOLDING),
+            instances: 2 * HANDED_OVER_PART,
+            ..CallLimits::default()
+        };
+        let requests = HandedOver::new(limits);
+        let mut taken = Vec::new();
+        // Each instance has room for ten, and requests have room for twenty.
+        for _ in 0..4 {
+            let mut meter = InstanceMeter::new(limits);
+            for _ in 0..5 {
+                let (bytes, charge) = meter.hold(vec![1_u8; 1000]).expect("fits");
+                assert!(charge.hand_over(&requests));
+                assert!(charge.hand_over(&requests), "it is taken over once");
+                taken.push(bytes);
+            }
+            assert_eq!(meter.held.load(Ordering::Relaxed), 0);
+        }
+        let mut meter = InstanceMeter::new(limits);
+        let (refused, charge) = meter.hold(vec![1_u8; 1000]).expect("fits");
+        assert!(!charge.hand_over(&requests));
+        assert_eq!(meter.held.load(Ordering::Relaxed), 1000 + HOLDING);
+        taken.pop();
+        assert!(charge.hand_over(&requests), "a request has ended");
+        assert_eq!(meter.held.load(Ordering::Relaxed), 0);
+        drop((refused, charge, taken));
+        assert_eq!(requests.held.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Accessor, Resource};
 
-use super::bindings::callfs::plugin::io as io_wit;
+use super::bindings::callfs::plugin::{io as io_wit, types as types_wit};
 use super::bindings::exports::callfs::plugin::{storage as wit, storage_write as write_wit};
 use super::convert;
 use super::delegation::{DelegatingStorage, Delegations};
@@ -24,6 +24,7 @@ use super::grants::Grants;
 use super::inspection::{Inspection, PluginKind};
 use super::instance::InstanceState;
 use super::io::HostSource;
+use super::limits::HandedOver;
 use super::plugin::{LoadError, Plugin, PluginSettings};
 use super::runtime::Runtime;
 
@@ -37,6 +38,7 @@ pub struct StoragePlugin {
     inspection: Inspection,
     delegations: Delegations,
     metrics: Arc<PluginMetrics>,
+    handed_over: HandedOver,
 }
 
 impl StoragePlugin {
@@ -50,6 +52,7 @@ impl StoragePlugin {
         Box::pin(async move {
             let identity = identity(&settings);
             let grants = settings.grants.clone();
+            let handed_over = HandedOver::new(settings.limits);
             let kind = PluginKind::Storage;
             let (plugin, inspection) =
                 Plugin::load(runtime, component, kind, settings, metrics.clone()).await?;
@@ -65,6 +68,7 @@ impl StoragePlugin {
                 plugin,
                 inspection,
                 metrics,
+                handed_over,
             })
         })
     }
@@ -288,6 +292,7 @@ impl Storage for StoragePlugin {
         let call = || {
             let path = path.clone();
             let options = options.clone();
+            let handed_over = self.handed_over.clone();
             async move |accessor: &Accessor<InstanceState>, exports: &Exports| {
                 let read = exports.storage()?.call_read(accessor, path, options);
                 let (attributes, resource) = match read.await? {
@@ -296,8 +301,14 @@ impl Storage for StoragePlugin {
                 };
                 let source = accessor
                     .with(|mut access| access.get().table.delete(resource))?
-                    .hand_out()?;
-                Ok(Ok((attributes, source)))
+                    .hand_out(&handed_over)?;
+                let refused = || {
+                    let why = "clients are still reading too many bytes that the component made";
+                    types_wit::Error::Unavailable(why.into())
+                };
+                Ok(source
+                    .map(|source| (attributes, source))
+                    .ok_or_else(refused))
             }
         };
         let (attributes, source) = self.plugin.call_read("read", call).await?;

@@ -12,6 +12,7 @@ mod writing;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use callfs_model::storage::EntryKind;
 use futures_util::StreamExt;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;

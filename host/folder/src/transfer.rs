@@ -14,10 +14,11 @@ use futures_util::future::BoxFuture;
 use super::attributes::{attributes, look};
 use super::draft::{Draft, Sealed};
 use super::entry::{FolderEntry, elsewhere};
+use super::opened::regular;
 use super::path::FolderPath;
 use super::root::Follow;
 use super::staging::Staging;
-use super::{Folder, blocking, regular};
+use super::{Folder, blocking};
 
 /// How many bytes are worth a visit to the disk while more of them are on their way.
 const ENOUGH: usize = 64 << 10;

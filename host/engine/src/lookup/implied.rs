@@ -8,7 +8,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::ListingPage;
 
 use crate::Engine;
-use crate::lookup::children::just_before;
+use crate::lookup::name_order::just_before;
 use crate::lookup::path::{Lookup, Sighting, bare_directory};
 use crate::lookup::records::Records;
 

@@ -8,16 +8,19 @@
 //! the authorizer is asked again after each page was fetched: no name is shown that was made after
 //! its directory was closed.
 
+mod permission;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::identity::{AccessNode, Action, Identity, Question};
+use callfs_model::identity::{AccessNode, Action, Identity};
 use callfs_model::path::FilePath;
 use callfs_model::storage::{EntryKind, ListingPage};
 
 use crate::failure::refuse;
-use crate::lookup::children::{Child, Children, past_siblings};
+use crate::lookup::children::{Child, Children};
+use crate::lookup::name_order::past_siblings;
 use crate::lookup::path::Lookup;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
@@ -27,11 +30,6 @@ const PAGE: u32 = 1000;
 /// About how many bytes the names may take that were fetched and are still to be shown, beside
 /// those of the innermost level.
 const MAX_HELD: usize = 8 << 20;
-
-/// A way of at most so many directories is looked at with each page.
-const SHALLOW: usize = 32;
-/// How often a longer one is: what it costs grows with its length, and so does the number of pages.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A walk under way.
 pub struct Walk {
@@ -256,91 +254,6 @@ impl Walk {
         Ok(!moved)
     }
 
-    /// Whether the names in the innermost level may be shown, which were permitted a moment ago or
-    /// not. If those of the walk as a whole may not, it fails.
-    async fn may_show(&mut self, directory: &FilePath, permitted: bool) -> Result<bool> {
-        let changed = self.refresh(directory).await?;
-        if permitted && !changed {
-            return Ok(true);
-        }
-        let Some((node, ancestors)) = self.way.split_last() else {
-            return Ok(false);
-        };
-        let question = listing(directory, node, ancestors);
-        self.allows(question, changed || self.levels.len() == 1)
-            .await
-    }
-
-    /// The directory as it is now, if the caller may list it by what is known of the directories
-    /// on the way. Those are looked at again with the first page of its names, which is not shown
-    /// if one of them was closed.
-    async fn may_enter(&self, mut directory: Pending) -> Result<Option<Pending>> {
-        let now = self.directory_now(&directory.path, &directory.node);
-        let now = now.await?;
-        directory.node = now.unwrap_or(directory.node);
-        let question = listing(&directory.path, &directory.node, &self.way);
-        let allowed = self.allows(question, false).await?;
-        Ok(allowed.then_some(directory))
-    }
-
-    /// Whether the caller may do that; with `whole`, a denial may be about all of the walk, which
-    /// then fails.
-    async fn allows(&self, question: Question, whole: bool) -> Result<bool> {
-        let asked = std::slice::from_ref(&question);
-        let allowed = self.engine.authorizer.filter(&self.who, asked).await?;
-        if allowed != [true] && whole {
-            let place = self.engine.find_for(&self.who, &self.top).await?;
-            self.engine.permit(&self.who, &place, Action::List).await?;
-        }
-        Ok(allowed == [true])
-    }
-
-    /// Whether directories are looked at on the disk, or taken as they are recorded.
-    fn looks(&self) -> bool {
-        self.way.len() <= SHALLOW || self.looked.elapsed() >= LOOK_AGAIN
-    }
-
-    /// A directory that was found to be this, as it is now; none if nothing more is known of it.
-    async fn directory_now(
-        &self,
-        path: &FilePath,
-        found: &AccessNode,
-    ) -> Result<Option<AccessNode>> {
-        if self.looks() {
-            self.engine.directory_now(path, found).await
-        } else {
-            self.engine.recorded_directory(path, found).await
-        }
-    }
-
-    /// Looks at the directories on the way to a path again; answers whether any is another one now,
-    /// or its record says something else.
-    async fn refresh(&mut self, path: &FilePath) -> Result<bool> {
-        let looks = self.looks();
-        let seen = if looks {
-            self.engine.way_now(path).await?
-        } else {
-            None
-        };
-        let mut changed = false;
-        let mut seen = seen.map(Vec::into_iter);
-        let directories = path.ancestors().into_iter().chain([path.clone()]);
-        for (at, directory) in directories.enumerate().take(self.way.len()) {
-            let now = match &mut seen {
-                Some(seen) => seen.next(),
-                None => self.directory_now(&directory, &self.way[at]).await?,
-            };
-            if let Some(now) = now.filter(|now| *now != self.way[at]) {
-                self.way[at] = now;
-                changed = true;
-            }
-        }
-        if looks {
-            self.looked = Instant::now();
-        }
-        Ok(changed)
-    }
-
     /// Goes into a directory that may be listed, as was found in this state of the moves.
     async fn enter(&mut self, directory: Pending, permitted: View) -> Result<()> {
         let Pending { path, node, floor } = directory;
@@ -392,16 +305,6 @@ fn names_after(floor: Option<&str>) -> Option<String> {
         Some((name, _)) => past_siblings(name),
         None => floor.to_owned(),
     })
-}
-
-/// May the caller see the names in a directory?
-fn listing(directory: &FilePath, node: &AccessNode, ancestors: &[AccessNode]) -> Question {
-    Question {
-        action: Action::List,
-        path: directory.to_string(),
-        target: Some(node.clone()),
-        ancestors: ancestors.into(),
-    }
 }
 
 impl WalkLevel {

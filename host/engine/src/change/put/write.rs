@@ -72,13 +72,10 @@ impl Put {
         new_mode: u32,
     ) -> Result<Self> {
         let (storage, _) = engine.backend(&place.path)?;
-        let engine = engine.clone();
-        let who = who.clone();
-        let path = place.path.clone();
         Ok(Self {
-            engine,
-            who,
-            path,
+            engine: engine.clone(),
+            who: who.clone(),
+            path: place.path.clone(),
             place,
             options,
             storage,

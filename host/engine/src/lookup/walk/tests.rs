@@ -1,6 +1,6 @@
 use super::*;
 use crate::ListOptions;
-use crate::lookup::children::just_before;
+use crate::lookup::name_order::just_before;
 use crate::testing::*;
 
 fn deep() -> ListOptions {

@@ -123,6 +123,10 @@ impl Engine {
         let forgotten = vec![Change::RemoveTree(place.path.clone())];
         let begun = self.begin_at(lock, &place.path, Vec::new()).await?;
         match storage.remove(rest, condition).await {
+            // The record names an object that is gone, and says no more than that.
+            Ok(()) if target.is_some_and(is_named) => {
+                self.end_soon(lock, Some(begun), forgotten).await
+            }
             Ok(()) => self.end(lock, begun, forgotten).await,
             Err(error) => {
                 match error.kind() {
@@ -136,6 +140,12 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether no other object that takes its place can be taken for it.
+fn is_named(target: &LookupTarget) -> bool {
+    let recorded = target.record.as_ref();
+    target.object.is_some() && recorded.is_none_or(|record| record.object.is_some())
 }
 
 /// What tells an object that was found from another one under its name, where its storage names

@@ -145,9 +145,9 @@ fn download() -> PathItem {
         .description(
             "A use of the link is spent when every byte was handed over, and not before. A request \
              that a client makes ahead of its user, as `Sec-Purpose: prefetch` says, is answered \
-             with 423 and takes no use. A program that shows a preview of a link downloads the file \
-             like any other client: do not send a link for one download through a service that \
-             previews links.",
+             with 423 and takes no use. A program that shows a preview of a link downloads the \
+             file like any other client: do not send a link for one download through a service \
+             that previews links.",
         )
         .parameters([token()].into_iter().chain(reading()).chain(ranges))
         .answers(200, "The whole file.", &DOWNLOAD, vec![Body::bytes("*/*")])

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::eventually_now;
@@ -16,6 +16,8 @@ pub(crate) struct Process {
     child: Child,
     stdout: Lines,
     stderr: Lines,
+    /// They end with the output.
+    collectors: [JoinHandle<()>; 2],
 }
 
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -29,12 +31,17 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
-        let stdout = collect(child.stdout.take().expect("piped"));
-        let stderr = collect(child.stderr.take().expect("piped"));
+        let stdout = Lines::default();
+        let stderr = Lines::default();
+        let collectors = [
+            collect(child.stdout.take().expect("piped"), stdout.clone()),
+            collect(child.stderr.take().expect("piped"), stderr.clone()),
+        ];
         Self {
             child,
             stdout,
             stderr,
+            collectors,
         }
     }
 
@@ -63,12 +70,12 @@ impl Process {
     #[track_caller]
     pub(crate) fn said(&mut self, what: &str, find: impl Fn(&str) -> Option<String>) -> String {
         eventually_now(what, || {
-            let ended = self.child.try_wait().expect("waitable");
+            let ended = self.has_ended();
             let said = self.stderr();
             let found = said.lines().find_map(&find);
             assert!(
-                found.is_some() || ended.is_none(),
-                "ended with {ended:?} and never said {what}\nstdout:\n{}\nstderr:\n{said}",
+                found.is_some() || !ended,
+                "ended and never said {what}\nstdout:\n{}\nstderr:\n{said}",
                 self.stdout()
             );
             found
@@ -116,12 +123,19 @@ impl Process {
             .expect("the process can be signalled");
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and for everything that was said before it.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        eventually_now("the process to end", || {
+        let status = eventually_now("the process to end", || {
             self.child.try_wait().expect("waitable")
-        })
+        });
+        eventually_now("the end of its output", || self.has_ended().then_some(()));
+        status
+    }
+
+    /// Whether everything that it will ever say was collected.
+    fn has_ended(&self) -> bool {
+        self.collectors.iter().all(JoinHandle::is_finished)
     }
 
     /// The largest resident set so far, in bytes.
@@ -198,15 +212,13 @@ impl Drop for Process {
 }
 
 /// Reads on until the other end is closed, so that the process never blocks on its output.
-fn collect(pipe: impl Read + Send + 'static) -> Lines {
-    let lines = Lines::default();
-    let kept = lines.clone();
+fn collect(pipe: impl Read + Send + 'static, lines: Lines) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            kept.lock()
+            lines
+                .lock()
                 .expect("not poisoned")
                 .push(String::from_utf8_lossy(&line).into_owned());
         }
-    });
-    lines
+    })
 }

@@ -21,6 +21,9 @@ pub(super) struct SoughtPath {
     pub(super) seen: Option<Sighting>,
     /// What is recorded of it.
     pub(super) records: Records,
+    /// The revision of its record before it was looked at: if the record still has it, no gateway
+    /// has changed since then what was seen.
+    pub(super) revision: Option<u64>,
     /// The directory that it is in, or would be in, was seen to have entries.
     pub(super) is_parent_there: bool,
 }
@@ -79,16 +82,18 @@ impl Engine {
         owner.is_some_and(|(mount, _)| mount.storage().abilities().implicit_directories)
     }
 
-    /// A path that is about to be written. Unless a file is recorded there, its parent is listed
+    /// A path that is about to be written. Unless something is recorded there, its parent is listed
     /// from its name on, which mostly shows as well that the parent is there; what only a look at
     /// the object itself tells, as its media type, is left out.
     pub(crate) async fn find_to_write(&self, path: &FilePath) -> Result<Lookup> {
         let began = Instant::now();
         let view = self.tombstones.view();
         let records = self.records_at(&view, path).await?;
-        let is_file = records.own().is_some_and(|own| own.content.is_some());
-        // Servers charge more for a listing than for a look at an object.
-        if !is_file && let Some(sought) = self.look_in_parent(path).await? {
+        // What is recorded is mostly there, and servers charge more for a listing than for a look
+        // at an object.
+        if records.own().is_none()
+            && let Some(sought) = self.look_in_parent(path).await?
+        {
             let place = self.find_around(path, began, sought).await?;
             if self.tombstones.still(&view, path) {
                 return Ok(place);
@@ -103,8 +108,7 @@ impl Engine {
         if let Some(sought) = self.look_in_parent(path).await? {
             return Ok(sought);
         }
-        let (seen, records) = self.look_with_records(path).await?;
-        Ok(SoughtPath::alone(seen, records))
+        self.look_with_records(path).await
     }
 
     /// The same by one request at most; none if that does not tell.
@@ -114,6 +118,7 @@ impl Engine {
             return Ok(None);
         }
         let mut records = self.records_at(&view, path).await?;
+        let revision = records.own_revision();
         let mut seen = Some(implied_directory());
         let mut is_parent_there = false;
         if records.of_directory().is_none() && !self.mounts.any_within(path) {
@@ -149,6 +154,7 @@ impl Engine {
         let sought = SoughtPath {
             seen,
             records,
+            revision,
             is_parent_there,
         };
         Ok(self.tombstones.still(&view, path).then_some(sought))
@@ -176,7 +182,17 @@ impl Engine {
         }
         let (storage, rest) = self.backend(path)?;
         let page = match storage.list(rest, after, limit).await {
-            Ok(page) if page.entries.is_empty() => return Ok(None),
+            Ok(page) if page.entries.is_empty() => {
+                // Names that come before show the directory, too.
+                let first = match after {
+                    Some(_) => storage.list(rest, None, 1).await.ok(),
+                    None => None,
+                };
+                if first.is_none_or(|first| first.entries.is_empty()) {
+                    return Ok(None);
+                }
+                Some(page)
+            }
             Ok(page) => Some(page),
             Err(error) if error.kind().is_retryable() => return Err(error),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -188,7 +204,7 @@ impl Engine {
             return Ok(None);
         }
         let seen = page.as_ref().map(|_| implied_directory());
-        let sought = SoughtPath::alone(seen, records);
+        let sought = SoughtPath::alone(seen, records, before.own_revision());
         let place = self.find_around(path, began, sought).await?;
         // The names were fetched before the directories on the way are judged: they are to be the
         // same as before that.
@@ -210,7 +226,14 @@ impl Engine {
             return Ok(None);
         }
         let sought = match reason {
-            ErrorKind::IsADirectory => Some(SoughtPath::alone(Some(implied_directory()), records)),
+            ErrorKind::IsADirectory => {
+                let revision = records.own_revision();
+                Some(SoughtPath::alone(
+                    Some(implied_directory()),
+                    records,
+                    revision,
+                ))
+            }
             // It may be a directory all the same.
             ErrorKind::NotFound => self.look_in_parent(path).await?,
             _ => None,
@@ -224,10 +247,11 @@ impl Engine {
 
 impl SoughtPath {
     /// What was seen of the path alone.
-    pub(super) fn alone(seen: Option<Sighting>, records: Records) -> Self {
+    pub(super) fn alone(seen: Option<Sighting>, records: Records, revision: Option<u64>) -> Self {
         Self {
             seen,
             records,
+            revision,
             is_parent_there: false,
         }
     }

@@ -76,8 +76,7 @@ impl Engine {
         if let Some(found) = self.find_along(path, began).await? {
             return Ok(found);
         }
-        let (seen, records) = self.look_with_records(path).await?;
-        let sought = SoughtPath::alone(seen, records);
+        let sought = self.look_with_records(path).await?;
         self.find_around(path, began, sought).await
     }
 
@@ -91,9 +90,9 @@ impl Engine {
         let SoughtPath {
             seen,
             records,
+            revision,
             is_parent_there,
         } = sought;
-        let revision = records.own().map(|own| own.revision);
         let target = seen.map(|seen| self.judged(path, seen.attributes, records));
         let mut directories = path.ancestors();
         let mut missing = Vec::new();
@@ -147,7 +146,7 @@ impl Engine {
             found,
             records: (before, after),
         } = way;
-        let revision = after.own().map(|own| own.revision);
+        let revision = before.own_revision();
         let mut missing = path.ancestors().split_off(ancestors.len());
         let mut obstacle = None;
         let target = match found {
@@ -205,6 +204,7 @@ impl Engine {
                 seen,
                 records,
                 is_parent_there,
+                ..
             } = self.look_for_directory(&directories[next]).await?;
             match seen {
                 Some(seen) => {
@@ -226,13 +226,11 @@ impl Engine {
     /// What exists at a path, and the record that belongs to it: an object that was made or changed
     /// hands while it was looked at is looked at again, or it would be judged by the record of
     /// something else.
-    pub(super) async fn look_with_records(
-        &self,
-        path: &FilePath,
-    ) -> Result<(Option<Sighting>, Records)> {
+    pub(super) async fn look_with_records(&self, path: &FilePath) -> Result<SoughtPath> {
         loop {
             let view = self.tombstones.view();
             let before = self.records_at(&view, path).await?;
+            let revision = before.own_revision();
             let seen = self.look(path, before.own()).await?;
             let records = self.records_at(&view, path).await?;
             if !(before.agree_with(&records) && self.tombstones.still(&view, path)) {
@@ -243,7 +241,7 @@ impl Engine {
                 None => Some(records),
             };
             if let Some(records) = records {
-                return Ok((seen, records));
+                return Ok(SoughtPath::alone(seen, records, revision));
             }
         }
     }

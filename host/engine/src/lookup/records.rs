@@ -50,6 +50,11 @@ impl Records {
         self.own.as_deref()
     }
 
+    /// The revision of what is recorded at the path itself.
+    pub(crate) fn own_revision(&self) -> Option<u64> {
+        self.own().map(|own| own.revision)
+    }
+
     /// Whether both give the same rights.
     pub(crate) fn agree_with(&self, other: &Self) -> bool {
         let same = |one: &MaybeRecord, other: &MaybeRecord| {

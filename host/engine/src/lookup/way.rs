@@ -12,6 +12,7 @@ use callfs_model::source::Source;
 use callfs_model::storage::{Attributes, EntryKind, ReadOptions};
 
 use crate::Engine;
+use crate::lookup::implied::SoughtPath;
 use crate::lookup::records::Records;
 use crate::recovery::tombstones::View;
 
@@ -184,7 +185,7 @@ impl Engine {
         if believed || path.is_root() {
             return Ok(Some(self.node(path, EntryKind::Directory, record, None)));
         }
-        let (seen, records) = self.look_with_records(path).await?;
+        let SoughtPath { seen, records, .. } = self.look_with_records(path).await?;
         let directory = seen.filter(|seen| seen.attributes.kind == EntryKind::Directory);
         Ok(directory.map(|seen| self.judged(path, seen.attributes, records).node))
     }

@@ -10,8 +10,11 @@ use bytes::Bytes;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
+use callfs_model::request;
 use callfs_model::source::Source;
-use futures_util::stream::{self, StreamExt, try_unfold};
+use futures_util::stream::{self, Stream, StreamExt, try_unfold};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::content::streams::Download;
 use crate::edge::caller::ShownCredentials;
@@ -83,7 +86,7 @@ pub(super) async fn body(
         .await?;
     walk.read_ahead();
     let first = walk.next().await?;
-    let entries = Box::new(ListingStream {
+    let entries = ListingStream {
         app: app.clone(),
         reader,
         pages: walk.pages(),
@@ -94,10 +97,9 @@ pub(super) async fn body(
         filter: options.filter,
         effort: MatchingEffort::default(),
         left: limit,
-    });
-    let pieces = try_unfold(entries, ListingStream::next);
+    };
     let pieces = stream::iter([Ok(before)])
-        .chain(pieces)
+        .chain(produced(entries))
         .chain(stream::iter([Ok(after.to_vec())]));
     let pieces = pieces
         .ready_chunks(TOGETHER)
@@ -110,10 +112,32 @@ pub(super) async fn body(
     )))
 }
 
+/// The entries of a listing, found by a task of its own: a client that reads slowly polls nothing,
+/// and what the listing waits for meanwhile, as a turn at the metadata store, would be kept from
+/// others.
+fn produced(mut listing: ListingStream) -> impl Stream<Item = Result<Vec<u8>>> + Send {
+    let (pieces, received) = mpsc::channel(TOGETHER);
+    let producing = async move {
+        loop {
+            let piece = listing.next().await;
+            let goes_on = matches!(piece, Ok(Some(_)));
+            if pieces.send(piece).await.is_err() || !goes_on {
+                break;
+            }
+        }
+    };
+    let producer = AbortOnDropHandle::new(tokio::spawn(request::for_current(producing)));
+    try_unfold((received, producer), |(mut received, producer)| async {
+        let lost = || Error::internal("the task that lists ended before the listing");
+        let piece = received.recv().await.ok_or_else(lost)??;
+        Ok(piece.map(|piece| (piece, (received, producer))))
+    })
+}
+
 impl ListingStream {
     /// The next entry; an empty piece for what is not wanted, so that a search that finds little is
     /// seen to go on.
-    async fn next(mut self: Box<Self>) -> Result<Option<(Vec<u8>, Box<Self>)>> {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         if self.left == Some(0) {
             return Ok(None);
         }
@@ -129,7 +153,7 @@ impl ListingStream {
             self.left = self.left.map(|left| left - 1);
             (self.entry)(&info, &mut piece)?;
         }
-        Ok(Some((piece, self)))
+        Ok(Some(piece))
     }
 }
 

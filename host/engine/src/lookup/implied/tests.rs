@@ -166,3 +166,56 @@ async fn a_page_of_names_is_not_shown_by_the_rights_of_what_came_after_it() {
         assert!(gone, "{closed}");
     }
 }
+
+#[tokio::test]
+async fn what_was_stored_after_the_parent_was_listed_is_not_taken_for_missing() {
+    let world = World::new(bucket());
+    world.put(&alice(), "/other", "x").await.expect("stored");
+    let mut record = world.metadata.record("/other").expect("recorded");
+    record.path = path("/new");
+    record.object = None;
+    let who = bob();
+    world.disk.asked();
+    let mut stored = false;
+    let put = world
+        .steps
+        .drive(world.put(&who, "/new", "bob's"), async || {
+            // The parent was listed, and the record is looked up after it.
+            if !stored && world.disk.asked().iter().any(|asked| asked == "list ") {
+                stored = true;
+                world.disk.plant("new", "alice's");
+                world.metadata.put_now(vec![Change::Put(record.clone())]);
+            }
+        });
+    assert_eq!(kind(put.await), ErrorKind::PermissionDenied);
+    assert!(stored);
+    assert_eq!(world.get(&alice(), "/new").await.expect("hers"), "alice's");
+    let kept = world.metadata.record("/new").expect("recorded");
+    assert_eq!(kept.owner, record.owner);
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_a_recorded_directory_is_written() {
+    let world = World::new(bucket());
+    world.mkdir(&alice(), "/d").await.expect("made");
+    world.disk.uproot("d");
+    world.disk.plant("d", "another program's");
+    world.put(&admin(), "/d", "new").await.expect("stored");
+    assert_eq!(world.get(&admin(), "/d").await.expect("a file"), "new");
+}
+
+#[tokio::test]
+async fn a_page_after_the_last_name_is_empty_though_a_file_has_the_key() {
+    let world = planted();
+    world.disk.plant("m", "x");
+    world.disk.plant("m/1", "x");
+    let after = |after: Option<&str>| ListOptions {
+        limit: 9,
+        after: after.map(path),
+        ..Default::default()
+    };
+    let first = world.list(&bob(), "/m", after(None)).await;
+    assert_eq!(first.expect("listed"), ["m/1"]);
+    let last = world.list(&bob(), "/m", after(Some("/m/1"))).await;
+    assert!(last.expect("listed").is_empty());
+}

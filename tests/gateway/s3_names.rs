@@ -259,3 +259,26 @@ async fn a_hundred_thousand_objects_are_listed_with_flat_memory() {
     let grown = gateway.process().peak_memory() - idle;
     assert!(grown < 32 << 20, "grown by {} MiB", grown >> 20);
 }
+
+/// One request shows the names below a key or the object under it, and not both.
+#[tokio::test]
+async fn what_is_below_the_key_of_an_object_is_listed_to_its_end() {
+    let s3 = S3::with(|bucket| {
+        for key in ["m", "m/1", "m/2"] {
+            bucket.object(key);
+        }
+    });
+    let gateway = s3.setup().start().await;
+    let admin = gateway.admin();
+    for (query, names) in [
+        ("", ["1", "2"].as_slice()),
+        ("limit=1", &["1"]),
+        ("after=/s3/m/1", &["2"]),
+        ("after=/s3/m/2", &[]),
+    ] {
+        let listed = admin.list("/s3/m", query);
+        let listed = listed.header("accept", "application/json").await.is(200);
+        assert_eq!(listed.entries("name"), names, "{query}");
+    }
+    assert_eq!(admin.get("/s3/m").await.is(200).body, b"");
+}

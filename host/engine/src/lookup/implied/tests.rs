@@ -203,19 +203,3 @@ async fn a_file_in_the_place_of_a_recorded_directory_is_written() {
     world.put(&admin(), "/d", "new").await.expect("stored");
     assert_eq!(world.get(&admin(), "/d").await.expect("a file"), "new");
 }
-
-#[tokio::test]
-async fn a_page_after_the_last_name_is_empty_though_a_file_has_the_key() {
-    let world = planted();
-    world.disk.plant("m", "x");
-    world.disk.plant("m/1", "x");
-    let after = |after: Option<&str>| ListOptions {
-        limit: 9,
-        after: after.map(path),
-        ..Default::default()
-    };
-    let first = world.list(&bob(), "/m", after(None)).await;
-    assert_eq!(first.expect("listed"), ["m/1"]);
-    let last = world.list(&bob(), "/m", after(Some("/m/1"))).await;
-    assert!(last.expect("listed").is_empty());
-}

@@ -25,7 +25,7 @@ const GROUP: usize = 256;
 const WAITING: usize = 1024;
 /// How long a step without a waiting caller waits for another one to be committed with.
 const LINGER: Duration = Duration::from_millis(20);
-/// How long a relaxed commit waits for a strict one before it is made durable.
+/// How long a relaxed commit waits for others before all of them are made durable.
 const FLUSH: Duration = Duration::from_millis(500);
 
 /// What is carried out as a whole or not at all.
@@ -181,7 +181,10 @@ async fn run(
         tokio::select! {
             biased;
             () = stop.cancelled(), if !receiver.is_closed() => receiver.close(),
-            () = &mut flush, if was_relaxed => log.flush().await,
+            () = &mut flush, if was_relaxed => {
+                log.flush().await;
+                flush.as_mut().reset(Instant::now() + FLUSH);
+            }
             taken = receiver.recv_many(&mut group, room) => {
                 if taken == 0 {
                     log.commit(&mut group).await;
@@ -223,7 +226,8 @@ impl<C: Committer> CommitLog<C> {
             Durability::Relaxed
         };
         let outcomes = self.committer.commit(&steps, durability).await;
-        self.relaxed = durability == Durability::Relaxed;
+        // A strict commit that fails, or changes nothing, flushes nothing.
+        self.relaxed |= durability == Durability::Relaxed;
         for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
             match (waiter, outcome) {
                 // A caller who left does not want its answer.
@@ -238,14 +242,13 @@ impl<C: Committer> CommitLog<C> {
     }
 
     async fn flush(&mut self) {
-        if let Err(error) = self.committer.flush().await {
-            tracing::error!(
+        match self.committer.flush().await {
+            Ok(()) => self.relaxed = false,
+            Err(error) => tracing::error!(
                 %error,
                 "the metadata store cannot be flushed; a power loss may undo its last changes"
-            );
+            ),
         }
-        // A failure is logged once: the next strict commit, or the next flush, tries again.
-        self.relaxed = false;
     }
 }
 
@@ -348,18 +351,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_strict_commit_leaves_nothing_to_flush() {
+    async fn only_a_flush_leaves_nothing_to_flush() {
         let mut log = CommitLog {
             committer: Counting(Arc::default()),
             relaxed: false,
         };
-        for (durability, relaxed) in [(Relaxed, true), (Relaxed, true), (Strict, false)] {
+        for (durability, relaxed) in [(Strict, false), (Relaxed, true), (Strict, true)] {
             let (answer, _outcome) = oneshot::channel();
             let waiter = StepWaiter::Caller(answer, durability);
             let step = step();
             log.commit(&mut vec![Batch { step, waiter }]).await;
             assert_eq!(log.relaxed, relaxed);
         }
+        log.flush().await;
+        assert!(!log.relaxed);
     }
 
     #[tokio::test]

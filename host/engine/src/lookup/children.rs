@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::metadata::Record;
 use callfs_model::path::FilePath;
+use callfs_model::request;
 use callfs_model::storage::{Attributes, DirectoryEntry, EntryKind, ListingPage, Storage};
 use tokio::task::JoinSet;
 
@@ -312,11 +313,11 @@ impl Children {
         let ahead = self.ahead.take();
         let (listed, view) = match ahead.filter(|ahead| ahead.begun.elapsed() < AHEAD) {
             Some(mut ahead) => {
-                let page = ahead.page.join_next().await;
-                let page =
-                    page.map(|page| page.unwrap_or_else(|error| Err(Error::internal(error))));
                 // The set holds one task.
-                let page = page.unwrap_or_else(|| Err(Error::internal("no page was asked for")));
+                let page = match ahead.page.join_next().await {
+                    Some(page) => page.map_err(Error::internal).flatten(),
+                    None => Err(Error::internal("no page was asked for")),
+                };
                 (page, ahead.view)
             }
             None => {
@@ -349,7 +350,8 @@ impl Children {
         let after = self.entries.after.clone();
         let limit = self.page;
         let mut page = JoinSet::new();
-        page.spawn(async move { storage.list(&rest, after.as_deref(), limit).await });
+        let list = async move { storage.list(&rest, after.as_deref(), limit).await };
+        page.spawn(request::for_current(list));
         PageAhead {
             page,
             begun: Instant::now(),

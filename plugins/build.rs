@@ -8,8 +8,8 @@ use std::{env, fs};
 const COMPONENTS: [&str; 6] = ["api-keys", "localfs", "owner", "s3", "unix", "webdav"];
 
 fn main() {
-    let plugins = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = plugins.parent().unwrap_or(plugins);
+    let plugins = callfs_build::manifest_dir();
+    let workspace = plugins.parent().unwrap_or(&plugins);
     callfs_build::rerun_if_changed(
         workspace,
         &COMPONENTS.map(|component| plugins.join(component)),

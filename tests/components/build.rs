@@ -12,8 +12,8 @@ const COMPONENTS: [&str; 9] = [
 const EXAMPLES: [&str; 2] = ["encrypted", "memory"];
 
 fn main() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = here.ancestors().nth(2).unwrap_or(here);
+    let here = callfs_build::manifest_dir();
+    let workspace = here.ancestors().nth(2).unwrap_or(&here);
     let examples = workspace.join("sdk/examples");
     let own = COMPONENTS.map(|name| (name, here.join(name), format!("callfs-test-{name}")));
     let shown = EXAMPLES.map(|name| (name, examples.join(name), format!("callfs-example-{name}")));

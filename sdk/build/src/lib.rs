@@ -10,6 +10,15 @@ use std::process::Command;
 /// The target of every component.
 pub const TARGET: &str = "wasm32-wasip2";
 
+/// The folder of the crate whose build script runs.
+///
+/// It is asked for when the script runs: a script that was compiled in another clone of the
+/// repository may be used again where both share a target directory.
+#[must_use]
+pub fn manifest_dir() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default().into()
+}
+
 /// Compiles packages of the workspace at `workspace` and answers where the components are, in the
 /// same order.
 ///

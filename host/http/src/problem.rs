@@ -19,9 +19,10 @@ use http::header::{
 use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Ref;
 
 const NOT_FOUND: &str = "NOT_FOUND";
-const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+pub(crate) const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 const RATE_LIMIT_EXCEEDED: &str = "RATE_LIMIT_EXCEEDED";
 const URI_TOO_LONG: &str = "URI_TOO_LONG";
 const HEADERS_TOO_LARGE: &str = "HEADERS_TOO_LARGE";
@@ -349,21 +350,31 @@ fn retry_after(status: StatusCode, wait: Option<Duration>) -> Option<u64> {
     wait.or(usual)
 }
 
+/// What the schema of the codes is called in the OpenAPI document.
+pub(crate) const CODE_SCHEMA: &str = "ProblemCode";
+
+fn code_schema() -> Ref {
+    Ref::from_schema_name(CODE_SCHEMA)
+}
+
 /// A failure as the client reads it (RFC 9457). Some codes have further members.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDocument<'a> {
+    /// `about:blank`: the code says more than a URL could.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The status of the response.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What is wrong with this request.
     detail: &'a str,
     /// The path of the request.
     instance: &'a str,
-    /// What kind of failure it is; codes never change.
+    /// The kind of the failure.
+    #[schema(schema_with = code_schema)]
     code: &'static str,
     /// The same as `detail`.
     message: &'a str,

@@ -24,24 +24,35 @@ const X_GROUP: HeaderName = HeaderName::from_static("x-callfs-group");
 const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
 const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
 
-/// An entry of a listing.
+/// What an entry is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EntryType {
+    File,
+    Directory,
+    /// Neither: a device, a socket, or the like.
+    Special,
+}
+
+/// A file or a directory.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Entry)]
 pub(crate) struct EntryDocument<'a> {
-    /// Empty for the root.
+    /// The last name of its path; empty for the root.
     name: &'a str,
-    /// From the root.
+    /// The path from the root.
     #[schema(pattern = "^/")]
     path: &'a str,
     #[serde(rename = "type")]
-    #[schema(pattern = "^(file|directory|special)$")]
-    kind: &'static str,
+    kind: EntryType,
     /// In bytes.
     size: u64,
     /// POSIX permission bits in octal.
     #[schema(pattern = "^[0-7]{4,5}$")]
     mode: String,
+    /// The user that owns it.
     owner: &'a str,
+    /// The group that owns it.
     group: &'a str,
     /// When it was last changed.
     #[schema(format = DateTime, required)]
@@ -56,7 +67,7 @@ impl<'a> From<&'a Info> for EntryDocument<'a> {
         Self {
             name: info.path.name(),
             path: info.path.as_str(),
-            kind: kind(info.kind),
+            kind: info.kind.into(),
             size: info.size,
             mode: mode(info.mode),
             owner: &info.owner,
@@ -93,7 +104,10 @@ pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
 
 /// What CallFS knows besides.
 pub(crate) fn add_attributes(headers: &mut HeaderMap, info: &Info, app: &App) {
-    headers.insert(X_TYPE, HeaderValue::from_static(kind(info.kind)));
+    headers.insert(
+        X_TYPE,
+        HeaderValue::from_static(EntryType::from(info.kind).as_str()),
+    );
     headers.insert(X_SIZE, HeaderValue::from(info.size));
     headers.insert(X_MODE, text(&mode(info.mode)));
     headers.insert(X_OWNER, text(&info.owner));
@@ -152,11 +166,23 @@ fn etag(tag: &str) -> Option<HeaderValue> {
     }
 }
 
-fn kind(kind: EntryKind) -> &'static str {
-    match kind {
-        EntryKind::File => "file",
-        EntryKind::Directory => "directory",
-        EntryKind::Special => "special",
+impl From<EntryKind> for EntryType {
+    fn from(kind: EntryKind) -> Self {
+        match kind {
+            EntryKind::File => Self::File,
+            EntryKind::Directory => Self::Directory,
+            EntryKind::Special => Self::Special,
+        }
+    }
+}
+
+impl EntryType {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Special => "special",
+        }
     }
 }
 

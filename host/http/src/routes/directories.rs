@@ -25,7 +25,7 @@ use serde::Serialize;
 pub(crate) use stream::ListingReader;
 use utoipa::ToSchema;
 
-use crate::content::entry::{self, EntryDocument};
+use crate::content::entry::{self, EntryDocument, EntryType};
 use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
 use crate::fields::accept::Shape;
@@ -48,19 +48,21 @@ const KNOWN: [&str; 7] = [
 #[derive(Serialize, ToSchema)]
 #[schema(as = Listing)]
 pub(crate) struct ListingDocument<'a> {
-    /// Of the directory.
+    /// The path of the directory.
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
     #[serde(rename = "type")]
-    #[schema(pattern = "^directory$")]
-    kind: &'static str,
+    kind: EntryType,
+    /// Whether everything below is listed, too.
     recursive: bool,
+    /// How deep, if that was limited.
     #[schema(required)]
     max_depth: Option<usize>,
     /// How many entries this page has.
     count: usize,
+    /// The entries, by the bytes of their paths.
     items: Vec<EntryDocument<'a>>,
-    /// The cursor of the next page, if there is one.
+    /// The cursor of the next page: its `after`; `null` on the last page.
     #[schema(value_type = Option<String>, required)]
     next: Option<&'a FilePath>,
 }
@@ -121,7 +123,7 @@ async fn document(
     let listing = app.engine.list(who, path, options).await?;
     let document = ListingDocument {
         path: &listing.directory.path,
-        kind: "directory",
+        kind: EntryType::Directory,
         recursive,
         max_depth,
         count: listing.items.len(),

@@ -14,28 +14,34 @@ use utoipa::ToSchema;
 use crate::problem::{Problem, Result};
 use crate::state::App;
 
-/// The answer of a service that is well.
+/// The response of a service that is well.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
-    #[schema(pattern = "^ok$")]
-    status: &'static str,
+    status: HealthStatus,
 }
 
-/// A part of the service and how it is.
+/// Whether the service or a part of it works.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HealthStatus {
+    Ok,
+    Failed,
+}
+
+/// A part of the service and its state.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Part)]
 pub(crate) struct HealthPart {
     /// Which part.
     name: String,
-    #[schema(pattern = "^(ok|failed)$")]
-    status: &'static str,
+    status: HealthStatus,
 }
 
-/// The answer of a service that can serve.
+/// The response of a service that can serve.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    #[schema(pattern = "^ok$")]
-    status: &'static str,
+    status: HealthStatus,
+    /// Every part of the service.
     parts: Vec<HealthPart>,
 }
 
@@ -47,7 +53,9 @@ pub(crate) fn is_about(path: &str) -> bool {
 
 /// `GET /health` and `GET /health/live`
 pub(crate) async fn live() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health {
+        status: HealthStatus::Ok,
+    })
 }
 
 /// Everything else while the service starts: the part that it waits for.
@@ -59,7 +67,7 @@ pub(crate) async fn starting(State(waits_for): State<Reloadable<str>>) -> Proble
     );
     let parts = json!([HealthPart {
         name: name.to_string(),
-        status: "failed",
+        status: HealthStatus::Failed,
     }]);
     let members = serde_json::Map::from_iter([("parts".to_owned(), parts)]);
     Problem::with_members(error, members)
@@ -73,7 +81,11 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>
     let mut failed = Vec::new();
     let mut parts = Vec::new();
     for (name, state) in app.engine.ready().await {
-        let status = if state.is_ok() { "ok" } else { "failed" };
+        let status = if state.is_ok() {
+            HealthStatus::Ok
+        } else {
+            HealthStatus::Failed
+        };
         if let Err(error) = state {
             tracing::warn!(
                 part = name,
@@ -86,7 +98,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>
     }
     if failed.is_empty() {
         return Ok(Json(Readiness {
-            status: "ok",
+            status: HealthStatus::Ok,
             parts,
         }));
     }

@@ -34,6 +34,7 @@ const MAX_LIMIT: usize = 1_000;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Link)]
 pub(crate) struct LinkDocument<'a> {
+    /// Names the link where it is looked up or revoked.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
     /// The file that it shares.
@@ -42,15 +43,17 @@ pub(crate) struct LinkDocument<'a> {
     /// The name to save it under, if it is not the file's own.
     #[schema(required)]
     filename: Option<&'a str>,
-    /// Who made it.
+    /// The user that made it.
     maker: &'a str,
+    /// When it was made.
     #[schema(format = DateTime, required)]
     created: Option<String>,
+    /// When it stops working.
     #[schema(format = DateTime, required)]
     expires: Option<String>,
-    /// How often the file can be had with it.
+    /// How often the file can be downloaded with it.
     max_downloads: u32,
-    /// How often it was.
+    /// How often it was downloaded.
     downloads: u32,
 }
 
@@ -58,8 +61,9 @@ pub(crate) struct LinkDocument<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Links)]
 pub(crate) struct LinkListDocument<'a> {
+    /// The links.
     items: Vec<LinkDocument<'a>>,
-    /// The cursor of the next page, if there is one.
+    /// The cursor of the next page: its `after`; `null` on the last page.
     #[schema(required)]
     next: Option<String>,
 }

@@ -15,20 +15,35 @@ use std::sync::LazyLock;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::server::{Server, ServerBuilder, ServerVariableBuilder};
+use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
-    Components, ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, PathItem, Paths, Server,
+    Components, ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi,
+    OpenApiBuilder, PathItem, Paths,
 };
 
-use crate::content::entry::EntryDocument;
+use crate::content::entry::{EntryDocument, EntryType};
 use crate::problem::ProblemDocument as Problem;
 use crate::routes::{directories, files, health, links};
 
-/// Whoever wants to know what a route is.
-const DESCRIPTION: &str = "A filesystem over any storage. Paths are canonical: names of up to 255 \
-                           bytes of UTF-8 between single slashes, 4,096 bytes in all, compared \
-                           byte by byte. A failure is always `application/problem+json` with a \
-                           stable `code`. Times in JSON are RFC 3339 in UTC, sizes are bytes.";
+/// What a reader has to know before the first operation.
+const DESCRIPTION: &str = "One REST filesystem over any storage.
+
+**Paths** are canonical: names of up to 255 bytes of UTF-8 between single slashes, 4,096 bytes in \
+all, compared byte by byte. A client may encode the slashes of `{path}` as `%2F`.
+
+**Keys** are sent as `Authorization: Bearer KEY`. Programs that know only Basic authentication \
+send the key as the password, with any user name.
+
+**Failures** are `application/problem+json` (RFC 9457) with a stable `code`. 423, 429 and 503 \
+carry `Retry-After`.
+
+**Values**: times in JSON are RFC 3339 in UTC, sizes are bytes.
+
+**HEAD** is answered wherever GET is, without a body; it is described here where it is of use.";
+
+const BEARER: &str = "bearer";
 
 /// `GET /openapi.json`
 pub(crate) async fn get() -> impl IntoResponse {
@@ -46,22 +61,76 @@ fn json() -> String {
 }
 
 fn document() -> OpenApi {
-    let mut info = Info::new("CallFS", env!("CARGO_PKG_VERSION"));
-    info.description = Some(DESCRIPTION.into());
-    info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    let license = LicenseBuilder::new()
+        .name(env!("CARGO_PKG_LICENSE"))
+        // Not `identifier`: generators that read 3.0 refuse it.
+        .url(Some(format!("{repository}#license")))
+        .build();
+    let contact = ContactBuilder::new()
+        .name(Some("CallFS"))
+        .url(Some(repository))
+        .build();
+    let info = InfoBuilder::new()
+        .title("CallFS")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .contact(Some(contact))
+        .license(Some(license))
+        .build();
     let paths = paths()
         .into_iter()
         .fold(Paths::new(), |mut paths, (path, item)| {
             paths.paths.insert(path.into(), item);
             paths
         });
-    let here = Server::new("/");
+    let components = components(&paths);
     OpenApiBuilder::new()
         .info(info)
-        .servers(Some([here]))
+        .servers(Some(servers()))
         .paths(paths)
-        .components(Some(components()))
+        .components(Some(components))
+        .security(Some([SecurityRequirement::new(BEARER, [] as [&str; 0])]))
+        .tags(Some(tags()))
         .build()
+}
+
+fn servers() -> [Server; 2] {
+    let here = ServerBuilder::new()
+        .url("/")
+        .description(Some("The gateway that serves this document"));
+    let origin = ServerVariableBuilder::new()
+        .default_value("http://127.0.0.1:8443")
+        .description(Some("Scheme, host and port of a gateway"));
+    let any = ServerBuilder::new()
+        .url("{origin}")
+        .description(Some("Any gateway"))
+        .parameter("origin", origin);
+    [here.build(), any.build()]
+}
+
+fn tags() -> [Tag; 4] {
+    let tag = |name: &str, description: &str| {
+        TagBuilder::new()
+            .name(name)
+            .description(Some(description))
+            .build()
+    };
+    [
+        tag(
+            files::openapi::TAG,
+            "Read, write, copy, move, change and remove files and directories.",
+        ),
+        tag(
+            directories::openapi::TAG,
+            "List directories, in pages or as a stream.",
+        ),
+        tag(
+            links::openapi::TAG,
+            "Share files by URLs that need no key and expire.",
+        ),
+        tag(system::TAG, "Health, metrics and this document."),
+    ]
 }
 
 /// Every path with what can be done there.
@@ -74,24 +143,24 @@ fn paths() -> Vec<(&'static str, PathItem)> {
     paths
 }
 
-fn components() -> Components {
+/// What the paths refer to, and nothing else.
+fn components(paths: &Paths) -> Components {
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A key."))
+        .description(Some(
+            "A key. Basic authentication with the key as the password works as well.",
+        ))
         .build();
-    let basic = Http::builder()
-        .scheme(HttpAuthScheme::Basic)
-        .description(Some("The key as the password."))
-        .build();
-    let problems = problems::all()
-        .into_iter()
-        .map(|status| (problems::name(status), problems::response(status)));
-    ComponentsBuilder::new()
-        .responses_from_iter(problems)
+    // Names of responses are followed by a quote, and every key is text.
+    let text = serde_json::to_string(paths).unwrap_or_default();
+    let referred =
+        |(name, _): &(String, _)| text.contains(&format!("\"#/components/responses/{name}\""));
+    let (codes, schema_of_codes) = problems::codes();
+    let components = ComponentsBuilder::new()
+        .responses_from_iter(problems::responses().filter(referred))
         .schema_from::<EntryDocument>()
+        .schema_from::<EntryType>()
         .schema_from::<directories::ListingDocument>()
-        .schema_from::<files::PatchDocument>()
-        .schema_from::<files::Moved>()
         .schema_from::<links::NewLink>()
         .schema_from::<links::IssuedLink>()
         .schema_from::<links::LinkDocument>()
@@ -99,9 +168,15 @@ fn components() -> Components {
         .schema_from::<health::Health>()
         .schema_from::<health::Readiness>()
         .schema_from::<health::HealthPart>()
+        .schema_from::<health::HealthStatus>()
         .schema_from::<Problem>()
-        .security_scheme("bearer", SecurityScheme::Http(bearer))
-        .security_scheme("basic", SecurityScheme::Http(basic))
+        .schema(codes, schema_of_codes)
+        .schemas_from_iter(files::openapi::schemas())
+        .security_scheme(BEARER, SecurityScheme::Http(bearer));
+    headers::everywhere()
+        .fold(components, |built, (name, header)| {
+            built.header(name, header)
+        })
         .build()
 }
 
@@ -109,13 +184,23 @@ fn components() -> Components {
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::Value;
+
     use super::*;
     use crate::routes::table;
 
     #[test]
     fn every_route_is_in_the_document_and_the_reverse() {
         let routed: BTreeSet<&str> = table().iter().map(|route| route.documented).collect();
-        let documented: BTreeSet<&str> = paths().iter().map(|(path, _)| *path).collect();
+        // A path that ends in a slash names a directory: one route, other operations.
+        let documented: BTreeSet<&str> = paths()
+            .iter()
+            .map(|(path, _)| {
+                path.strip_suffix('/')
+                    .filter(|path| path.ends_with('}'))
+                    .unwrap_or(path)
+            })
+            .collect();
         assert_eq!(routed, documented);
     }
 
@@ -136,7 +221,7 @@ mod tests {
     #[test]
     fn nothing_in_it_points_nowhere() {
         let text = json();
-        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let document: Value = serde_json::from_str(&text).expect("JSON");
         let references: BTreeSet<&str> = text
             .split("\"$ref\": \"#")
             .skip(1)
@@ -148,21 +233,149 @@ mod tests {
         }
     }
 
+    /// Every operation with its path and method.
+    fn operations() -> Vec<(String, Value)> {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let paths = document["paths"].as_object().expect("paths");
+        paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().expect("operations");
+                methods
+                    .iter()
+                    .map(move |(method, operation)| (format!("{method} {path}"), operation.clone()))
+            })
+            .collect()
+    }
+
+    /// Every value in a document below a key of this name.
+    fn all_named<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
+        let inner: Vec<(Option<&String>, &Value)> = match value {
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, value)| (Some(key), value))
+                .collect(),
+            Value::Array(items) => items.iter().map(|value| (None, value)).collect(),
+            _ => vec![],
+        };
+        for (key, value) in inner {
+            if key.is_some_and(|key| key == name) {
+                found.push(value);
+            }
+            all_named(value, name, found);
+        }
+    }
+
     #[test]
-    fn every_operation_has_a_name_of_its_own() {
-        let document: serde_json::Value = serde_json::from_str(&json()).expect("JSON");
+    fn every_operation_has_a_name_of_its_own_and_is_described() {
         let mut names = BTreeSet::new();
-        for (path, item) in document["paths"].as_object().expect("paths") {
-            for (method, operation) in item.as_object().expect("operations") {
-                let name = operation["operationId"]
-                    .as_str()
-                    .unwrap_or_else(|| panic!("{method} {path} has no name"));
-                assert!(names.insert(name.to_owned()), "{name} is there twice");
+        let is_camel_case = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        for (at, operation) in operations() {
+            let name = operation["operationId"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{at} has no name"));
+            assert!(is_camel_case(name), "{at}: {name}");
+            assert!(names.insert(name.to_owned()), "{name} is there twice");
+            assert!(operation["summary"].is_string(), "{at} has no summary");
+            assert!(operation["description"].is_string(), "{at} says nothing");
+            let parameters = operation["parameters"].as_array();
+            for parameter in parameters.into_iter().flatten() {
+                assert!(parameter["description"].is_string(), "{at}: {parameter}");
+                // OpenAPI ignores parameters of these names.
+                let name = parameter["name"].as_str().expect("a name");
                 assert!(
-                    operation["summary"].is_string(),
-                    "{method} {path} says nothing"
+                    !["Accept", "Content-Type", "Authorization"].contains(&name),
+                    "{at}: {name}"
                 );
             }
+        }
+    }
+
+    /// Of `Link`, a Go client has the function `NewLink`.
+    #[test]
+    fn no_schema_has_the_name_of_a_constructor() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let schemas = document["components"]["schemas"]
+            .as_object()
+            .expect("schemas");
+        assert!(schemas.contains_key("Link"), "{:?}", schemas.keys());
+        for name in schemas.keys() {
+            assert!(!schemas.contains_key(&format!("New{name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_answers_head_has_no_body() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let mut heads = 0;
+        for (at, operation) in operations() {
+            if !at.starts_with("head ") {
+                continue;
+            }
+            heads += 1;
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let response = match response["$ref"].as_str() {
+                    Some(reference) => &document.pointer(&reference[1..]).expect("it is there"),
+                    None => &response,
+                };
+                assert!(response.get("content").is_none(), "{at}: {status}");
+            }
+        }
+        assert!(heads > 0);
+    }
+
+    #[test]
+    fn every_failure_has_the_one_schema() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let problem = serde_json::json!({ "$ref": "#/components/schemas/Problem" });
+        let mut bodies = Vec::new();
+        all_named(&document, "application/problem+json", &mut bodies);
+        assert!(bodies.len() > 10, "{}", bodies.len());
+        for body in bodies {
+            assert_eq!(body["schema"], problem);
+        }
+        let codes = document
+            .pointer("/components/schemas/ProblemCode/enum")
+            .and_then(Value::as_array)
+            .expect("an enum");
+        assert!(codes.contains(&"FILE_NOT_FOUND".into()), "{codes:?}");
+        assert!(codes.contains(&"METHOD_NOT_ALLOWED".into()), "{codes:?}");
+    }
+
+    #[test]
+    fn bytes_are_bytes_and_flags_are_booleans() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let binary = serde_json::json!({ "type": "string", "format": "binary" });
+        let mut bodies = Vec::new();
+        for media_type in ["application/octet-stream", "*/*"] {
+            all_named(&document, media_type, &mut bodies);
+        }
+        assert!(bodies.len() > 5, "{}", bodies.len());
+        for body in bodies {
+            assert_eq!(body["schema"], binary);
+        }
+        for (at, operation) in operations() {
+            let parameters = operation["parameters"].as_array();
+            for parameter in parameters.into_iter().flatten() {
+                let values = parameter["schema"]["enum"].as_array();
+                let is_flag = values.is_some_and(|values| values.contains(&"true".into()));
+                assert!(!is_flag, "{at}: {parameter}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_needs_a_bearer_key_or_none() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        assert_eq!(document["security"], serde_json::json!([{ "bearer": [] }]));
+        for (at, operation) in operations() {
+            let own = operation.get("security");
+            let is_open = operation["responses"].get("401").is_none();
+            let expected = is_open.then(|| serde_json::json!([]));
+            assert_eq!(own, expected.as_ref(), "{at}");
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use http::StatusCode;
 use serde_json::json;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{HttpMethod, PathItem};
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::{HttpMethod, PathItem, Ref};
 
 use crate::routes::openapi::headers::{LINK, VARY};
 use crate::routes::openapi::operation::{Body, OperationDoc};
-use crate::routes::openapi::parameters::{flag, number, one_of, path, plain, words};
+use crate::routes::openapi::parameters::{flag, number, one_of, path, words};
+
+pub(crate) const TAG: &str = "directories";
 
 const PROBLEMS: [StatusCode; 7] = [
     StatusCode::BAD_REQUEST,
@@ -20,43 +22,50 @@ const PROBLEMS: [StatusCode; 7] = [
 ];
 
 pub(crate) fn paths() -> Vec<(&'static str, PathItem)> {
+    let get = |operation: OperationDoc| operation.at(HttpMethod::Get, PathItem::default());
     // The root has no name, and a template in a path stands for something; so it is described
     // apart.
     vec![
-        ("/v1/directories/", item("_root", false)),
-        ("/v1/directories/{path}", item("", true)),
+        (
+            "/v1/directories/",
+            get(list("listRoot", "List the root directory", None)),
+        ),
+        (
+            "/v1/directories/{path}",
+            get(list(
+                "listDirectory",
+                "List a directory",
+                Some(path("docs")),
+            )),
+        ),
     ]
 }
 
-fn item(suffix: &str, named: bool) -> PathItem {
-    let get = list(&format!("list{suffix}"), named).at(HttpMethod::Get, PathItem::default());
-    list(&format!("list_head{suffix}"), named)
-        .without_bodies()
-        .at(HttpMethod::Head, get)
-}
-
-fn list(id: &str, named: bool) -> OperationDoc {
+fn list(id: &str, summary: &str, path: Option<Parameter>) -> OperationDoc {
+    let entry = json!({
+        "name": "report.pdf", "path": "/docs/report.pdf", "type": "file", "size": 3,
+        "mode": "0644", "owner": "alice",
+        "group": "staff", "mtime": "2026-01-31T12:00:00Z", "etag": "v1",
+    });
     let example = json!({
-        "path": "/docs", "type": "directory", "recursive": false, "max_depth": null, "count": 0,
-        "items": [],
-        "next": null,
+        "path": "/docs", "type": "directory", "recursive": false, "max_depth": null, "count": 1,
+        "items": [entry], "next": null,
     });
     let lines = Body {
         media_type: "application/x-ndjson",
-        schema: ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some("One `Entry` a line."))
-            .into(),
-        example: None,
+        schema: Ref::from_schema_name("Entry").into(),
+        example: Some(entry),
     };
     let own = [
-        flag("recursive", "Everything below, too."),
-        number("max_depth", "How deep, if recursive.", 1, None),
+        flag("recursive", "List everything below, too."),
+        number("max_depth", "With `recursive`: how deep.", 1, None),
         words(
             "glob",
-            "Only what matches, relative to the directory: `*`, `**`, `?`, `[a-z]`, `{a,b}`.",
+            "Only entries that match, relative to the directory: `*`, `**`, `?`, `[a-z]`, \
+             `{a,b}`.",
+            "**/*.pdf",
         ),
-        one_of("type", "Only these.", ["file", "directory"]),
+        one_of("type", "Only entries of this type.", ["file", "directory"]),
         one_of(
             "sort",
             "The one order there is: by the bytes of the path.",
@@ -71,21 +80,22 @@ fn list(id: &str, named: bool) -> OperationDoc {
         ),
         words(
             "after",
-            "The cursor of the page before: `next`, or what is in its `Link`.",
+            "The cursor of the page before: `next`, or the one in its `Link`.",
+            "/docs/report.pdf",
         ),
-        plain("Accept", "`application/x-ndjson` for a stream of lines."),
     ];
-    OperationDoc::new(
-        "directories",
-        id,
-        "The entries of a directory, in pages or as a stream",
-    )
-    .parameters(named.then(|| path("docs")).into_iter().chain(own))
-    .answers(
-        200,
-        "A page, or all of it.",
-        &[LINK, VARY],
-        vec![Body::json("Listing", example), lines],
-    )
-    .problems(&PROBLEMS)
+    OperationDoc::new(TAG, id, summary)
+        .description(
+            "A page as JSON, whose `next` is the `after` of the following page. With `Accept: \
+             application/x-ndjson` the response is a stream: one `Entry` per line, sent as they \
+             are found.",
+        )
+        .parameters(path.into_iter().chain(own))
+        .answers(
+            200,
+            "A page, or as `application/x-ndjson` one `Entry` per line.",
+            &[LINK, VARY],
+            vec![Body::json("Listing", example), lines],
+        )
+        .problems(&PROBLEMS)
 }

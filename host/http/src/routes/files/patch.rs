@@ -16,7 +16,6 @@ use callfs_model::storage::EntryKind;
 use http::Uri;
 use http::header::{CONTENT_LOCATION, HeaderMap, HeaderValue};
 use serde::Serialize;
-use utoipa::ToSchema;
 
 pub(crate) use self::document::PatchDocument;
 use self::document::{AttributesPatch, PatchKind};
@@ -33,10 +32,9 @@ use crate::state::{App, AttributeChange, Precondition, RenameOptions};
 /// Far more than a path and a few names take.
 const MAX_DOCUMENT: usize = 64 << 10;
 
-/// Where something is after a move.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Moved {
-    #[schema(value_type = String, pattern = "^/")]
+/// Where an entry is after a move.
+#[derive(Serialize)]
+struct Moved {
     path: FilePath,
 }
 

@@ -27,40 +27,47 @@ use crate::state::{App, MAX_USES, Terms};
 const MAX_DOCUMENT: usize = 64 << 10;
 const KNOWN: [&str; 4] = ["path", "expiry_seconds", "max_downloads", "filename"];
 
-/// What the body may say. A field that is `null` is one that is absent.
+/// A link to create.
+// A field that is `null` is one that is absent; the document does not say so, because every client
+// had to handle it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LinkRequest)]
 pub(crate) struct NewLink {
     /// The file to share.
     #[schema(pattern = "^/")]
     path: String,
     /// For how long; the configuration has a default and a maximum.
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     expiry_seconds: Option<u64>,
     /// How often the file can be had with it; once unless given.
-    #[schema(minimum = 1, maximum = 10_000)]
+    #[schema(nullable = false, minimum = 1, maximum = 10_000)]
     max_downloads: Option<u32>,
     /// The name to save it under, if it is not to be the file's own.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     filename: Option<String>,
 }
 
-/// A link with its token, which is told this once.
+/// A link with its token, which no later response has.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct IssuedLink<'a> {
+    /// Names the link where it is looked up or revoked.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: &'a str,
-    /// Where the file can be had.
+    /// Where the file can be downloaded.
     url: String,
-    /// What is secret of the URL.
+    /// The secret part of the URL.
     token: &'a str,
     /// The file that it shares.
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
+    /// The name to save it under, if it is not the file's own.
     #[schema(required)]
     filename: Option<&'a str>,
+    /// When it stops working.
     #[schema(format = DateTime, required)]
     expires: Option<String>,
+    /// How often the file can be downloaded with it.
     max_downloads: u32,
 }
 

@@ -10,12 +10,12 @@ use crate::routes::openapi::headers::{
     CONTENT_RANGE, DOWNLOAD, ETAG, LAST_MODIFIED, LINK, LOCATION,
 };
 use crate::routes::openapi::operation::{Body, OperationDoc};
-use crate::routes::openapi::parameters::{flag, number, plain, reading, words};
+use crate::routes::openapi::parameters::{flag, number, ranges, reading, words};
 
-const TAG: &str = "links";
+pub(crate) const TAG: &str = "links";
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
-/// Whoever looks after links.
+/// Every operation on links can fail like this.
 const ALWAYS: [StatusCode; 5] = [
     StatusCode::BAD_REQUEST,
     StatusCode::TOO_MANY_REQUESTS,
@@ -23,7 +23,7 @@ const ALWAYS: [StatusCode; 5] = [
     StatusCode::BAD_GATEWAY,
     StatusCode::SERVICE_UNAVAILABLE,
 ];
-/// Whoever asks for the file.
+/// Every download can fail like this.
 const DOWNLOADING: [StatusCode; 9] = [
     StatusCode::BAD_REQUEST,
     StatusCode::NOT_FOUND,
@@ -37,65 +37,68 @@ const DOWNLOADING: [StatusCode; 9] = [
 ];
 
 pub(crate) fn paths() -> Vec<(&'static str, PathItem)> {
+    let get = |operation: OperationDoc| operation.at(HttpMethod::Get, PathItem::default());
     vec![
-        ("/v1/links", listed()),
+        ("/v1/links", get(list())),
         (
             "/v1/links/generate",
-            generate().at(HttpMethod::Post, PathItem::default()),
+            create().at(HttpMethod::Post, PathItem::default()),
         ),
-        ("/v1/links/{id}", one()),
-        ("/download/{token}", download()),
+        (
+            "/v1/links/{id}",
+            revoke().at(HttpMethod::Delete, get(one())),
+        ),
+        (
+            "/download/{token}",
+            stat_download().at(HttpMethod::Head, get(download())),
+        ),
     ]
 }
 
-fn listed() -> PathItem {
-    let list = |id: &str| {
-        let example = json!({ "items": [link()], "next": null });
-        OperationDoc::new(TAG, id, "One's own links, without their tokens")
-            .parameters([
-                flag("all", "Those of everybody; for administrators."),
-                number(
-                    "limit",
-                    "Links of one page, 100 unless given.",
-                    1,
-                    Some(1_000),
-                ),
-                words(
-                    "after",
-                    "The cursor of the page before: `next`, or what is in its `Link`.",
-                ),
-            ])
-            .answers(
-                200,
-                "A page, or all of them.",
-                &[LINK],
-                vec![Body::json("Links", example)],
-            )
-            .problems(&ALWAYS)
-            .problems(&[StatusCode::FORBIDDEN])
-    };
-    let get = list("links").at(HttpMethod::Get, PathItem::default());
-    list("links_head")
-        .without_bodies()
-        .at(HttpMethod::Head, get)
+fn list() -> OperationDoc {
+    let example = json!({ "items": [link()], "next": null });
+    OperationDoc::new(TAG, "listLinks", "List links, without their tokens")
+        .description("The links of the caller, in pages.")
+        .parameters([
+            flag("all", "The links of all users; for administrators."),
+            number(
+                "limit",
+                "Links of one page, 100 unless given.",
+                1,
+                Some(1_000),
+            ),
+            words(
+                "after",
+                "The cursor of the page before: `next`, or the one in its `Link`.",
+                ID,
+            ),
+        ])
+        .answers(
+            200,
+            "A page of links.",
+            &[LINK],
+            vec![Body::json("Links", example)],
+        )
+        .problems(&ALWAYS)
+        .problems(&[StatusCode::FORBIDDEN])
 }
 
-fn generate() -> OperationDoc {
+fn create() -> OperationDoc {
     let wanted = json!({ "path": "/docs/report.pdf", "expiry_seconds": 3600, "max_downloads": 1 });
     let issued = json!({
         "id": ID, "url": "http://127.0.0.1:8443/download/AbC", "token": "AbC",
         "path": "/docs/report.pdf",
         "filename": null, "expires": "2026-01-31T12:00:00Z", "max_downloads": 1,
     });
-    OperationDoc::new(TAG, "share", "Make a link to a file")
+    OperationDoc::new(TAG, "createLink", "Create a link to a file")
         .description(
-            "Whoever has the URL can have the file, as often and as long as is said here, without \
-             a key.",
+            "Every client that has the URL can download the file without a key, until the link \
+             expires or its downloads are used up.",
         )
-        .body(true, "What to share.", vec![Body::json("NewLink", wanted)])
+        .body("What to share.", Body::json("LinkRequest", wanted))
         .answers(
             201,
-            "The link. Its token is told this once.",
+            "The link. Only this response has its token.",
             &[LOCATION],
             vec![Body::json("IssuedLink", issued)],
         )
@@ -109,81 +112,67 @@ fn generate() -> OperationDoc {
         ])
 }
 
-fn one() -> PathItem {
-    let id = || segment("id", "The id of a link.", ID);
-    let get = |name: &str| {
-        OperationDoc::new(TAG, name, "One link, without its token")
-            .parameters([id()])
-            .answers(200, "It.", &[], vec![Body::json("Link", link())])
-            .problems(&ALWAYS)
-            .problems(&[StatusCode::NOT_FOUND])
-    };
-    let revoke = OperationDoc::new(TAG, "revoke", "Revoke a link")
-        .description("Downloads with it that are under way do not complete.")
-        .parameters([id()])
-        .answers(204, "It is of no use any more.", &[], vec![])
+fn one() -> OperationDoc {
+    OperationDoc::new(TAG, "getLink", "Look up a link")
+        .description("One link of the caller, without its token.")
+        .parameters([segment("id", "The id of a link.", ID)])
+        .answers(200, "The link.", &[], vec![Body::json("Link", link())])
         .problems(&ALWAYS)
-        .problems(&[StatusCode::NOT_FOUND]);
-    let item = get("link").at(HttpMethod::Get, PathItem::default());
-    let item = get("link_head").without_bodies().at(HttpMethod::Head, item);
-    revoke.at(HttpMethod::Delete, item)
+        .problems(&[StatusCode::NOT_FOUND])
 }
 
-fn download() -> PathItem {
-    let token = || segment("token", "The token of a link.", "AbC");
-    let range =
-        "Parts of the file in `bytes`; one that goes on where a download broke off completes it.";
-    let ranges = [
-        plain("Range", range),
-        plain(
-            "If-Range",
-            "The entity tag or date of the version that the parts are of.",
-        ),
-    ];
+fn revoke() -> OperationDoc {
+    OperationDoc::new(TAG, "revokeLink", "Revoke a link")
+        .description("Downloads with it that are in progress do not complete.")
+        .parameters([segment("id", "The id of a link.", ID)])
+        .answers(204, "The link works no longer.", &[], vec![])
+        .problems(&ALWAYS)
+        .problems(&[StatusCode::NOT_FOUND])
+}
+
+fn download() -> OperationDoc {
     let part = [DOWNLOAD.as_slice(), &[CONTENT_RANGE]].concat();
-    let get = OperationDoc::open(TAG, "download", "The file that a link shares")
+    let operation = OperationDoc::open(TAG, "downloadFile", "Download the file of a link")
         .description(
-            "A use of the link is spent when every byte was handed over, and not before. A request \
-             that a client makes ahead of its user, as `Sec-Purpose: prefetch` says, is answered \
-             with 423 and takes no use. A program that shows a preview of a link downloads the \
-             file like any other client: do not send a link for one download through a service \
-             that previews links.",
+            "A use of the link is spent when every byte was sent, and not before; a range that \
+             continues where a download broke off completes it. A request that a client makes \
+             ahead of its user, as `Sec-Purpose: prefetch` says, is answered with 423 and takes \
+             no use. A program that shows a preview of a link downloads the file like any other \
+             client: do not send a link for one download through a service that previews links.",
         )
-        .parameters([token()].into_iter().chain(reading()).chain(ranges))
-        .answers(200, "The whole file.", &DOWNLOAD, vec![Body::bytes("*/*")])
+        .parameters([token()].into_iter().chain(reading()).chain(ranges()))
+        .answers(200, "The whole file.", &DOWNLOAD, Body::file())
         .answers(
             206,
-            "One part, or several as `multipart/byteranges`.",
+            "One range, or several as `multipart/byteranges`.",
             &part,
-            vec![Body::bytes("*/*")],
+            Body::file(),
         )
+        .problems(&[StatusCode::RANGE_NOT_SATISFIABLE]);
+    unless_changed(operation)
+}
+
+fn stat_download() -> OperationDoc {
+    let operation = OperationDoc::open(TAG, "statDownload", "Look up the file of a link")
+        .description("The headers that a download would have; it takes no use of the link.")
+        .parameters([token()].into_iter().chain(reading()))
+        .answers(200, "The link works.", &DOWNLOAD, vec![]);
+    unless_changed(operation).without_bodies()
+}
+
+fn unless_changed(operation: OperationDoc) -> OperationDoc {
+    operation
         .answers(
             304,
-            "The client has it already.",
+            "The client has this version already.",
             &[ETAG, LAST_MODIFIED],
             vec![],
         )
         .problems(&DOWNLOADING)
-        .problems(&[StatusCode::RANGE_NOT_SATISFIABLE]);
-    let head = OperationDoc::open(
-        TAG,
-        "download_head",
-        "What a download would say; it takes no use of the link",
-    )
-    .parameters([token()].into_iter().chain(reading()))
-    .answers(200, "It is there.", &DOWNLOAD, vec![])
-    .answers(
-        304,
-        "The client knows it already.",
-        &[ETAG, LAST_MODIFIED],
-        vec![],
-    )
-    .problems(&DOWNLOADING)
-    .without_bodies();
-    head.at(
-        HttpMethod::Head,
-        get.at(HttpMethod::Get, PathItem::default()),
-    )
+}
+
+fn token() -> Parameter {
+    segment("token", "The token of a link.", "AbC")
 }
 
 fn segment(name: &str, description: &str, example: &str) -> Parameter {

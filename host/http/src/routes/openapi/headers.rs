@@ -1,8 +1,8 @@
 //! Header fields of responses.
 
-use utoipa::openapi::ResponseBuilder;
-use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, ResponseBuilder};
 
 /// Its name, what it looks like, and what it says.
 pub(crate) type Named = (&'static str, Look, &'static str);
@@ -14,16 +14,18 @@ pub(crate) enum Look {
     Number,
     /// A regular expression.
     Pattern(&'static str),
+    /// One of these.
+    OneOf(&'static [&'static str]),
 }
 
-use Look::{Number, Pattern, Text};
+use Look::{Number, OneOf, Pattern, Text};
 
-/// On every response there is.
+/// On every response there is; each response refers to them.
 const EVERYWHERE: [Named; 3] = [
     (
         "X-Request-Id",
         Pattern("^[A-Za-z0-9._-]{1,128}$"),
-        "The client's own, if it was well-formed, or a new one.",
+        "The id that the client sent, if it was well-formed, or a new one.",
     ),
     (
         "RateLimit-Policy",
@@ -43,8 +45,13 @@ pub(crate) const ETAG: Named = (
     "A strong entity tag: it changes with the bytes.",
 );
 pub(crate) const LAST_MODIFIED: Named = ("Last-Modified", Text, "An HTTP date.");
-pub(crate) const LOCATION: Named = ("Location", Text, "The URL of what was made.");
-pub(crate) const CONTENT_LOCATION: Named = ("Content-Location", Text, "The URL of it now.");
+pub(crate) const LOCATION: Named = ("Location", Text, "The URL of the new resource.");
+pub(crate) const REDIRECT: Named = ("Location", Text, "The URL with a slash at its end.");
+pub(crate) const CONTENT_LOCATION: Named = (
+    "Content-Location",
+    Text,
+    "After a move: the URL of the entry now.",
+);
 pub(crate) const CONTENT_RANGE: Named = (
     "Content-Range",
     Pattern("^bytes ([0-9]+-[0-9]+|\\*)/[0-9]+$"),
@@ -53,13 +60,13 @@ pub(crate) const CONTENT_RANGE: Named = (
 pub(crate) const LINK: Named = (
     "Link",
     Text,
-    "`rel=\"next\"`: the next page, if there is one.",
+    "`rel=\"next\"`: the URL of the next page, if there is one.",
 );
 pub(crate) const VARY: Named = ("Vary", Text, "`Accept`");
 pub(crate) const REPR_DIGEST: Named = (
     "Repr-Digest",
     Pattern("^sha-256=:[A-Za-z0-9+/]{43}=:$"),
-    "SHA-256 of the whole file, if it was wanted and is known.",
+    "SHA-256 of the whole file, if it was requested and is known.",
 );
 pub(super) const RETRY_AFTER: Named = ("Retry-After", Number, "Seconds to wait.");
 pub(super) const WWW_AUTHENTICATE: Named = ("WWW-Authenticate", Text, "`Bearer` and `Basic`.");
@@ -70,7 +77,7 @@ pub(crate) const ENTRY: [Named; 9] = [
     LAST_MODIFIED,
     (
         "X-CallFS-Type",
-        Pattern("^(file|directory|special)$"),
+        OneOf(&["file", "directory", "special"]),
         "What it is.",
     ),
     ("X-CallFS-Size", Number, "Size in bytes."),
@@ -101,13 +108,13 @@ pub(crate) const ENTRY: [Named; 9] = [
 pub(crate) const FILE: [Named; 3] = [
     (
         "Accept-Ranges",
-        Pattern("^bytes$"),
-        "Of a file: parts of it can be had.",
+        OneOf(&["bytes"]),
+        "Of a file: ranges of it can be requested.",
     ),
     (
         "Content-Disposition",
         Text,
-        "Where `download` was asked for: the name to save it under.",
+        "With `download`: the name to save the file under.",
     ),
     REPR_DIGEST,
 ];
@@ -118,33 +125,44 @@ pub(crate) const DOWNLOAD: [Named; 5] = [
     LAST_MODIFIED,
     (
         "Accept-Ranges",
-        Pattern("^bytes$"),
-        "Parts of it can be had.",
+        OneOf(&["bytes"]),
+        "Ranges of the file can be requested.",
     ),
-    ("Content-Disposition", Text, "The name to save it under."),
+    (
+        "Content-Disposition",
+        Text,
+        "The name to save the file under.",
+    ),
     REPR_DIGEST,
 ];
 
+/// Those that are on every response, for the components of the document.
+pub(super) fn everywhere() -> impl Iterator<Item = (&'static str, Header)> {
+    EVERYWHERE.iter().map(|named| (named.0, header(named)))
+}
+
 /// Adds those, and those that are on every response.
 pub(super) fn add(response: ResponseBuilder, own: &[Named]) -> ResponseBuilder {
-    own.iter()
-        .chain(&EVERYWHERE)
-        .fold(response, |response, (name, look, description)| {
-            let schema = match look {
-                Text => ObjectBuilder::new().schema_type(Type::String),
-                Number => ObjectBuilder::new()
-                    .schema_type(Type::Integer)
-                    .minimum(Some(0)),
-                Pattern(pattern) => ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .pattern(Some(*pattern)),
-            };
-            response.header(
-                *name,
-                HeaderBuilder::new()
-                    .schema(Some(schema))
-                    .description(Some(*description))
-                    .build(),
-            )
-        })
+    let with_own = own.iter().fold(response, |response, named| {
+        response.header(named.0, header(named))
+    });
+    EVERYWHERE.iter().fold(with_own, |response, (name, ..)| {
+        response.header_ref(*name, Ref::new(format!("#/components/headers/{name}")))
+    })
+}
+
+fn header((_, look, description): &Named) -> Header {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let schema = match look {
+        Text => text(),
+        Number => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0)),
+        Pattern(pattern) => text().pattern(Some(*pattern)),
+        OneOf(values) => text().enum_values(Some(values.iter().copied())),
+    };
+    HeaderBuilder::new()
+        .schema(Some(schema))
+        .description(Some(*description))
+        .build()
 }

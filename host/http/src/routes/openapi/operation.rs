@@ -3,8 +3,7 @@
 use http::StatusCode;
 use utoipa::openapi::path::{OperationBuilder, Parameter};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType};
-use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{
     ContentBuilder, HttpMethod, PathItem, Ref, RefOr, Required, ResponseBuilder,
 };
@@ -34,33 +33,43 @@ impl Body {
         }
     }
 
-    /// Bytes of any kind.
-    pub(crate) fn bytes(media_type: &'static str) -> Self {
+    /// Text of a media type.
+    pub(crate) fn text(media_type: &'static str) -> Self {
         Self {
             media_type,
-            schema: anything(),
+            schema: ObjectBuilder::new().schema_type(Type::String).into(),
             example: None,
+        }
+    }
+
+    /// The bytes that a client stores.
+    pub(crate) fn upload() -> Self {
+        Self::bytes("application/octet-stream", Some("hello\n".into()))
+    }
+
+    /// The bytes of a file. Generators look for `application/octet-stream`; what comes is the media
+    /// type of the file.
+    pub(crate) fn file() -> Vec<Self> {
+        ["application/octet-stream", "*/*"]
+            .map(|media_type| Self::bytes(media_type, None))
+            .into()
+    }
+
+    fn bytes(media_type: &'static str, example: Option<serde_json::Value>) -> Self {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+        Self {
+            media_type,
+            schema: schema.into(),
+            example,
         }
     }
 }
 
-/// No schema says more about what clients store.
-pub(crate) fn anything() -> RefOr<Schema> {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::AnyValue)
-        .into()
-}
-
 impl OperationDoc {
-    /// An operation that needs a key.
+    /// An operation that needs a key, as the document says of all.
     pub(crate) fn new(tag: &str, id: &str, summary: &str) -> Self {
-        Self::open(tag, id, summary)
-            .secured()
-            .problems(&[StatusCode::UNAUTHORIZED])
-    }
-
-    /// An operation for everyone.
-    pub(crate) fn open(tag: &str, id: &str, summary: &str) -> Self {
         Self(
             OperationBuilder::new()
                 .tag(tag)
@@ -68,11 +77,19 @@ impl OperationDoc {
                 .summary(Some(summary)),
         )
         .problems(&OF_HEADS)
+        .problems(&[StatusCode::UNAUTHORIZED])
     }
 
-    fn secured(self) -> Self {
-        let needs = |scheme: &str| SecurityRequirement::new(scheme, [] as [&str; 0]);
-        Self(self.0.security(needs("bearer")).security(needs("basic")))
+    /// An operation that needs no key.
+    pub(crate) fn open(tag: &str, id: &str, summary: &str) -> Self {
+        Self(
+            OperationBuilder::new()
+                .tag(tag)
+                .operation_id(Some(id))
+                .summary(Some(summary))
+                .securities(Some([])),
+        )
+        .problems(&OF_HEADS)
     }
 
     pub(crate) fn description(self, description: &str) -> Self {
@@ -83,25 +100,17 @@ impl OperationDoc {
         Self(self.0.parameters(Some(parameters)))
     }
 
-    pub(crate) fn body(self, required: bool, description: &str, bodies: Vec<Body>) -> Self {
-        let required = if required {
-            Required::True
-        } else {
-            Required::False
-        };
-        let empty = RequestBodyBuilder::new()
-            .required(Some(required))
-            .description(Some(description));
-        let filled = bodies.into_iter().fold(empty, |built, body| {
-            built.content(
-                body.media_type,
-                ContentBuilder::new()
-                    .schema(Some(body.schema))
-                    .example(body.example)
-                    .build(),
-            )
-        });
-        Self(self.0.request_body(Some(filled.build())))
+    /// What has to be sent.
+    pub(crate) fn body(self, description: &str, body: Body) -> Self {
+        let content = ContentBuilder::new()
+            .schema(Some(body.schema))
+            .example(body.example)
+            .build();
+        let request = RequestBodyBuilder::new()
+            .required(Some(Required::True))
+            .description(Some(description))
+            .content(body.media_type, content);
+        Self(self.0.request_body(Some(request.build())))
     }
 
     /// A success, with its own headers beside those that every response has.
@@ -136,9 +145,15 @@ impl OperationDoc {
     /// The same for HEAD, which never has a body.
     pub(crate) fn without_bodies(self) -> Self {
         let mut operation = self.0.build();
-        for response in operation.responses.responses.values_mut() {
-            if let RefOr::T(response) = response {
-                response.content.clear();
+        for (status, response) in &mut operation.responses.responses {
+            match response {
+                RefOr::T(response) => response.content.clear(),
+                // Only failures are referred to, by their status.
+                RefOr::Ref(reference) => {
+                    if let Ok(status) = StatusCode::from_bytes(status.as_bytes()) {
+                        *reference = Ref::from_response_name(problems::name_of_head(status));
+                    }
+                }
             }
         }
         Self(operation.into())

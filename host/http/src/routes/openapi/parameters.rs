@@ -12,7 +12,7 @@ const PATH: &str = concat!(
     r"|\.\.[^/\x00-\x1f\x7f-\x9f]+)",
     r"(/([^/.\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]*",
     r"|\.[^/.\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]*",
-    r"|\.\.[^/\x00-\x1f\x7f-\x9f]+))*/?$"
+    r"|\.\.[^/\x00-\x1f\x7f-\x9f]+))*$"
 );
 /// RFC 9110 section 13.1: `*`, or a list of entity tags.
 const ETAGS: &str = concat!(
@@ -20,14 +20,16 @@ const ETAGS: &str = concat!(
     r#"|[ \t,]*(W/)?"[^\x00-\x20"\x7f]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7f]*")*[ \t,]*)$"#
 );
 
+const DATE: &str = "Sat, 31 Jan 2026 12:00:00 GMT";
+
 pub(crate) fn path(example: &str) -> Parameter {
     let schema = text()
         .pattern(Some(PATH))
         .min_length(Some(1))
         .max_length(Some(4096));
-    let description = "Percent-encoded once; slashes separate names, encoded or not. At most 255 \
-                       bytes each and 4,096 in all. A slash at the end says that a directory is \
-                       meant.";
+    let description = "The path without its first slash, percent-encoded once. Slashes separate \
+                       names and may be encoded as `%2F`, as generated clients do. At most 255 \
+                       bytes per name and 4,096 in all.";
     let path = ParameterBuilder::new()
         .name("path")
         .parameter_in(ParameterIn::Path)
@@ -38,13 +40,14 @@ pub(crate) fn path(example: &str) -> Parameter {
         .build()
 }
 
-/// True if it is given without a value.
+/// `true` or `false`. The server takes more, `1` and no value at all; a client sends one of these.
 pub(crate) fn flag(name: &str, description: &str) -> Parameter {
     query(
         name,
         description,
-        text().enum_values(Some(["", "true", "1", "false", "0"])),
+        ObjectBuilder::new().schema_type(Type::Boolean),
     )
+    .build()
 }
 
 pub(crate) fn number(name: &str, description: &str, least: u32, most: Option<u32>) -> Parameter {
@@ -52,7 +55,7 @@ pub(crate) fn number(name: &str, description: &str, least: u32, most: Option<u32
         .schema_type(Type::Integer)
         .minimum(Some(least))
         .maximum(most);
-    query(name, description, number)
+    query(name, description, number).build()
 }
 
 pub(crate) fn one_of<const N: usize>(
@@ -60,71 +63,120 @@ pub(crate) fn one_of<const N: usize>(
     description: &str,
     values: [&str; N],
 ) -> Parameter {
-    query(name, description, text().enum_values(Some(values)))
+    query(name, description, text().enum_values(Some(values))).build()
 }
 
-pub(crate) fn words(name: &str, description: &str) -> Parameter {
+pub(crate) fn words(name: &str, description: &str, example: &str) -> Parameter {
     query(name, description, text())
+        .example(Some(example.into()))
+        .build()
+}
+
+/// A query parameter that makes the operation what it is.
+pub(crate) fn required_words(name: &str, description: &str, example: &str) -> Parameter {
+    query(name, description, text().min_length(Some(1)))
+        .required(Required::True)
+        .example(Some(example.into()))
+        .build()
 }
 
 /// Under which conditions something may be changed.
 pub(crate) fn preconditions() -> Vec<Parameter> {
-    let etags = |name, description| header(name, description, text().pattern(Some(ETAGS)));
+    let etags = |name, description, example: &str| {
+        header(name, description, text().pattern(Some(ETAGS)))
+            .example(Some(example.into()))
+            .build()
+    };
     vec![
         etags(
             "If-Match",
-            "Go on only if this is the entity tag, or, with `*`, if there is anything.",
+            "Continue only if the entry has this entity tag, or, with `*`, if it exists. A failed \
+             condition is 412.",
+            "\"0123456789abcdef\"",
         ),
         etags(
             "If-None-Match",
-            "Go on only if this is not the entity tag, or, with `*`, if there is nothing.",
+            "Continue only if the entry does not have this entity tag, or, with `*`, if it does \
+             not exist. On reads a failed condition is 304, otherwise 412.",
+            "\"fedcba9876543210\"",
         ),
         plain(
             "If-Unmodified-Since",
-            "An HTTP date; anything else is ignored.",
+            "Continue only if nothing has changed since this HTTP date; anything else is ignored.",
+            DATE,
         ),
     ]
 }
 
-/// Under which conditions something is sent, and which part of it.
+/// Under which conditions something is sent, and its digest.
 pub(crate) fn reading() -> Vec<Parameter> {
     let mut parameters = preconditions();
     parameters.push(plain(
         "If-Modified-Since",
-        "An HTTP date; anything else is ignored.",
+        "Send it only if it has changed since this HTTP date; anything else is ignored.",
+        DATE,
     ));
-    parameters.push(plain(
-        "Want-Repr-Digest",
-        "`sha-256=1` asks for `Repr-Digest` (RFC 9530).",
-    ));
+    parameters.push(want_repr_digest());
     parameters
 }
 
-/// A header field that is ignored if it makes no sense, or that has a grammar of its own.
-pub(crate) fn plain(name: &str, description: &str) -> Parameter {
-    header(name, description, text())
+/// Which part of a file is sent.
+pub(crate) fn ranges() -> [Parameter; 2] {
+    [
+        plain(
+            "Range",
+            "One or several ranges in `bytes`: `bytes=0-99`, `bytes=100-`, `bytes=-100`. Anything \
+             else is ignored (RFC 9110 section 14).",
+            "bytes=0-99",
+        ),
+        plain(
+            "If-Range",
+            "The strong entity tag or date of the version that the range is of; another version \
+             is sent whole.",
+            "\"0123456789abcdef\"",
+        ),
+    ]
 }
 
-fn header(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
-    let header = ParameterBuilder::new()
+pub(crate) fn want_repr_digest() -> Parameter {
+    plain(
+        "Want-Repr-Digest",
+        "`sha-256=1` asks for `Repr-Digest` (RFC 9530).",
+        "sha-256=1",
+    )
+}
+
+/// A header field that is ignored if it makes no sense, or that has a grammar of its own.
+pub(crate) fn plain(name: &str, description: &str, example: &str) -> Parameter {
+    header(name, description, text())
+        .example(Some(example.into()))
+        .build()
+}
+
+/// A header field without which the request is refused.
+pub(crate) fn required_plain(name: &str, description: &str, example: &str) -> Parameter {
+    header(name, description, text().min_length(Some(1)))
+        .required(Required::True)
+        .example(Some(example.into()))
+        .build()
+}
+
+fn header(name: &str, description: &str, schema: ObjectBuilder) -> ParameterBuilder {
+    ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
-        .required(Required::False);
-    header
+        .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))
-        .build()
 }
 
-fn query(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
-    let query = ParameterBuilder::new()
+fn query(name: &str, description: &str, schema: ObjectBuilder) -> ParameterBuilder {
+    ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)
-        .required(Required::False);
-    query
+        .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))
-        .build()
 }
 
 fn text() -> ObjectBuilder {

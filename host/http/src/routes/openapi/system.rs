@@ -7,87 +7,84 @@ use utoipa::openapi::{HttpMethod, PathItem};
 
 use super::operation::{Body, OperationDoc};
 
-const TAG: &str = "system";
-/// A failure of the service itself, or the request of somebody who asks too often.
+pub(super) const TAG: &str = "system";
+/// A failure of the service itself, or a client that sends too many requests.
 const ANY_TIME: [StatusCode; 2] = [
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
 ];
 
 pub(super) fn paths() -> Vec<(&'static str, PathItem)> {
+    let get = |operation: OperationDoc| operation.at(HttpMethod::Get, PathItem::default());
     vec![
-        ("/health", live("health", "Whether the process lives")),
+        (
+            "/health",
+            get(live("getHealth", "Whether the process is alive")),
+        ),
         (
             "/health/live",
-            live(
-                "live",
-                "The same under the name that orchestrators look for",
-            ),
+            get(live(
+                "getLiveness",
+                "Whether the process is alive, under the name that orchestrators expect",
+            )),
         ),
-        ("/health/ready", ready()),
-        ("/metrics", metrics()),
-        ("/openapi.json", document()),
+        ("/health/ready", get(ready())),
+        ("/metrics", get(metrics())),
+        ("/openapi.json", get(document())),
     ]
 }
 
-fn live(id: &str, summary: &str) -> PathItem {
-    let answer = || Body::json("Health", json!({ "status": "ok" }));
-    readable(id, |id| {
-        OperationDoc::open(TAG, id, summary)
-            .answers(200, "It does.", &[], vec![answer()])
-            .problems(&[StatusCode::INTERNAL_SERVER_ERROR])
-    })
+fn live(id: &str, summary: &str) -> OperationDoc {
+    let answer = Body::json("Health", json!({ "status": "ok" }));
+    OperationDoc::open(TAG, id, summary)
+        .description("Answers as long as the process does, whatever state its storage is in.")
+        .answers(200, "The process is alive.", &[], vec![answer])
+        .problems(&[StatusCode::INTERNAL_SERVER_ERROR])
 }
 
-fn ready() -> PathItem {
+fn ready() -> OperationDoc {
     let example = json!({ "status": "ok", "parts": [{ "name": "metadata", "status": "ok" }] });
-    readable("ready", |id| {
-        OperationDoc::open(TAG, id, "Whether every part of the service can serve")
-            .answers(
-                200,
-                "All of them.",
-                &[],
-                vec![Body::json("Readiness", example.clone())],
-            )
-            .problems(&[
-                StatusCode::INTERNAL_SERVER_ERROR,
-                StatusCode::SERVICE_UNAVAILABLE,
-            ])
-    })
+    OperationDoc::open(
+        TAG,
+        "getReadiness",
+        "Whether every part of the service can serve",
+    )
+    .description(
+        "503 names the parts that cannot serve in the member `parts` of the problem, in the form \
+         that a success has. The cause is in the log.",
+    )
+    .answers(
+        200,
+        "Every part can serve.",
+        &[],
+        vec![Body::json("Readiness", example)],
+    )
+    .problems(&[
+        StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ])
 }
 
-fn metrics() -> PathItem {
-    let text = || Body {
-        media_type: "text/plain",
-        schema: ObjectBuilder::new().schema_type(Type::String).into(),
-        example: None,
-    };
-    readable("metrics", |id| {
-        OperationDoc::new(TAG, id, "Counters in the text format of Prometheus")
-            .answers(200, "All of them.", &[], vec![text()])
-            .problems(&ANY_TIME)
-            .problems(&[StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE])
-    })
+fn metrics() -> OperationDoc {
+    OperationDoc::new(
+        TAG,
+        "getMetrics",
+        "Counters in the text format of Prometheus",
+    )
+    .description("A listener without keys can be configured for Prometheus, too.")
+    .answers(200, "All counters.", &[], vec![Body::text("text/plain")])
+    .problems(&ANY_TIME)
+    .problems(&[StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE])
 }
 
-fn document() -> PathItem {
-    let any = || Body {
+fn document() -> OperationDoc {
+    let any = Body {
         media_type: "application/json",
         schema: ObjectBuilder::new().schema_type(Type::Object).into(),
         example: None,
     };
-    readable("openapi", |id| {
-        OperationDoc::open(TAG, id, "This document")
-            .answers(200, "It.", &[], vec![any()])
-            .problems(&ANY_TIME)
-    })
-}
-
-/// `GET`, and `HEAD` without the body.
-fn readable(id: &str, operation: impl Fn(&str) -> OperationDoc) -> PathItem {
-    let head = operation(&format!("{id}_head"));
-    head.without_bodies().at(
-        HttpMethod::Head,
-        operation(id).at(HttpMethod::Get, PathItem::default()),
-    )
+    OperationDoc::open(TAG, "getOpenApi", "This document")
+        .description("The same for every configuration of this version.")
+        .answers(200, "The OpenAPI document.", &[], vec![any])
+        .problems(&ANY_TIME)
 }

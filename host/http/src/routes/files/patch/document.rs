@@ -8,37 +8,41 @@ use utoipa::ToSchema;
 use crate::problem::{Problem, Result};
 use crate::state::{AttributeChange, MODE_BITS};
 
-/// What the body may say. A field that is `null` is one that is absent.
+/// What the body may say. A field that is `null` is one that is absent; the OpenAPI document does
+/// not say so, because every client had to handle it.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Change)]
 pub(crate) struct PatchDocument {
     /// Another name in the same directory.
-    #[schema(pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
+    #[schema(nullable = false, pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$")]
     name: Option<String>,
     /// Another path.
-    #[schema(pattern = "^/")]
+    #[schema(nullable = false, pattern = "^/")]
     destination: Option<String>,
-    /// With `name` or `destination`: whether a file or an empty directory that is there may be
-    /// replaced.
+    /// Whether a file or an empty directory that is there may be replaced.
+    #[schema(nullable = false)]
     overwrite: Option<bool>,
-    /// With `name` or `destination`: whether missing directories on the way are made.
+    /// Whether missing directories on the way are made.
+    #[schema(nullable = false)]
     create_parents: Option<bool>,
     /// With `name`: the path of the mount to move to, where it keeps its place. With
     /// `destination`: the mount that has to be in.
-    #[schema(pattern = "^/")]
+    #[schema(nullable = false, pattern = "^/")]
     backend: Option<String>,
-    /// With `name` or `destination`: the node to move to, by its id.
+    /// The node to move to, by its id.
+    #[schema(nullable = false)]
     instance: Option<String>,
     /// POSIX permission bits and the sticky bit, in octal: at most `1777`.
-    #[schema(pattern = "^0?[01]?[0-7]{3}$")]
+    #[schema(nullable = false, pattern = "^0?[01]?[0-7]{3}$")]
     mode: Option<String>,
-    #[schema(min_length = 1, max_length = 255)]
+    /// The user that owns it.
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     owner: Option<String>,
-    #[schema(min_length = 1, max_length = 255)]
+    /// The group that owns it.
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     group: Option<String>,
     /// Of a file: when it was last changed.
-    #[schema(format = DateTime)]
+    #[schema(nullable = false, format = DateTime)]
     mtime: Option<String>,
 }
 

@@ -1,0 +1,115 @@
+"""openapi-python-client: functions over httpx, with a class for each schema."""
+
+import json
+from http import HTTPStatus
+from io import BytesIO
+
+from callfs_client import AuthenticatedClient, Client
+from callfs_client.api.directories import list_directory
+from callfs_client.api.files import (
+    copy_entry,
+    create_directory,
+    delete_entry,
+    read_file,
+    update_entry,
+    write_file,
+)
+from callfs_client.api.links import create_link, download_file
+from callfs_client.models import (
+    Changed,
+    Entry,
+    IssuedLink,
+    ListDirectoryType,
+    LinkRequest,
+    Listing,
+    MoveEntry,
+    Problem,
+    SetAttributes,
+)
+from callfs_client.types import UNSET, File
+
+from steps import BASE, KEY, equal, run
+
+
+class Generated:
+    def __init__(self) -> None:
+        self.client = AuthenticatedClient(base_url=BASE, token=KEY)
+
+    def put(self, path: str, data: bytes, **conditions: str) -> str:
+        body = File(payload=BytesIO(data))
+        answer = write_file.sync_detailed(path, client=self.client, body=body, **conditions)
+        if isinstance(answer.parsed, Problem):
+            return answer.parsed.code.value
+        return answer.headers["etag"]
+
+    def create(self, path: str, data: bytes) -> str:
+        return self.put(path, data, if_none_match="*")
+
+    def replace(self, path: str, data: bytes, etag: str) -> str:
+        return self.put(path, data, if_match=etag)
+
+    def read_range(self, path: str, wanted: str) -> bytes:
+        answer = read_file.sync_detailed(path, client=self.client, range_=wanted)
+        equal(answer.status_code, HTTPStatus.PARTIAL_CONTENT)
+        assert isinstance(answer.parsed, File)
+        return answer.parsed.payload.read()
+
+    def create_directory(self, path: str) -> None:
+        answer = create_directory.sync_detailed(path, client=self.client)
+        equal(answer.status_code, HTTPStatus.CREATED)
+
+    def page(self, path: str, limit: int, after: str | None) -> tuple[list[str], str | None]:
+        listing = list_directory.sync(
+            path, client=self.client, limit=limit, after=UNSET if after is None else after
+        )
+        assert isinstance(listing, Listing)
+        return [entry.name for entry in listing.items], listing.next_
+
+    def stream(self, path: str) -> list[str]:
+        # The generator has no streams; the httpx client below it has.
+        with self.client.get_httpx_client().stream(
+            "GET",
+            f"/v1/directories/{path}",
+            params={"limit": 0, "recursive": True, "type": ListDirectoryType.FILE.value},
+            headers={"Accept": "application/x-ndjson"},
+        ) as lines:
+            entries = [Entry.from_dict(json.loads(line)) for line in lines.iter_lines()]
+        return [entry.name for entry in entries]
+
+    def move(self, path: str, destination: str) -> str:
+        moved = update_entry.sync(
+            path, client=self.client, body=MoveEntry(destination=destination, overwrite=False)
+        )
+        assert isinstance(moved, Changed)
+        return moved.path
+
+    def change_mode(self, path: str, mode: str) -> str:
+        changed = update_entry.sync(path, client=self.client, body=SetAttributes(mode=mode))
+        assert isinstance(changed, Changed)
+        assert isinstance(changed.mode, str)
+        return changed.mode
+
+    def copy(self, source: str, path: str) -> None:
+        answer = copy_entry.sync_detailed(path, client=self.client, from_=source)
+        equal(answer.status_code, HTTPStatus.CREATED)
+
+    def delete(self, path: str) -> None:
+        answer = delete_entry.sync_detailed(path, client=self.client)
+        equal(answer.status_code, HTTPStatus.NO_CONTENT)
+
+    def share(self, path: str) -> bytes:
+        link = create_link.sync(
+            client=self.client, body=LinkRequest(path=f"/{path}", max_downloads=1)
+        )
+        assert isinstance(link, IssuedLink)
+        shared = download_file.sync(link.token, client=Client(base_url=BASE))
+        assert isinstance(shared, File)
+        return shared.payload.read()
+
+    def problem(self, path: str) -> str:
+        problem = read_file.sync(path, client=self.client)
+        assert isinstance(problem, Problem)
+        return problem.code.value
+
+
+run("openapi-python-client", Generated())

@@ -280,9 +280,11 @@ impl World {
     }
 
     pub(crate) async fn get(&self, who: &Identity, at: &str) -> Result<String> {
-        match self.engine.open(who, &path(at)).await? {
+        match self.engine.open(who, &path(at), None).await? {
             OpenedPath::Directory(info) => panic!("{} is a directory", info.path),
-            OpenedPath::File { mut source, info } => {
+            OpenedPath::File {
+                mut source, info, ..
+            } => {
                 let mut all = Vec::new();
                 while let Some(piece) = source.next().await? {
                     all.extend_from_slice(&piece);

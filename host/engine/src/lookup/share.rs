@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::failure::{refuse, special};
 use crate::lookup::path::{Lookup, LookupTarget};
-use crate::lookup::read::OpenAttempt;
+use crate::lookup::read::{OpenAttempt, WantedBytes};
 use crate::{Engine, Info};
 
 /// What the one who shares a file has to be allowed, each time it is read.
@@ -41,10 +41,10 @@ impl Engine {
     ) -> BoxFuture<'a, Result<(Info, Source)>> {
         Box::pin(async move {
             let attempt = self
-                .open_file(maker, &NEEDED, path, None, Condition::Always)
+                .open_file(maker, &NEEDED, path, WantedBytes::Whole, Condition::Always)
                 .await?;
             let mut place = match attempt {
-                OpenAttempt::File(target, source) => return Ok((target.info(path), source)),
+                OpenAttempt::File(target, source, _) => return Ok((target.info(path), source)),
                 OpenAttempt::Other(place) => place,
                 OpenAttempt::Unclear => self.find_for(maker, path).await?,
             };

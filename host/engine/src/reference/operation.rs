@@ -112,7 +112,7 @@ impl Act {
                 let stored = engine.put(who, &path(to), body, options).await?;
                 Ok(made_or_not(stored.created))
             }
-            Self::Get(at) => match engine.open(who, &path(at)).await? {
+            Self::Get(at) => match engine.open(who, &path(at), None).await? {
                 OpenedPath::Directory(info) => Ok(shown(&info)),
                 OpenedPath::File { source, .. } => drained(source).await,
             },

@@ -96,7 +96,12 @@ async fn steps(world: &World, tree: &mut Tree, operation: &Operation) -> Compare
 
 /// The bytes of a file, if somebody can read one there.
 async fn read(world: &World, who: Who, at: &str) -> Option<String> {
-    match world.engine.open(&who.identity(), &path(at)).await.ok()? {
+    match world
+        .engine
+        .open(&who.identity(), &path(at), None)
+        .await
+        .ok()?
+    {
         OpenedPath::Directory(_) => None,
         OpenedPath::File { source, .. } => drained(source).await.ok(),
     }

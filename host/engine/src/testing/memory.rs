@@ -385,11 +385,16 @@ impl Memory {
             EntryKind::Special => Err(error(ErrorKind::Unsupported)),
             EntryKind::File => {
                 let attributes = self.attributes_of(&object);
+                let size = attributes.size;
                 let whole = Source::from_bytes(object.bytes);
-                let part = range.and_then(|range| {
-                    whole.slice(range.start..range.end.unwrap_or(attributes.size))
-                });
-                Ok((attributes, part.unwrap_or(whole)))
+                let Some(ByteRange { start, end }) = range else {
+                    return Ok((attributes, whole));
+                };
+                if start >= size {
+                    return Err(error(ErrorKind::RangeNotSatisfiable { size }));
+                }
+                let part = whole.slice(start..end.unwrap_or(size).min(size));
+                Ok((attributes, part.expect("held bytes are seekable")))
             }
         }
     }

@@ -59,6 +59,7 @@ pub(crate) async fn get(
         reader: Reader::Link(maker, redemption),
         info,
         source,
+        opened: None,
     };
     Ok(content
         .send(parts, response, request_id)

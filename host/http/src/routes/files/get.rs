@@ -40,8 +40,12 @@ pub(super) async fn get(
 ) -> Result<Response> {
     let query = Query::of(&uri, &KNOWN)?;
     let part = RequestedPart::of(&headers)?;
-    match app.engine.open(&who, &target.path).await? {
-        OpenedPath::File { info, source } => {
+    match app.engine.open(&who, &target.path, part.single()).await? {
+        OpenedPath::File {
+            info,
+            source,
+            part: opened,
+        } => {
             let response = file(&app, &target, &query, &info, &precondition, &headers)?;
             if response.status() != StatusCode::OK {
                 return Ok(response);
@@ -54,6 +58,7 @@ pub(super) async fn get(
                 reader: Reader::Caller(who),
                 info,
                 source,
+                opened,
             }
             .send(parts, response, request_id)
             .await?)

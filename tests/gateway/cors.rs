@@ -124,7 +124,10 @@ async fn a_page_of_a_named_origin_may_read_and_change() {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .collect();
-    assert_eq!(varies.join(", ").to_lowercase(), "accept, origin");
+    assert_eq!(
+        varies.join(", ").to_lowercase(),
+        "accept, accept-encoding, origin"
+    );
 }
 
 #[tokio::test]

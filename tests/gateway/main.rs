@@ -6,6 +6,7 @@ mod harness;
 
 mod auth;
 mod calls;
+mod compression;
 mod conditions;
 mod copies;
 mod cors;
@@ -22,6 +23,7 @@ mod logging;
 mod moves;
 mod mtime;
 mod openapi;
+mod pages;
 mod parity;
 mod permissions;
 mod ranges;

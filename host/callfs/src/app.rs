@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Context;
 use callfs_engine::{Defaults, Engine, Intents, Tombstones};
 use callfs_http::{
-    App, ConnectionLimits, Cors, Listener, Origins, Quota, RateLimits, TrustedProxies,
+    App, Compression, ConnectionLimits, Cors, Listener, Origins, Quota, RateLimits, TrustedProxies,
 };
 use callfs_links::{LinkSettings, Links, Secret, System};
 use callfs_model::locks::Locks;
@@ -154,6 +154,7 @@ pub async fn serve(
             .map(cors)
             .transpose()?
             .map(Arc::new),
+        compression: compression(&config.server.compression),
         rate_limits: rate_limits(&config, &metrics),
         shutdown: shutdown.clone(),
         log_requests: config.log.requests,
@@ -211,6 +212,11 @@ fn cors(config: &config::CorsConfig) -> anyhow::Result<Cors> {
         origins,
         max_age: config.max_age,
     })
+}
+
+/// Which responses are compressed.
+fn compression(config: &config::CompressionConfig) -> Option<Arc<Compression>> {
+    Compression::new(config.codings.clone(), config.min_size, config.files)
 }
 
 /// Who is believed about the address of a client.

@@ -7,6 +7,7 @@
 
 mod changes;
 mod component;
+mod compression;
 mod cors;
 mod credentials;
 mod environment;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 use callfs_egress as egress;
 pub use component::{Component, ComponentSettings, DirectoryAccess, DirectoryGrant, MountPoint};
 use component::{WrittenAuthenticator, WrittenComponent, WrittenMount};
+pub use compression::CompressionConfig;
 pub use cors::{CorsConfig, CorsOrigin};
 use credentials::CredentialSlot;
 pub use error::ConfigError;

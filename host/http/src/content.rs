@@ -1,6 +1,7 @@
 //! What a response carries: bytes, parts of them, and what is said of a file in headers and in
 //! JSON.
 
+pub(crate) mod compressed;
 pub(crate) mod entry;
 pub(crate) mod multipart;
 pub(crate) mod representation;

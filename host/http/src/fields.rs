@@ -2,6 +2,7 @@
 //! defines it.
 
 pub(crate) mod accept;
+pub(crate) mod accept_encoding;
 pub(crate) mod dictionary;
 pub(crate) mod digest;
 pub(crate) mod disposition;

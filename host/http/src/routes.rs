@@ -7,6 +7,8 @@ pub(crate) mod health;
 pub(crate) mod links;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
+pub(crate) mod reference;
+pub(crate) mod root;
 
 use std::sync::Arc;
 
@@ -64,6 +66,10 @@ pub(crate) fn table() -> Vec<Route> {
             "/download/{token}",
             get(download::get).head(download::head),
         ),
+        route("/", "/", get(root::get)),
+        route("/docs", "/docs/", get(reference::redirect)),
+        route("/docs/", "/docs/", get(reference::page)),
+        route("/docs/{file}", "/docs/{file}", get(reference::script)),
         route("/health", "/health", get(health::live)),
         route("/health/live", "/health/live", get(health::live)),
         route("/health/ready", "/health/ready", get(health::ready)),

@@ -18,6 +18,7 @@ use callfs_model::shutdown::Shutdown;
 pub(crate) use callfs_telemetry::Metrics;
 use http::HeaderValue;
 
+use crate::edge::compression::Compression;
 use crate::edge::cors::Cors;
 use crate::edge::rate_limit::RateLimits;
 
@@ -41,6 +42,8 @@ pub struct App {
     pub shutdown: Shutdown,
     /// Which pages of other sites may call.
     pub cors: Option<Arc<Cors>>,
+    /// Which responses are compressed; none if it is off.
+    pub compression: Option<Arc<Compression>>,
     /// How often one client may ask.
     pub rate_limits: Option<Arc<RateLimits>>,
     /// Whether there is a log line for each request.

@@ -84,6 +84,11 @@ pub(crate) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
 /// What anybody who gets the content may know.
 pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
     add_validators(headers, info);
+    add_form(headers, info);
+}
+
+/// The form that the content has: its type and its coding.
+pub(crate) fn add_form(headers: &mut HeaderMap, info: &Info) {
     headers.insert(CONTENT_TYPE, content_type(info));
     let encoding = info.content_encoding.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(encoding)) = encoding {

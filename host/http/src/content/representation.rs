@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::response::Response;
 use callfs_model::error::{Error, ErrorKind, Result};
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, HeaderMap, HeaderValue};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, HeaderMap, HeaderValue};
 
 use crate::content::entry;
 use crate::fields::digest;
@@ -17,7 +17,12 @@ pub(crate) fn head(
     precondition: &Precondition,
     request: &HeaderMap,
 ) -> Result<Response> {
-    if let Some(response) = judge(info, precondition)? {
+    if let Some(mut response) = judge(info, precondition)? {
+        // What the edge decides by, as it would of a 200, and takes away again.
+        let headers = response.headers_mut();
+        entry::add_form(headers, info);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(info.size));
         return Ok(response);
     }
     let mut response = entry::response(Body::empty());

@@ -18,6 +18,12 @@ const SEALED: HeaderValue =
 const PLAYED: HeaderValue =
     HeaderValue::from_static("default-src 'none'; media-src 'self'; frame-ancestors 'none'");
 
+/// A page of this service, which has links and no script. Not a sandbox, in which a browser would
+/// save no file that a link leads to.
+pub(crate) const PLAIN_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
 /// Adds them.
 pub(crate) fn add(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -15,12 +15,16 @@ use axum::response::{IntoResponse, Response};
 use callfs_model::error::Error;
 use callfs_model::request::{self, RequestNames};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{
+    ACCEPT_RANGES, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+    ORIGIN,
+};
 use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 
 use crate::content::streams;
 use crate::edge::client_address::ConnectionPeer;
+use crate::edge::compression::Compression;
 use crate::edge::cors::Cors;
 use crate::edge::counted::Counted;
 use crate::edge::rate_limit::RateLimits;
@@ -39,6 +43,7 @@ pub struct Edge {
     log_requests: bool,
     rate_limits: Option<Arc<RateLimits>>,
     cors: Option<Arc<Cors>>,
+    compression: Option<Arc<Compression>>,
 }
 
 impl Edge {
@@ -50,6 +55,7 @@ impl Edge {
             log_requests,
             rate_limits: None,
             cors: None,
+            compression: None,
         }
     }
 
@@ -64,6 +70,14 @@ impl Edge {
     /// Lets pages of other sites call from a browser.
     pub(crate) fn open_to(self, cors: Option<Arc<Cors>>) -> Self {
         Self { cors, ..self }
+    }
+
+    /// Compresses what clients take compressed.
+    pub(crate) fn compressed(self, compression: Option<Arc<Compression>>) -> Self {
+        Self {
+            compression,
+            ..self
+        }
     }
 
     /// The response to a request; it never fails.
@@ -95,6 +109,10 @@ impl Edge {
             Ok(origin) => (origin, refused),
             Err(problem) => (None, refused.or(Some(problem))),
         };
+        let compression = self.compression.as_ref().and_then(|compression| {
+            let preference = compression.preference(&method, request.headers())?;
+            Some((compression, preference))
+        });
         let handled = async {
             if let Err(problem) = arrived {
                 streams::discard(request.into_body());
@@ -141,13 +159,23 @@ impl Edge {
             let allow = response.headers_mut().remove(ALLOW);
             response = problem.render(&method, &path, id.as_str(), allow);
         }
+        if let Some((compression, preference)) = compression {
+            response = compression.apply(&preference, response);
+        }
         if matches!(
             response.status(),
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         ) {
             // The router adds the length of the empty body, which is not what the header would mean
-            // here.
-            response.headers_mut().remove(CONTENT_LENGTH);
+            // here. A 304 repeats nothing about the content (RFC 9110 section 15.4.5).
+            for name in [
+                CONTENT_LENGTH,
+                CONTENT_TYPE,
+                CONTENT_ENCODING,
+                ACCEPT_RANGES,
+            ] {
+                response.headers_mut().remove(name);
+            }
         }
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         security::add(response.headers_mut());

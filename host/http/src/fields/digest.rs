@@ -13,7 +13,7 @@ use crate::problem::{Problem, Result};
 use crate::state::{Digest, Info};
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+pub(crate) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 
 /// What the body of a request must hash to. Algorithms that are not known, or known to be broken,

@@ -28,6 +28,7 @@ use utoipa::ToSchema;
 use crate::content::entry::{self, EntryDocument};
 use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
+use crate::edge::security::PLAIN_PAGE;
 use crate::fields::accept::Shape;
 use crate::fields::query::Query;
 use crate::fields::target::{DIRECTORIES, FILES, RequestTarget};
@@ -162,7 +163,7 @@ pub(crate) fn add_shape(headers: &mut HeaderMap, shape: Shape) {
             CONTENT_TYPE,
             HeaderValue::from_static("text/html; charset=utf-8"),
         );
-        headers.insert(CONTENT_SECURITY_POLICY, html::POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, PLAIN_PAGE);
     }
 }
 

@@ -119,8 +119,10 @@ fn add_headers(headers: &mut HeaderMap, link: &Link, info: &Info) {
     let name = link.filename.as_deref().unwrap_or(info.path.name());
     headers.insert(CONTENT_DISPOSITION, disposition::attachment(name));
     // The URL is a secret, and what it leads to is gone after a while: neither is to be kept or
-    // found by others.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    // found by others. What was handed over of a use is counted in bytes of the file, so that the
+    // rest can be fetched by ranges: no compression on the way.
+    let policy = HeaderValue::from_static("private, no-store, no-transform");
+    headers.insert(CACHE_CONTROL, policy);
     headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
 }
 

@@ -17,11 +17,6 @@ use super::stream::Format;
 use crate::content::entry;
 use crate::state::Info;
 
-/// Not a sandbox, in which a browser would save no file that a link leads to.
-pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
-
 /// Where the page of a directory is, relative to an address of it without the slash at its end.
 pub(super) fn location(uri: &Uri) -> Option<HeaderValue> {
     let (_, name) = uri

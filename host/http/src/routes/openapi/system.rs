@@ -1,11 +1,14 @@
-//! What is not about files: health, metrics, and the document itself.
+//! What is not about files: the first page, health, metrics, and the document itself.
 
 use http::StatusCode;
 use serde_json::json;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{HttpMethod, PathItem};
+use utoipa::openapi::{HttpMethod, PathItem, Required};
 
+use super::headers::VARY;
 use super::operation::{Body, OperationDoc};
+use super::parameters::plain;
 
 const TAG: &str = "system";
 /// A failure of the service itself, or the request of somebody who asks too often.
@@ -16,6 +19,9 @@ const ANY_TIME: [StatusCode; 2] = [
 
 pub(super) fn paths() -> Vec<(&'static str, PathItem)> {
     vec![
+        ("/", root()),
+        ("/docs/", reference()),
+        ("/docs/{file}", script()),
         ("/health", live("health", "Whether the process lives")),
         (
             "/health/live",
@@ -28,6 +34,67 @@ pub(super) fn paths() -> Vec<(&'static str, PathItem)> {
         ("/metrics", metrics()),
         ("/openapi.json", document()),
     ]
+}
+
+fn root() -> PathItem {
+    let links = || Body {
+        media_type: "application/json",
+        schema: ObjectBuilder::new().schema_type(Type::Object).into(),
+        example: Some(json!({
+            "name": "CallFS", "version": "0.1.0", "files": "v1/files/", "documentation": "docs/",
+            "openapi": "openapi.json",
+        })),
+    };
+    let accept = "`text/html` for a page.";
+    readable("root", |id| {
+        OperationDoc::open(TAG, id, "What this service is, and links to the rest of it")
+            .parameters([plain("Accept", accept)])
+            .answers(
+                200,
+                "As JSON or as a page.",
+                &[VARY],
+                vec![links(), text("text/html")],
+            )
+            .problems(&ANY_TIME)
+    })
+}
+
+fn reference() -> PathItem {
+    readable("reference", |id| {
+        OperationDoc::open(TAG, id, "This document as a page")
+            .answers(200, "The page.", &[], vec![text("text/html")])
+            .problems(&ANY_TIME)
+    })
+}
+
+fn script() -> PathItem {
+    let file = || {
+        let names = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(["scalar.js", "start.js"]));
+        ParameterBuilder::new()
+            .name("file")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some("Which script."))
+            .schema(Some(names))
+            .build()
+    };
+    readable("reference_script", |id| {
+        OperationDoc::open(TAG, id, "A script of the page of this document")
+            .parameters([file()])
+            .answers(200, "The script.", &[], vec![text("text/javascript")])
+            .problems(&[StatusCode::NOT_FOUND])
+            .problems(&ANY_TIME)
+    })
+}
+
+fn text(media_type: &'static str) -> Body {
+    Body {
+        media_type,
+        schema: ObjectBuilder::new().schema_type(Type::String).into(),
+        example: None,
+    }
 }
 
 fn live(id: &str, summary: &str) -> PathItem {
@@ -57,14 +124,9 @@ fn ready() -> PathItem {
 }
 
 fn metrics() -> PathItem {
-    let text = || Body {
-        media_type: "text/plain",
-        schema: ObjectBuilder::new().schema_type(Type::String).into(),
-        example: None,
-    };
     readable("metrics", |id| {
         OperationDoc::new(TAG, id, "Counters in the text format of Prometheus")
-            .answers(200, "All of them.", &[], vec![text()])
+            .answers(200, "All of them.", &[], vec![text("text/plain")])
             .problems(&ANY_TIME)
             .problems(&[StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE])
     })

@@ -419,7 +419,7 @@ mod tests {
         assert!(waited.is_err(), "the protocol's own business now");
     }
 
-    /// Closed with bytes unread, which resets the connection.
+    /// Ends a connection with a reset.
     fn reset(theirs: TcpStream) {
         theirs.set_zero_linger().expect("an open socket");
         drop(theirs);

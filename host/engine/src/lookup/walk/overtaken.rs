@@ -20,7 +20,7 @@ use crate::failure::overtaken;
 use crate::lookup::presence::DirectoryPresence;
 
 /// How often a walk goes on with directories that were gone for a moment.
-const RETURNS: usize = 16;
+const RETURNS: usize = 4;
 
 impl Walk {
     /// Whether the names that were fetched in the innermost directory may be shown, of which a page

@@ -40,6 +40,7 @@ mod crowds;
 mod egress;
 mod examples;
 mod isolation;
+mod leaving;
 mod local_folder;
 mod memory;
 mod mounts;

@@ -71,6 +71,8 @@ pub struct ListingPage {
     pub entries: Vec<DirectoryEntry>,
     /// Whether more follow after the last of these.
     pub more: bool,
+    /// Names the directory that was listed, as [`Attributes::object`] does, where that is known.
+    pub directory: Option<String>,
 }
 
 /// A half-open range of bytes: from `start` up to but not including `end`, or to the end of the

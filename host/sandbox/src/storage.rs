@@ -340,6 +340,7 @@ impl Storage for StoragePlugin {
         Ok(ListingPage {
             entries: page.entries.into_iter().map(convert::entry_in).collect(),
             more: page.more,
+            directory: None,
         })
     }
 

@@ -470,6 +470,7 @@ impl Storage for Shelf {
         Ok(ListingPage {
             entries: late.unwrap_or(entries),
             more,
+            directory: None,
         })
     }
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use callfs_model::error::Error;
+use callfs_model::error::{Error, ErrorKind};
 use callfs_model::request::{self, RequestNames};
 use futures_util::FutureExt;
 use http::header::{
@@ -221,6 +221,12 @@ fn log(problem: &Problem, id: &RequestId, trace_id: Option<&str>, method: &Metho
         // 501 is about what the client asked for.
         502.. => {
             tracing::warn!(
+                request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"
+            )
+        }
+        // Its client may be gone, and has no other way to learn why nothing was stored.
+        _ if error.kind() == ErrorKind::Interrupted => {
+            tracing::info!(
                 request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"
             )
         }

@@ -50,6 +50,14 @@ impl View {
             .is_some_and(|set| set.moves.iter().any(near))
     }
 
+    /// Whether a path, or a directory on the way to it, is being moved away.
+    pub(crate) fn departs(&self, path: &FilePath) -> bool {
+        let departs = |one: &MoveInFlight| path.is_within(&one.from);
+        self.set
+            .as_ref()
+            .is_some_and(|set| set.moves.iter().any(departs))
+    }
+
     /// The move that may have brought what is at a path, and where it came from.
     pub(crate) fn arrival(&self, path: &FilePath) -> Option<(&MoveInFlight, FilePath)> {
         let moves = &self.set.as_ref()?.moves;

@@ -9,10 +9,11 @@ use crate::routes::openapi::headers::{LINK, VARY};
 use crate::routes::openapi::operation::{Body, OperationDoc};
 use crate::routes::openapi::parameters::{flag, number, one_of, path, plain, words};
 
-const PROBLEMS: [StatusCode; 7] = [
+const PROBLEMS: [StatusCode; 8] = [
     StatusCode::BAD_REQUEST,
     StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,
+    StatusCode::LOCKED,
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::BAD_GATEWAY,

@@ -75,17 +75,15 @@ pub(super) async fn body(
         entry,
         after,
     } = format;
-    let (_, mut walk) = app
+    let (walk, first) = app
         .engine
-        .walk(
+        .walk_all(
             &reader.who,
             &directory,
             options.depth(),
             options.after.as_ref(),
         )
         .await?;
-    walk.read_ahead();
-    let first = walk.next().await?;
     let entries = ListingStream {
         app: app.clone(),
         reader,

@@ -136,7 +136,7 @@ fn get(place: FilesRoute) -> OperationDoc {
         vec![],
     )
     .problems(&ALWAYS)
-    .problems(&[StatusCode::UNPROCESSABLE_ENTITY]);
+    .problems(&[StatusCode::UNPROCESSABLE_ENTITY, StatusCode::LOCKED]);
     if place == FilesRoute::Root {
         return operation;
     }

@@ -77,4 +77,5 @@ mod metadata_cli;
 mod readme;
 mod sdk;
 
+mod answers;
 mod architecture;

@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::fields::mtime::X_MTIME;
 use crate::state::{App, Info};
 
 const X_TYPE: HeaderName = HeaderName::from_static("x-callfs-type");
@@ -21,7 +22,6 @@ const X_SIZE: HeaderName = HeaderName::from_static("x-callfs-size");
 const X_MODE: HeaderName = HeaderName::from_static("x-callfs-mode");
 const X_OWNER: HeaderName = HeaderName::from_static("x-callfs-owner");
 const X_GROUP: HeaderName = HeaderName::from_static("x-callfs-group");
-const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
 const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
 
 /// An entry of a listing.
@@ -98,10 +98,21 @@ pub(crate) fn add_attributes(headers: &mut HeaderMap, info: &Info, app: &App) {
     headers.insert(X_MODE, text(&mode(info.mode)));
     headers.insert(X_OWNER, text(&info.owner));
     headers.insert(X_GROUP, text(&info.group));
+    add_time(headers, info);
+    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
+}
+
+/// What a change has made of something: the version that a condition of the next request names, and
+/// its time to the nanosecond.
+pub(crate) fn add_outcome(headers: &mut HeaderMap, info: &Info) {
+    add_validators(headers, info);
+    add_time(headers, info);
+}
+
+fn add_time(headers: &mut HeaderMap, info: &Info) {
     if let Some(time) = info.modified.and_then(rfc3339) {
         headers.insert(X_MTIME, text(&time));
     }
-    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
 }
 
 /// What a later conditional request needs.

@@ -23,7 +23,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Disposition, Content-Digest, \
                                Repr-Digest, Want-Repr-Digest, If-Match, If-None-Match, \
                                If-Modified-Since, If-Unmodified-Since, If-Range, Range, \
-                               X-Request-Id, Traceparent";
+                               X-CallFS-MTime, X-Request-Id, Traceparent";
 /// What a page may read beside the few headers that any page may.
 const RESPONSE_HEADERS: &str = "\
     Accept-Ranges, Allow, Content-Disposition, Content-Location, Content-Range, ETag, \

@@ -91,7 +91,6 @@ fn components() -> Components {
         .schema_from::<EntryDocument>()
         .schema_from::<directories::ListingDocument>()
         .schema_from::<files::PatchDocument>()
-        .schema_from::<files::Moved>()
         .schema_from::<links::NewLink>()
         .schema_from::<links::IssuedLink>()
         .schema_from::<links::LinkDocument>()

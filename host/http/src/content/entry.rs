@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::fields::members::EntryMembers;
 use crate::fields::mtime::X_MTIME;
 use crate::state::{App, Info};
 
@@ -49,6 +50,28 @@ pub(crate) struct EntryDocument<'a> {
     /// As in `ETag`, without the quotes.
     #[schema(required)]
     etag: Option<&'a str>,
+    /// Of the bytes, as hexadecimal digits; only where `fields` names it, and null if it is not
+    /// known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    sha256: Option<Option<String>>,
+    /// Media type; only where `fields` names it, and null of what is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    content_type: Option<Option<&'a str>>,
+}
+
+impl<'a> EntryDocument<'a> {
+    /// An entry with more members than each has.
+    pub(crate) fn with(info: &'a Info, members: EntryMembers) -> Self {
+        let digest = || info.sha256.map(hex::encode);
+        let content_type = || info.content_type.as_deref();
+        Self {
+            sha256: members.sha256.then(digest),
+            content_type: members.content_type.then(content_type),
+            ..Self::from(info)
+        }
+    }
 }
 
 impl<'a> From<&'a Info> for EntryDocument<'a> {
@@ -63,6 +86,8 @@ impl<'a> From<&'a Info> for EntryDocument<'a> {
             group: &info.group,
             mtime: info.modified.and_then(rfc3339),
             etag: info.etag.as_deref(),
+            sha256: None,
+            content_type: None,
         }
     }
 }
@@ -223,6 +248,30 @@ mod tests {
             serde_json::to_value(EntryDocument::from(&info())).expect("json"),
             expected
         );
+    }
+
+    #[test]
+    fn an_entry_has_more_members_where_they_are_asked_for() {
+        let members = EntryMembers {
+            sha256: true,
+            content_type: true,
+        };
+        let unknown = info();
+        let known = Info {
+            content_type: Some("text/plain".into()),
+            sha256: Some([0xab; 32]),
+            ..info()
+        };
+        for (info, sha256, content_type) in [
+            (&unknown, serde_json::Value::Null, serde_json::Value::Null),
+            (&known, "ab".repeat(32).into(), "text/plain".into()),
+        ] {
+            let entry = EntryDocument::with(info, members);
+            let entry = serde_json::to_value(entry).expect("json");
+            assert_eq!(entry["sha256"], sha256);
+            assert_eq!(entry["content_type"], content_type);
+            assert_eq!(entry.as_object().map(serde_json::Map::len), Some(11));
+        }
     }
 
     #[test]

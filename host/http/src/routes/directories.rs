@@ -29,12 +29,13 @@ use crate::content::entry::{self, EntryDocument};
 use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
 use crate::fields::accept::Shape;
+use crate::fields::members::EntryMembers;
 use crate::fields::query::Query;
 use crate::fields::target::{DIRECTORIES, FILES, RequestTarget};
 use crate::problem::Result;
-use crate::state::{App, ListOptions};
+use crate::state::{App, Info, ListOptions};
 
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "recursive",
     "max_depth",
     wanted::PARAMETERS[0],
@@ -42,6 +43,7 @@ const KNOWN: [&str; 7] = [
     wanted::PARAMETERS[2],
     PageQuery::PARAMETERS[0],
     PageQuery::PARAMETERS[1],
+    PageQuery::PARAMETERS[2],
 ];
 
 /// A page of a listing.
@@ -88,7 +90,7 @@ pub(crate) async fn get(
     let mut response = match shape {
         Shape::Json | Shape::Html => document(&app, &who, &target.path, options, &page).await?,
         Shape::Lines => {
-            let lines = lines::format();
+            let lines = lines::format(page.members);
             let shown = ShownCredentials::of(&headers, &app)?;
             stream::body(
                 &app,
@@ -125,7 +127,7 @@ async fn document(
         recursive,
         max_depth,
         count: listing.items.len(),
-        items: listing.items.iter().map(EntryDocument::from).collect(),
+        items: entries(&listing.items, page.members),
         next: listing.next.as_ref(),
     };
     let mut response = Json(document).into_response();
@@ -180,10 +182,15 @@ pub(crate) async fn array(
         ..ListOptions::default()
     };
     let listing = app.engine.list(who, path, options).await?;
-    let entries: Vec<EntryDocument> = listing.items.iter().map(EntryDocument::from).collect();
+    let entries = entries(&listing.items, page.members);
     let mut response = Json(entries).into_response();
     page.add_next(response.headers_mut(), FILES, path, listing.next.as_ref());
     Ok(response)
+}
+
+fn entries(items: &[Info], members: EntryMembers) -> Vec<EntryDocument<'_>> {
+    let entry = |info| EntryDocument::with(info, members);
+    items.iter().map(entry).collect()
 }
 
 /// The entries of a directory as links.

@@ -12,7 +12,7 @@ use crate::routes::openapi::headers::{
 };
 use crate::routes::openapi::operation::{Body, OperationDoc, anything};
 use crate::routes::openapi::parameters::{
-    flag, number, path, plain, preconditions, reading, words,
+    fields, flag, number, path, plain, preconditions, reading, words,
 };
 
 const TAG: &str = "files";
@@ -301,6 +301,7 @@ fn wanted() -> Vec<Parameter> {
             "after",
             "Of a directory: the cursor in the `Link` of the page before.",
         ),
+        fields(),
     ];
     [own, reading()].concat()
 }

@@ -64,6 +64,16 @@ pub(crate) fn table() -> Vec<Route> {
             "/download/{token}",
             get(download::get).head(download::head),
         ),
+        route(
+            "/download/{token}/",
+            "/download/{token}/{path}",
+            get(download::get).head(download::head),
+        ),
+        route(
+            "/download/{token}/{*path}",
+            "/download/{token}/{path}",
+            get(download::get).head(download::head),
+        ),
         route("/health", "/health", get(health::live)),
         route("/health/live", "/health/live", get(health::live)),
         route("/health/ready", "/health/ready", get(health::ready)),

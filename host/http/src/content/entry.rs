@@ -30,35 +30,35 @@ const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id"
 #[schema(as = Entry)]
 pub(crate) struct EntryDocument<'a> {
     /// Empty for the root.
-    name: &'a str,
+    pub(crate) name: &'a str,
     /// From the root.
     #[schema(pattern = "^/")]
-    path: &'a str,
+    pub(crate) path: &'a str,
     #[serde(rename = "type")]
     #[schema(pattern = "^(file|directory|special)$")]
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// In bytes.
-    size: u64,
+    pub(crate) size: u64,
     /// POSIX permission bits in octal.
     #[schema(pattern = "^[0-7]{4,5}$")]
-    mode: String,
-    owner: &'a str,
-    group: &'a str,
+    pub(crate) mode: String,
+    pub(crate) owner: &'a str,
+    pub(crate) group: &'a str,
     /// When it was last changed.
     #[schema(format = DateTime, required)]
-    mtime: Option<String>,
+    pub(crate) mtime: Option<String>,
     /// As in `ETag`, without the quotes.
     #[schema(required)]
-    etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
     /// Of the bytes, as hexadecimal digits; only where `fields` names it, and null if it is not
     /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
-    sha256: Option<Option<String>>,
+    pub(crate) sha256: Option<Option<String>>,
     /// Media type; only where `fields` names it, and null of what is no file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    content_type: Option<Option<&'a str>>,
+    pub(crate) content_type: Option<Option<&'a str>>,
 }
 
 impl<'a> EntryDocument<'a> {

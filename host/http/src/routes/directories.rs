@@ -14,8 +14,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use callfs_model::error::{Error, ErrorKind};
 use callfs_model::identity::Identity;
-use callfs_model::path::FilePath;
+use callfs_model::path::{FilePath, PathError};
 use http::header::{
     ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
 };
@@ -33,7 +34,7 @@ use crate::fields::members::EntryMembers;
 use crate::fields::query::Query;
 use crate::fields::target::{DIRECTORIES, FILES, RequestTarget};
 use crate::problem::Result;
-use crate::state::{App, Info, ListOptions};
+use crate::state::{App, Info, ListOptions, Listing};
 
 const KNOWN: [&str; 8] = [
     "recursive",
@@ -208,4 +209,58 @@ pub(crate) async fn index(
     let links = html::format(&path);
     let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))
+}
+
+/// The same below a directory that is the root for those who read it.
+pub(crate) async fn index_below(
+    app: &Arc<App>,
+    reader: ListingReader,
+    path: &FilePath,
+    root: &FilePath,
+    page: PageQuery,
+    request_id: RequestId,
+) -> Result<Response, Error> {
+    let options = ListOptions {
+        after: cursor(&page, root)?,
+        ..ListOptions::default()
+    };
+    let links = html::format(&shown_below(path, root));
+    let path = path.clone();
+    let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
+    Ok(entry::response(body))
+}
+
+/// The entries of a directory, with their paths from such a root.
+pub(crate) async fn entries_below(
+    app: &App,
+    who: &Identity,
+    path: &FilePath,
+    root: &FilePath,
+    page: &PageQuery,
+) -> Result<Listing, Error> {
+    let options = ListOptions {
+        after: cursor(page, root)?,
+        limit: page.limit.unwrap_or(usize::MAX),
+        ..ListOptions::default()
+    };
+    let mut listing = app.engine.list(who, path, options).await?;
+    for item in &mut listing.items {
+        item.path = shown_below(&item.path, root);
+    }
+    listing.next = listing.next.map(|next| shown_below(&next, root));
+    Ok(listing)
+}
+
+/// Where a page goes on, from the root of all.
+fn cursor(page: &PageQuery, root: &FilePath) -> Result<Option<FilePath>, Error> {
+    let after = page.after.as_ref();
+    let after = after.and_then(|after| after.moved(&FilePath::root(), root));
+    let refused = |error: PathError| Error::new(ErrorKind::BadRequest, error.to_string());
+    after.transpose().map_err(refused)
+}
+
+/// A path below a root, from that root on.
+fn shown_below(path: &FilePath, root: &FilePath) -> FilePath {
+    let shown = path.moved(root, &FilePath::root()).and_then(Result::ok);
+    shown.unwrap_or_else(FilePath::root)
 }

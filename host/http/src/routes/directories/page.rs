@@ -72,8 +72,13 @@ impl PageQuery {
         }
     }
 
+    /// What the entries have more than others.
+    pub(crate) fn members(&self) -> EntryMembers {
+        self.members
+    }
+
     /// RFC 8288: where the next page is, with the other parameters as they were.
-    pub(super) fn add_next(
+    pub(crate) fn add_next(
         &self,
         headers: &mut HeaderMap,
         prefix: &str,

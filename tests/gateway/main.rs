@@ -17,6 +17,7 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod link_options;
 mod links;
 mod logging;
 mod moves;
@@ -25,6 +26,7 @@ mod openapi;
 mod parity;
 mod permissions;
 mod ranges;
+mod shared_directories;
 mod system;
 mod upload_failures;
 

@@ -1,5 +1,5 @@
-//! Links: a token gives one file, a number of times or without limit, or a directory with everything
-//! below it, until a moment in time.
+//! Links: a token gives one file, a number of times or without limit, or a directory with all that
+//! is below it, until a moment in time.
 //!
 //! A link is issued to whoever may share the file, redeemed by downloads, and swept when it is
 //! over. A use of it is free, taken by a download, left by one that broke off, or spent; every
@@ -22,8 +22,7 @@ use std::time::Duration;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
-pub use callfs_model::metadata::LinkOptions;
-pub use callfs_model::metadata::{Link, LinkId};
+pub use callfs_model::metadata::{Link, LinkId, LinkOptions};
 use callfs_model::metadata::{LinkStore, MakerRights};
 use callfs_model::path::FilePath;
 use callfs_model::shutdown::Shutdown;

@@ -1,7 +1,7 @@
 //! What is shared: whether a user may share a file or a directory, and reading it because they did.
 //!
-//! Its reader is not known. The one who shared it is, and what they may not do any
-//! more with what is there now, nobody may in their name. What a link is, is not known here.
+//! Its reader is not known. The one who shared it is, and what they may not do any more with what
+//! is there now is not done in their name. What a link is, is not known here.
 
 use std::ops::Range;
 

@@ -78,8 +78,8 @@ pub(super) fn carry_out(connection: &Connection, change: &LinkChange) -> SqliteO
 
 fn create(connection: &Connection, link: &Link) -> SqliteOutcome {
     let insert = format!(
-        "INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT \
-         DO NOTHING"
+        "INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON \
+         CONFLICT DO NOTHING"
     );
     let values = params![
         link.id,

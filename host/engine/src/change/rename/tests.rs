@@ -426,9 +426,10 @@ async fn a_move_answers_what_has_arrived() {
         world.put(&alice(), "/a", "x").await.expect("stored");
         world.mkdir(&alice(), "/d").await.expect("made");
         for (from, to) in [("/a", "/b"), ("/d", "/e"), ("/b", "/b")] {
-            let moved = world.engine.rename(&alice(), &path(from), move_to(to));
-            let moved = moved.await.expect("moved");
-            let found = world.engine.stat(&alice(), &path(to)).await.expect("there");
+            let engine = &world.engine;
+            let moved = engine.rename(&alice(), &path(from), move_to(to)).await;
+            let moved = moved.expect("moved");
+            let found = engine.stat(&alice(), &path(to)).await.expect("there");
             assert_eq!(moved, found, "{from} to {to}");
         }
     }

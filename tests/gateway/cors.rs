@@ -64,6 +64,7 @@ async fn a_preflight_needs_no_key_and_allows_what_the_api_uses() {
         "if-match",
         "range",
         "content-digest",
+        "x-callfs-mtime",
         "x-request-id",
     ] {
         assert!(

@@ -18,6 +18,7 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod link_options;
 mod links;
 mod logging;
 mod moves;
@@ -27,6 +28,7 @@ mod pages;
 mod parity;
 mod permissions;
 mod ranges;
+mod shared_directories;
 mod system;
 mod upload_failures;
 
@@ -80,4 +82,5 @@ mod metadata_cli;
 mod readme;
 mod sdk;
 
+mod answers;
 mod architecture;

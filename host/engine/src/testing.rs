@@ -262,7 +262,8 @@ impl World {
     }
 
     pub(crate) async fn rename(&self, who: &Identity, from: &str, to: &str) -> Result<FilePath> {
-        self.engine.rename(who, &path(from), move_to(to)).await
+        let moved = self.engine.rename(who, &path(from), move_to(to)).await;
+        moved.map(|info| info.path)
     }
 
     pub(crate) async fn copy(

@@ -70,6 +70,16 @@ pub(crate) fn table() -> Vec<Route> {
         route("/docs", "/docs/", get(reference::redirect)),
         route("/docs/", "/docs/", get(reference::page)),
         route("/docs/{file}", "/docs/{file}", get(reference::script)),
+        route(
+            "/download/{token}/",
+            "/download/{token}/{path}",
+            get(download::get).head(download::head),
+        ),
+        route(
+            "/download/{token}/{*path}",
+            "/download/{token}/{path}",
+            get(download::get).head(download::head),
+        ),
         route("/health", "/health", get(health::live)),
         route("/health/live", "/health/live", get(health::live)),
         route("/health/ready", "/health/ready", get(health::ready)),

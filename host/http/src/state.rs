@@ -8,11 +8,13 @@ use std::time::Duration;
 
 pub(crate) use callfs_engine::{
     AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob,
-    Info, ListOptions, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition, PutOptions,
-    RenameOptions, StoredFile, Validators, Walk,
+    Info, ListOptions, Listing, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition,
+    PutOptions, RenameOptions, StoredFile, Validators, Walk,
 };
 pub(crate) use callfs_identity::Authentication;
-pub(crate) use callfs_links::{FileVersion, Link, LinkId, Links, MAX_USES, Redemption, Terms};
+pub(crate) use callfs_links::{
+    FileVersion, Link, LinkId, LinkOptions, Links, MAX_USES, Redemption, Terms,
+};
 use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
 pub(crate) use callfs_telemetry::Metrics;

@@ -79,6 +79,7 @@ macro_rules! link_suite {
     ($place:ty) => {
         $crate::suite::metadata_suite!($place:
             gives_back_links_as_they_were
+            gives_back_the_options_of_links
             replaces_a_link_once_per_revision
             lists_links_in_the_order_of_their_making
             sweeps_links_that_are_over

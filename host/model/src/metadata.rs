@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::links::{
-    Link, LinkChange, LinkId, LinkStore, MakerRights, Use, link_changed, link_exists,
+    Link, LinkChange, LinkId, LinkOptions, LinkStore, MakerRights, Use, link_changed, link_exists,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;

@@ -33,6 +33,9 @@ pub struct PutOptions {
     pub content_type: Option<String>,
     /// What the body must hash to; else nothing is stored, and [`ErrorKind::DigestMismatch`].
     pub digests: Vec<Digest>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z, where it is not the
+    /// present. A storage without entity tags keeps its own.
+    pub modified: Option<i64>,
 }
 
 /// What was stored.

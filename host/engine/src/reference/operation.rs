@@ -139,7 +139,7 @@ impl Act {
                     ..move_to(to)
                 };
                 let moved = engine.rename(who, &path(from), options).await?;
-                Ok(moved.to_string())
+                Ok(moved.path.to_string())
             }
             Self::Copy {
                 from,

@@ -14,6 +14,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::fields::members::EntryMembers;
+use crate::fields::mtime::X_MTIME;
 use crate::state::{App, Info};
 
 const X_TYPE: HeaderName = HeaderName::from_static("x-callfs-type");
@@ -21,7 +23,6 @@ const X_SIZE: HeaderName = HeaderName::from_static("x-callfs-size");
 const X_MODE: HeaderName = HeaderName::from_static("x-callfs-mode");
 const X_OWNER: HeaderName = HeaderName::from_static("x-callfs-owner");
 const X_GROUP: HeaderName = HeaderName::from_static("x-callfs-group");
-const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
 const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
 
 /// An entry of a listing.
@@ -29,26 +30,48 @@ const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id"
 #[schema(as = Entry)]
 pub(crate) struct EntryDocument<'a> {
     /// Empty for the root.
-    name: &'a str,
+    pub(crate) name: &'a str,
     /// From the root.
     #[schema(pattern = "^/")]
-    path: &'a str,
+    pub(crate) path: &'a str,
     #[serde(rename = "type")]
     #[schema(pattern = "^(file|directory|special)$")]
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// In bytes.
-    size: u64,
+    pub(crate) size: u64,
     /// POSIX permission bits in octal.
     #[schema(pattern = "^[0-7]{4,5}$")]
-    mode: String,
-    owner: &'a str,
-    group: &'a str,
+    pub(crate) mode: String,
+    pub(crate) owner: &'a str,
+    pub(crate) group: &'a str,
     /// When it was last changed.
     #[schema(format = DateTime, required)]
-    mtime: Option<String>,
+    pub(crate) mtime: Option<String>,
     /// As in `ETag`, without the quotes.
     #[schema(required)]
-    etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
+    /// Of the bytes, as hexadecimal digits; only where `fields` names it, and null if it is not
+    /// known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    pub(crate) sha256: Option<Option<String>>,
+    /// Media type; only where `fields` names it, and null of what is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) content_type: Option<Option<&'a str>>,
+}
+
+impl<'a> EntryDocument<'a> {
+    /// An entry with more members than each has.
+    pub(crate) fn with(info: &'a Info, members: EntryMembers) -> Self {
+        let digest = || info.sha256.map(hex::encode);
+        let content_type = || info.content_type.as_deref();
+        Self {
+            sha256: members.sha256.then(digest),
+            content_type: members.content_type.then(content_type),
+            ..Self::from(info)
+        }
+    }
 }
 
 impl<'a> From<&'a Info> for EntryDocument<'a> {
@@ -63,6 +86,8 @@ impl<'a> From<&'a Info> for EntryDocument<'a> {
             group: &info.group,
             mtime: info.modified.and_then(rfc3339),
             etag: info.etag.as_deref(),
+            sha256: None,
+            content_type: None,
         }
     }
 }
@@ -103,10 +128,21 @@ pub(crate) fn add_attributes(headers: &mut HeaderMap, info: &Info, app: &App) {
     headers.insert(X_MODE, text(&mode(info.mode)));
     headers.insert(X_OWNER, text(&info.owner));
     headers.insert(X_GROUP, text(&info.group));
+    add_time(headers, info);
+    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
+}
+
+/// What a change has made of something: the version that a condition of the next request names, and
+/// its time to the nanosecond.
+pub(crate) fn add_outcome(headers: &mut HeaderMap, info: &Info) {
+    add_validators(headers, info);
+    add_time(headers, info);
+}
+
+fn add_time(headers: &mut HeaderMap, info: &Info) {
     if let Some(time) = info.modified.and_then(rfc3339) {
         headers.insert(X_MTIME, text(&time));
     }
-    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
 }
 
 /// What a later conditional request needs.
@@ -217,6 +253,30 @@ mod tests {
             serde_json::to_value(EntryDocument::from(&info())).expect("json"),
             expected
         );
+    }
+
+    #[test]
+    fn an_entry_has_more_members_where_they_are_asked_for() {
+        let members = EntryMembers {
+            sha256: true,
+            content_type: true,
+        };
+        let unknown = info();
+        let known = Info {
+            content_type: Some("text/plain".into()),
+            sha256: Some([0xab; 32]),
+            ..info()
+        };
+        for (info, sha256, content_type) in [
+            (&unknown, serde_json::Value::Null, serde_json::Value::Null),
+            (&known, "ab".repeat(32).into(), "text/plain".into()),
+        ] {
+            let entry = EntryDocument::with(info, members);
+            let entry = serde_json::to_value(entry).expect("json");
+            assert_eq!(entry["sha256"], sha256);
+            assert_eq!(entry["content_type"], content_type);
+            assert_eq!(entry.as_object().map(serde_json::Map::len), Some(11));
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use http::header::{
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Which pages may embed a response that they cannot read.
+pub(crate) const RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// `sandbox` gives a served HTML page an origin of its own, without scripts: it cannot reach the
 /// API with the credentials that the browser remembers.

@@ -32,6 +32,7 @@ use crate::edge::request_id::{self, RequestId, X_REQUEST_ID};
 use crate::edge::{security, shown};
 use crate::fields::lines;
 use crate::problem::{Problem, Result};
+use crate::routes::download::DOWNLOAD;
 use crate::routes::health;
 use callfs_telemetry::Metrics;
 
@@ -180,7 +181,8 @@ impl Edge {
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         security::add(response.headers_mut());
         if let Some(cors) = &self.cors {
-            cors.add_headers(origin.as_ref(), response.headers_mut());
+            let needs_key = !uri.path().starts_with(DOWNLOAD);
+            cors.add_headers(origin.as_ref(), needs_key, response.headers_mut());
         }
         if let Some(standing) = standing {
             standing.add_headers(response.headers_mut());

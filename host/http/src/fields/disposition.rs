@@ -41,18 +41,27 @@ pub(crate) fn filename(header: &HeaderValue) -> Option<String> {
 
 /// A header that makes a browser save the file under this name.
 pub(crate) fn attachment(name: &str) -> HeaderValue {
+    named("attachment", name)
+}
+
+/// A header that lets a browser show the file, and save it under this name.
+pub(crate) fn inline(name: &str) -> HeaderValue {
+    named("inline", name)
+}
+
+fn named(kind: &'static str, name: &str) -> HeaderValue {
     let is_plain = |c: char| (' '..='~').contains(&c) && !matches!(c, '"' | '\\' | '%');
     let fallback: String = name
         .chars()
         .map(|c| if is_plain(c) { c } else { '_' })
         .collect();
     let text = if fallback == name {
-        format!("attachment; filename=\"{name}\"")
+        format!("{kind}; filename=\"{name}\"")
     } else {
         let encoded = utf8_percent_encode(name, NOT_ATTR_CHAR);
-        format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{encoded}")
+        format!("{kind}; filename=\"{fallback}\"; filename*=UTF-8''{encoded}")
     };
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("attachment"))
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(kind))
 }
 
 /// The next parameter and what follows it: `Some(None)` at the end, `None` if the rest is
@@ -147,6 +156,7 @@ mod tests {
         );
         for name in ["a", "a\"b\\c", "100%", "ä;ö='\u{1f600}", "a'b*(c)"] {
             assert_eq!(filename(&attachment(name)).as_deref(), Some(name));
+            assert_eq!(filename(&inline(name)).as_deref(), Some(name));
         }
     }
 }

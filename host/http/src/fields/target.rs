@@ -53,7 +53,7 @@ pub(crate) struct RequestTarget {
 
 impl RequestTarget {
     /// From what follows the route's prefix in the raw target: empty, or a slash and more.
-    fn parse(raw: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(raw: &str) -> Result<Self, Problem> {
         check_escapes(raw)?;
         let text = percent_decode_str(raw)
             .decode_utf8()
@@ -69,6 +69,11 @@ impl RequestTarget {
             trailing_slash: text.len() > 1 && text.ends_with('/'),
             path,
         })
+    }
+
+    /// Whether nothing but a directory can be meant.
+    pub(crate) fn means_directory(&self) -> bool {
+        self.trailing_slash || self.path.is_root()
     }
 }
 

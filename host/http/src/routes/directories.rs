@@ -14,8 +14,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use callfs_model::error::{Error, ErrorKind};
 use callfs_model::identity::Identity;
-use callfs_model::path::FilePath;
+use callfs_model::path::{FilePath, PathError};
 use http::header::{
     ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
 };
@@ -30,12 +31,13 @@ use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
 use crate::edge::security::PLAIN_PAGE;
 use crate::fields::accept::Shape;
+use crate::fields::members::EntryMembers;
 use crate::fields::query::Query;
 use crate::fields::target::{DIRECTORIES, FILES, RequestTarget};
 use crate::problem::Result;
-use crate::state::{App, ListOptions};
+use crate::state::{App, Info, ListOptions, Listing};
 
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "recursive",
     "max_depth",
     wanted::PARAMETERS[0],
@@ -43,6 +45,7 @@ const KNOWN: [&str; 7] = [
     wanted::PARAMETERS[2],
     PageQuery::PARAMETERS[0],
     PageQuery::PARAMETERS[1],
+    PageQuery::PARAMETERS[2],
 ];
 
 /// A page of a listing.
@@ -89,7 +92,7 @@ pub(crate) async fn get(
     let mut response = match shape {
         Shape::Json | Shape::Html => document(&app, &who, &target.path, options, &page).await?,
         Shape::Lines => {
-            let lines = lines::format();
+            let lines = lines::format(page.members);
             let shown = ShownCredentials::of(&headers, &app)?;
             stream::body(
                 &app,
@@ -126,7 +129,7 @@ async fn document(
         recursive,
         max_depth,
         count: listing.items.len(),
-        items: listing.items.iter().map(EntryDocument::from).collect(),
+        items: entries(&listing.items, page.members),
         next: listing.next.as_ref(),
     };
     let mut response = Json(document).into_response();
@@ -181,10 +184,15 @@ pub(crate) async fn array(
         ..ListOptions::default()
     };
     let listing = app.engine.list(who, path, options).await?;
-    let entries: Vec<EntryDocument> = listing.items.iter().map(EntryDocument::from).collect();
+    let entries = entries(&listing.items, page.members);
     let mut response = Json(entries).into_response();
     page.add_next(response.headers_mut(), FILES, path, listing.next.as_ref());
     Ok(response)
+}
+
+fn entries(items: &[Info], members: EntryMembers) -> Vec<EntryDocument<'_>> {
+    let entry = |info| EntryDocument::with(info, members);
+    items.iter().map(entry).collect()
 }
 
 /// The entries of a directory as links.
@@ -202,4 +210,58 @@ pub(crate) async fn index(
     let links = html::format(&path);
     let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))
+}
+
+/// The same below a directory that is the root for those who read it.
+pub(crate) async fn index_below(
+    app: &Arc<App>,
+    reader: ListingReader,
+    path: &FilePath,
+    root: &FilePath,
+    page: PageQuery,
+    request_id: RequestId,
+) -> Result<Response, Error> {
+    let options = ListOptions {
+        after: cursor(&page, root)?,
+        ..ListOptions::default()
+    };
+    let links = html::format(&shown_below(path, root));
+    let path = path.clone();
+    let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
+    Ok(entry::response(body))
+}
+
+/// The entries of a directory, with their paths from such a root.
+pub(crate) async fn entries_below(
+    app: &App,
+    who: &Identity,
+    path: &FilePath,
+    root: &FilePath,
+    page: &PageQuery,
+) -> Result<Listing, Error> {
+    let options = ListOptions {
+        after: cursor(page, root)?,
+        limit: page.limit.unwrap_or(usize::MAX),
+        ..ListOptions::default()
+    };
+    let mut listing = app.engine.list(who, path, options).await?;
+    for item in &mut listing.items {
+        item.path = shown_below(&item.path, root);
+    }
+    listing.next = listing.next.map(|next| shown_below(&next, root));
+    Ok(listing)
+}
+
+/// Where a page goes on, from the root of all.
+fn cursor(page: &PageQuery, root: &FilePath) -> Result<Option<FilePath>, Error> {
+    let after = page.after.as_ref();
+    let after = after.and_then(|after| after.moved(&FilePath::root(), root));
+    let refused = |error: PathError| Error::new(ErrorKind::BadRequest, error.to_string());
+    after.transpose().map_err(refused)
+}
+
+/// A path below a root, from that root on.
+fn shown_below(path: &FilePath, root: &FilePath) -> FilePath {
+    let shown = path.moved(root, &FilePath::root()).and_then(Result::ok);
+    shown.unwrap_or_else(FilePath::root)
 }

@@ -12,7 +12,7 @@ mod upload;
 use std::sync::Arc;
 
 use axum::routing::MethodRouter;
-pub(crate) use patch::{Moved, PatchDocument};
+pub(crate) use patch::PatchDocument;
 
 use crate::state::App;
 

@@ -1,4 +1,4 @@
-//! `/v1/links`: making links to files, and looking after one's own.
+//! `/v1/links`: making links to files and directories, and looking after one's own.
 //!
 //! Administrators look after everybody's. A token is told to the maker of a link when it is made,
 //! and to nobody after that.
@@ -17,14 +17,14 @@ use callfs_model::path::FilePath;
 pub(crate) use generate::{IssuedLink, NewLink, generate};
 use http::header::{HeaderValue, LINK};
 use http::{StatusCode, Uri};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::content::entry::rfc3339;
 use crate::edge::caller::Caller;
 use crate::fields::query::Query;
 use crate::problem::{Problem, Result};
-use crate::state::{App, Link as Record, LinkId};
+use crate::state::{App, Link as Record, LinkId, LinkOptions};
 
 const LINKS: &str = "/v1/links";
 const DEFAULT_LIMIT: usize = 100;
@@ -36,9 +36,14 @@ const MAX_LIMIT: usize = 1_000;
 pub(crate) struct LinkDocument<'a> {
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
-    /// The file that it shares.
+    /// What it shares.
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
+    #[serde(rename = "type")]
+    #[schema(pattern = "^(file|directory)$")]
+    kind: &'static str,
+    #[schema(inline)]
+    disposition: LinkDisposition,
     /// The name to save it under, if it is not the file's own.
     #[schema(required)]
     filename: Option<&'a str>,
@@ -48,10 +53,32 @@ pub(crate) struct LinkDocument<'a> {
     created: Option<String>,
     #[schema(format = DateTime, required)]
     expires: Option<String>,
-    /// How often the file can be had with it.
-    max_downloads: u32,
-    /// How often it was.
-    downloads: u32,
+    /// How often the file can be had with it; null if it is unlimited.
+    #[schema(required)]
+    max_downloads: Option<u32>,
+    /// How often it was; null if it is unlimited, because that is not counted.
+    #[schema(required)]
+    downloads: Option<u32>,
+    /// Whether it can be had as often as clients like until it expires.
+    unlimited: bool,
+}
+
+/// What a browser does with the files of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LinkDisposition {
+    Attachment,
+    Inline,
+}
+
+impl LinkDisposition {
+    fn of(options: &LinkOptions) -> Self {
+        if options.inline {
+            Self::Inline
+        } else {
+            Self::Attachment
+        }
+    }
 }
 
 /// A page of links.
@@ -69,12 +96,15 @@ impl<'a> From<&'a Record> for LinkDocument<'a> {
         Self {
             id: hex::encode(link.id),
             path: &link.path,
+            kind: kind(&link.options),
+            disposition: LinkDisposition::of(&link.options),
             filename: link.filename.as_deref(),
             maker: &link.maker,
             created: time(link.created),
             expires: time(link.expires),
-            max_downloads: link.max_uses,
-            downloads: link.spent,
+            max_downloads: limit(link),
+            downloads: (!link.options.unlimited).then_some(link.spent),
+            unlimited: link.options.unlimited,
         }
     }
 }
@@ -173,6 +203,19 @@ async fn find(app: &App, who: &Identity, uri: &Uri) -> Result<Record> {
 
 fn parse(text: &str) -> Option<LinkId> {
     hex::decode(text).ok()?.try_into().ok()
+}
+
+fn kind(options: &LinkOptions) -> &'static str {
+    if options.directory {
+        "directory"
+    } else {
+        "file"
+    }
+}
+
+/// How many downloads a link allows; none if it is unlimited.
+fn limit(link: &Record) -> Option<u32> {
+    (!link.options.unlimited).then_some(link.max_uses)
 }
 
 /// Milliseconds since 1970 as JSON has times.

@@ -22,7 +22,7 @@ use utoipa::openapi::{
 
 use crate::content::entry::EntryDocument;
 use crate::problem::ProblemDocument as Problem;
-use crate::routes::{directories, files, health, links};
+use crate::routes::{directories, download, files, health, links};
 
 /// Whoever wants to know what a route is.
 const DESCRIPTION: &str = "A filesystem over any storage. Paths are canonical: names of up to 255 \
@@ -91,7 +91,7 @@ fn components() -> Components {
         .schema_from::<EntryDocument>()
         .schema_from::<directories::ListingDocument>()
         .schema_from::<files::PatchDocument>()
-        .schema_from::<files::Moved>()
+        .schema_from::<download::SharedEntryDocument>()
         .schema_from::<links::NewLink>()
         .schema_from::<links::IssuedLink>()
         .schema_from::<links::LinkDocument>()

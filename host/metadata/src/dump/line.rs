@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use callfs_model::metadata::{Content, Intent, Link, MakerRights, Record, Use};
+use callfs_model::metadata::{Content, Intent, Link, LinkOptions, MakerRights, Record, Use};
 use callfs_model::path::FilePath;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -109,6 +109,8 @@ pub(super) struct LinkLine {
     maker: String,
     #[serde(default, skip_serializing_if = "is_unknown")]
     rights: MakerRights,
+    #[serde(default, skip_serializing_if = "is_plain")]
+    options: LinkOptions,
     filename: Option<String>,
     created: i64,
     expires: i64,
@@ -119,6 +121,10 @@ pub(super) struct LinkLine {
 
 fn is_unknown(rights: &MakerRights) -> bool {
     *rights == MakerRights::default()
+}
+
+fn is_plain(options: &LinkOptions) -> bool {
+    *options == LinkOptions::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -268,6 +274,7 @@ impl From<Link> for LinkLine {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,
@@ -301,6 +308,7 @@ impl From<Link> for LinkLine {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,
@@ -319,6 +327,7 @@ impl From<LinkLine> for Link {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,
@@ -351,6 +360,7 @@ impl From<LinkLine> for Link {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,

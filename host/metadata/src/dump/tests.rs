@@ -1,4 +1,6 @@
-use callfs_model::metadata::{Change, Content, Intent, Link, MakerRights, NextObject, Record, Use};
+use callfs_model::metadata::{
+    Change, Content, Intent, Link, LinkOptions, MakerRights, NextObject, Record, Use,
+};
 
 use super::*;
 use crate::SqliteStore;
@@ -21,6 +23,11 @@ fn link(number: u8) -> Link {
             groups: vec!["staff".into()],
             admin: number == 1,
             attributes: vec![("a".into(), "b".into())],
+        },
+        options: LinkOptions {
+            directory: number == 1,
+            unlimited: number == 1,
+            inline: false,
         },
         filename: (number == 1).then(|| "größe.txt".into()),
         created: 1_000,

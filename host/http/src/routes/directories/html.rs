@@ -49,7 +49,7 @@ pub(super) fn format(directory: &FilePath) -> Format {
     };
     Format {
         before: before.into_bytes(),
-        entry,
+        entry: Box::new(entry),
         after: b"</table>\n</body>\n</html>\n",
     }
 }

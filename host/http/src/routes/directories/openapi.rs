@@ -7,7 +7,7 @@ use utoipa::openapi::{HttpMethod, PathItem};
 
 use crate::routes::openapi::headers::{LINK, VARY};
 use crate::routes::openapi::operation::{Body, OperationDoc};
-use crate::routes::openapi::parameters::{flag, number, one_of, path, plain, words};
+use crate::routes::openapi::parameters::{fields, flag, number, one_of, path, plain, words};
 
 const PROBLEMS: [StatusCode; 8] = [
     StatusCode::BAD_REQUEST,
@@ -74,6 +74,7 @@ fn list(id: &str, named: bool) -> OperationDoc {
             "after",
             "The cursor of the page before: `next`, or what is in its `Link`.",
         ),
+        fields(),
         plain("Accept", "`application/x-ndjson` for a stream of lines."),
     ];
     OperationDoc::new(

@@ -7,6 +7,7 @@ use http::header::{HeaderMap, HeaderValue, LINK};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::fields::accept::Shape;
+use crate::fields::members::EntryMembers;
 use crate::fields::query::Query;
 use crate::fields::target::url;
 use crate::problem::{Problem, Result};
@@ -20,13 +21,15 @@ pub(crate) struct PageQuery {
     /// How many entries; none for no limit.
     pub(super) limit: Option<usize>,
     pub(super) after: Option<FilePath>,
+    /// What its entries have more than others.
+    pub(super) members: EntryMembers,
     /// The query of the request without its cursor, as the next page's begins.
     kept: String,
 }
 
 impl PageQuery {
     /// The query parameters that choose it.
-    pub(crate) const PARAMETERS: [&str; 2] = ["limit", "after"];
+    pub(crate) const PARAMETERS: [&str; 3] = ["limit", "after", EntryMembers::PARAMETER];
 
     /// The page of a directory that the query asks for.
     pub(crate) fn of(query: &Query, directory: &FilePath, shape: Shape) -> Result<Self> {
@@ -57,18 +60,25 @@ impl PageQuery {
             .text("after")
             .map(|text| FilePath::parse(text).map_err(|_| refused()))
             .transpose()?;
+        let members = EntryMembers::of(query)?;
         match after {
             Some(after) if !after.is_within(directory) || after == *directory => Err(refused()),
             after => Ok(Self {
                 limit,
                 after,
+                members,
                 kept: kept(query),
             }),
         }
     }
 
+    /// What the entries have more than others.
+    pub(crate) fn members(&self) -> EntryMembers {
+        self.members
+    }
+
     /// RFC 8288: where the next page is, with the other parameters as they were.
-    pub(super) fn add_next(
+    pub(crate) fn add_next(
         &self,
         headers: &mut HeaderMap,
         prefix: &str,

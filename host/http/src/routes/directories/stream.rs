@@ -27,12 +27,15 @@ const TOGETHER: usize = 64;
 /// Bytes of an entry, for most of them.
 const ENTRY: usize = 256;
 
+/// Adds an entry to what is there.
+pub(super) type WriteEntry = Box<dyn Fn(&Info, &mut Vec<u8>) -> Result<()> + Send + Sync>;
+
 /// How a listing is written.
 pub(super) struct Format {
     /// What comes before the first entry.
     pub(super) before: Vec<u8>,
     /// One entry, added to what is there.
-    pub(super) entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
+    pub(super) entry: WriteEntry,
     /// What comes after the last entry; whoever reads it has all of them.
     pub(super) after: &'static [u8],
 }
@@ -49,7 +52,7 @@ struct ListingStream {
     reader: ListingReader,
     /// How many pages the walk had begun when the caller was last identified.
     pages: u64,
-    entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
+    entry: WriteEntry,
     walk: Walk,
     /// What was found before there was a response.
     first: Option<Info>,

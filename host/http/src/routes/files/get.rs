@@ -26,7 +26,12 @@ use crate::routes::directories::{self, ListingReader, PageQuery};
 use crate::state::{App, Info, OpenedPath, Precondition};
 
 const DOWNLOAD: &str = "download";
-const KNOWN: [&str; 3] = [DOWNLOAD, PageQuery::PARAMETERS[0], PageQuery::PARAMETERS[1]];
+const KNOWN: [&str; 4] = [
+    DOWNLOAD,
+    PageQuery::PARAMETERS[0],
+    PageQuery::PARAMETERS[1],
+    PageQuery::PARAMETERS[2],
+];
 
 /// `GET /v1/files/{path}`
 pub(super) async fn get(

@@ -7,12 +7,12 @@ use utoipa::openapi::schema::{Array, Schema};
 use utoipa::openapi::{HttpMethod, PathItem, Ref};
 
 use crate::routes::openapi::headers::{
-    CONTENT_LOCATION, CONTENT_RANGE, ENTRY, ETAG, FILE, LAST_MODIFIED, LINK, LOCATION, Named,
-    REPR_DIGEST,
+    CONTENT_LOCATION, CONTENT_RANGE, ENTRY, ETAG, FILE, LAST_MODIFIED, LINK, LOCATION, MTIME,
+    Named, REPR_DIGEST,
 };
 use crate::routes::openapi::operation::{Body, OperationDoc, anything};
 use crate::routes::openapi::parameters::{
-    flag, number, path, plain, preconditions, reading, words,
+    fields, flag, number, path, plain, preconditions, reading, words,
 };
 
 const TAG: &str = "files";
@@ -244,17 +244,6 @@ fn patch(place: FilesRoute) -> OperationDoc {
         media_type: "application/merge-patch+json",
         ..rename()
     };
-    let answer = Body {
-        media_type: "application/json",
-        schema: Schema::OneOf(
-            utoipa::openapi::OneOfBuilder::new()
-                .item(Ref::from_schema_name("Moved"))
-                .item(Ref::from_schema_name("Entry"))
-                .build(),
-        )
-        .into(),
-        example: Some(json!({ "path": "/archive/report.pdf" })),
-    };
     OperationDoc::new(
         TAG,
         &place.id("change"),
@@ -268,9 +257,9 @@ fn patch(place: FilesRoute) -> OperationDoc {
     .body(true, "What to change.", vec![rename(), merge])
     .answers(
         200,
-        "Where it is now, or what it is now.",
-        &[CONTENT_LOCATION, ETAG, LAST_MODIFIED],
-        vec![answer],
+        "What it is now, and after a move, where.",
+        &[CONTENT_LOCATION, ETAG, LAST_MODIFIED, MTIME],
+        vec![Body::json("Entry", entry())],
     )
     .problems(&ALWAYS)
     .problems(&CHANGING)
@@ -312,6 +301,7 @@ fn wanted() -> Vec<Parameter> {
             "after",
             "Of a directory: the cursor in the `Link` of the page before.",
         ),
+        fields(),
     ];
     [own, reading()].concat()
 }
@@ -327,6 +317,12 @@ fn storing() -> Vec<Parameter> {
             "Content-Disposition",
             "The name of the file, if the path names a directory (RFC 6266).",
         ),
+        plain(
+            "X-CallFS-MTime",
+            "The time of the last change that the file, or the copy of a file, is to have: RFC \
+             3339, or seconds since 1970 with at most nine digits after the point. It is the \
+             present otherwise. A storage without entity tags keeps its own times.",
+        ),
         plain("Content-Digest", digest),
         plain("Repr-Digest", digest),
         plain(
@@ -338,7 +334,7 @@ fn storing() -> Vec<Parameter> {
 }
 
 fn stored() -> Vec<Named> {
-    vec![ETAG, LAST_MODIFIED, REPR_DIGEST]
+    vec![ETAG, LAST_MODIFIED, MTIME, REPR_DIGEST]
 }
 
 fn entries() -> Schema {

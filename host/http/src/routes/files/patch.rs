@@ -15,8 +15,6 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
 use http::Uri;
 use http::header::{CONTENT_LOCATION, HeaderMap, HeaderValue};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 pub(crate) use self::document::PatchDocument;
 use self::document::{AttributesPatch, PatchKind};
@@ -28,17 +26,10 @@ use crate::fields::precondition::Preconditions;
 use crate::fields::query::Query;
 use crate::fields::target::{FILES, RequestTarget, url};
 use crate::problem::Result;
-use crate::state::{App, AttributeChange, Precondition, RenameOptions};
+use crate::state::{App, AttributeChange, Info, Precondition, RenameOptions};
 
 /// Far more than a path and a few names take.
 const MAX_DOCUMENT: usize = 64 << 10;
-
-/// Where something is after a move.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Moved {
-    #[schema(value_type = String, pattern = "^/")]
-    path: FilePath,
-}
 
 /// `PATCH /v1/files/{path}`
 pub(super) async fn patch(
@@ -78,9 +69,9 @@ pub(super) async fn patch(
                 create_parents,
                 precondition,
             };
-            let path = app.engine.rename(&who, &target.path, options).await?;
-            let location = HeaderValue::try_from(url(FILES, &path));
-            let mut response = Json(Moved { path }).into_response();
+            let info = app.engine.rename(&who, &target.path, options).await?;
+            let location = HeaderValue::try_from(url(FILES, &info.path));
+            let mut response = changed(&info);
             if let Ok(location) = location {
                 response.headers_mut().insert(CONTENT_LOCATION, location);
             }
@@ -119,7 +110,12 @@ async fn change_attributes(
         .engine
         .change_attributes(who, path, change, precondition)
         .await?;
-    let mut response = Json(EntryDocument::from(&info)).into_response();
-    entry::add_validators(response.headers_mut(), &info);
-    Ok(response)
+    Ok(changed(&info))
+}
+
+/// What has become of it.
+fn changed(info: &Info) -> Response {
+    let mut response = Json(EntryDocument::from(info)).into_response();
+    entry::add_outcome(response.headers_mut(), info);
+    response
 }

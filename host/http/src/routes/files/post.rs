@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use callfs_model::error::{Error, ErrorKind};
 use http::Uri;
 use http::header::HeaderMap;
 use http_body::Body as _;
@@ -14,8 +15,8 @@ use super::copy::Original;
 use super::upload;
 use crate::content::streams;
 use crate::edge::caller::Caller;
-use crate::fields::precondition;
 use crate::fields::target::RequestTarget;
+use crate::fields::{mtime, precondition};
 use crate::problem::{Problem, Result};
 use crate::state::App;
 
@@ -41,6 +42,11 @@ pub(super) async fn post(
         let message = "a path with a slash at the end makes a directory, which takes no body; to \
                        make a file, leave the slash out";
         return Err(Problem::bad_request(message));
+    }
+    if mtime::of(&headers)?.is_some() {
+        let message = "a directory has the time of the last change of its names; send the request \
+                       without the header 'x-callfs-mtime'";
+        return Err(Error::new(ErrorKind::Unsupported, message).into());
     }
     let precondition = precondition::of(&headers)?;
     Ok(upload::created(

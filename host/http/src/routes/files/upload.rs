@@ -15,7 +15,7 @@ use http::{HeaderName, StatusCode};
 
 use crate::content::{entry, streams};
 use crate::fields::target::{FILES, url};
-use crate::fields::{digest, lines, precondition};
+use crate::fields::{digest, lines, mtime, precondition};
 use crate::problem::{Problem, Result};
 use crate::state::{App, PutOptions, StoredFile};
 
@@ -57,7 +57,7 @@ pub(super) async fn store(
 /// 201 with the location of what is new, or 200.
 pub(super) fn created(stored: &StoredFile) -> Response {
     let mut response = entry::response(Body::empty());
-    entry::add_validators(response.headers_mut(), &stored.info);
+    entry::add_outcome(response.headers_mut(), &stored.info);
     if stored.created {
         *response.status_mut() = StatusCode::CREATED;
         if let Ok(location) = HeaderValue::try_from(url(FILES, &stored.info.path)) {
@@ -82,6 +82,7 @@ fn options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
         precondition: precondition::of(headers)?,
         content_type: content_type(headers)?,
         digests: digest::announced(headers)?,
+        modified: mtime::of(headers)?,
     })
 }
 
@@ -156,13 +157,14 @@ mod tests {
     /// not, and what reads them.
     #[test]
     fn every_line_of_what_can_refuse_is_read() {
-        let table: [(&str, &str, &str, Refuses); 9] = [
+        let table: [(&str, &str, &str, Refuses); 10] = [
             ("content-encoding", "identity", "gzip", as_upload),
             ("content-encoding", "identity", "identity, gzip", as_upload),
             ("content-type", "text/plain", "nonsense", as_upload),
             ("content-type", "application/json", "text/plain", as_json),
             ("content-digest", "md5=:AAAA:", "sha-256=1", as_upload),
             ("repr-digest", "md5=:AAAA:", "sha-256=1", as_upload),
+            ("x-callfs-mtime", "784111777", "yesterday", as_upload),
             ("if-match", "\"a\"", "a", as_upload),
             ("if-none-match", "\"a\"", "a", as_upload),
             (

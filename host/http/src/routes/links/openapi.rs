@@ -7,13 +7,16 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{HttpMethod, PathItem, Required};
 
 use crate::routes::openapi::headers::{
-    CONTENT_RANGE, DOWNLOAD, ETAG, LAST_MODIFIED, LINK, LOCATION,
+    CONTENT_RANGE, DOWNLOAD, ETAG, LAST_MODIFIED, LINK, LOCATION, VARY,
 };
 use crate::routes::openapi::operation::{Body, OperationDoc};
-use crate::routes::openapi::parameters::{flag, number, plain, reading, words};
+use crate::routes::openapi::parameters::{fields, flag, number, path, plain, reading, words};
 
 const TAG: &str = "links";
 const ID: &str = "0123456789abcdef0123456789abcdef";
+
+/// Of a directory that a link shares.
+const ELSEWHERE: &str = "A page of links is under the address with a slash at its end.";
 
 /// Whoever looks after links.
 const ALWAYS: [StatusCode; 5] = [
@@ -45,6 +48,7 @@ pub(crate) fn paths() -> Vec<(&'static str, PathItem)> {
         ),
         ("/v1/links/{id}", one()),
         ("/download/{token}", download()),
+        ("/download/{token}/{path}", below()),
     ]
 }
 
@@ -84,13 +88,14 @@ fn generate() -> OperationDoc {
     let wanted = json!({ "path": "/docs/report.pdf", "expiry_seconds": 3600, "max_downloads": 1 });
     let issued = json!({
         "id": ID, "url": "http://127.0.0.1:8443/download/AbC", "token": "AbC",
-        "path": "/docs/report.pdf",
+        "path": "/docs/report.pdf", "type": "file", "disposition": "attachment",
         "filename": null, "expires": "2026-01-31T12:00:00Z", "max_downloads": 1,
+        "unlimited": false,
     });
-    OperationDoc::new(TAG, "share", "Make a link to a file")
+    OperationDoc::new(TAG, "share", "Make a link to a file or a directory")
         .description(
-            "Whoever has the URL can have the file, as often and as long as is said here, without \
-             a key.",
+            "A client that has the URL can have the file, as often and as long as is said here, \
+             without a key; of a directory, everything below it that its maker may read and share.",
         )
         .body(true, "What to share.", vec![Body::json("NewLink", wanted)])
         .answers(
@@ -150,7 +155,13 @@ fn download() -> PathItem {
              that previews links.",
         )
         .parameters([token()].into_iter().chain(reading()).chain(ranges))
-        .answers(200, "The whole file.", &DOWNLOAD, vec![Body::bytes("*/*")])
+        .answers(
+            200,
+            "The whole file, or a page of the directory that the link shares.",
+            &DOWNLOAD,
+            vec![Body::bytes("*/*")],
+        )
+        .answers(307, ELSEWHERE, &[LOCATION], vec![])
         .answers(
             206,
             "One part, or several as `multipart/byteranges`.",
@@ -172,6 +183,7 @@ fn download() -> PathItem {
     )
     .parameters([token()].into_iter().chain(reading()))
     .answers(200, "It is there.", &DOWNLOAD, vec![])
+    .answers(307, ELSEWHERE, &[LOCATION], vec![])
     .answers(
         304,
         "The client knows it already.",
@@ -180,6 +192,80 @@ fn download() -> PathItem {
     )
     .problems(&DOWNLOADING)
     .without_bodies();
+    head.at(
+        HttpMethod::Head,
+        get.at(HttpMethod::Get, PathItem::default()),
+    )
+}
+
+/// What is in a directory that a link shares.
+fn below() -> PathItem {
+    let own = || {
+        [
+            segment("token", "The token of a link of a directory.", "AbC"),
+            path("report.pdf"),
+            plain("Accept", "Of a directory: `text/html` for a page of links."),
+            number(
+                "limit",
+                "Of a directory: entries of one page.",
+                1,
+                Some(10_000),
+            ),
+            words(
+                "after",
+                "Of a directory: the cursor in the `Link` of the page before.",
+            ),
+            fields(),
+        ]
+    };
+    let ranges = [
+        plain("Range", "Parts of the file in `bytes`."),
+        plain(
+            "If-Range",
+            "The entity tag or date of the version that the parts are of.",
+        ),
+    ];
+    let part = [DOWNLOAD.as_slice(), &[CONTENT_RANGE]].concat();
+    let whole = [DOWNLOAD.as_slice(), &[LINK, VARY]].concat();
+    let get = OperationDoc::open(TAG, "download_below", "What is in a directory of a link")
+        .description(
+            "A file, or a directory as an array of `SharedEntry`, or, where `Accept` prefers \
+             `text/html`, as a page of links to all that is in it.",
+        )
+        .parameters(own().into_iter().chain(reading()).chain(ranges))
+        .answers(
+            200,
+            "The whole file, or a page of the directory.",
+            &whole,
+            vec![Body::bytes("*/*")],
+        )
+        .answers(
+            206,
+            "One part, or several as `multipart/byteranges`.",
+            &part,
+            vec![Body::bytes("*/*")],
+        )
+        .answers(
+            304,
+            "The client has it already.",
+            &[ETAG, LAST_MODIFIED],
+            vec![],
+        )
+        .answers(307, ELSEWHERE, &[LOCATION], vec![])
+        .problems(&DOWNLOADING)
+        .problems(&[StatusCode::RANGE_NOT_SATISFIABLE]);
+    let head = OperationDoc::open(TAG, "download_below_head", "What GET would say")
+        .parameters(own().into_iter().chain(reading()))
+        .answers(200, "It is there.", &whole, vec![])
+        .answers(
+            304,
+            "The client knows it already.",
+            &[ETAG, LAST_MODIFIED],
+            vec![],
+        )
+        .answers(307, ELSEWHERE, &[LOCATION], vec![])
+        .problems(&DOWNLOADING)
+        .without_bodies();
     head.at(
         HttpMethod::Head,
         get.at(HttpMethod::Get, PathItem::default()),
@@ -206,5 +292,6 @@ fn link() -> serde_json::Value {
         "id": ID, "path": "/docs/report.pdf", "filename": null, "maker": "alice",
         "created": "2026-01-31T11:00:00Z",
         "expires": "2026-01-31T12:00:00Z", "max_downloads": 1, "downloads": 0,
+        "type": "file", "disposition": "attachment", "unlimited": false,
     })
 }

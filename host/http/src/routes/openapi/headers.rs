@@ -43,6 +43,11 @@ pub(crate) const ETAG: Named = (
     "A strong entity tag: it changes with the bytes.",
 );
 pub(crate) const LAST_MODIFIED: Named = ("Last-Modified", Text, "An HTTP date.");
+pub(crate) const MTIME: Named = (
+    "X-CallFS-MTime",
+    Text,
+    "Time of the last change, RFC 3339 in UTC.",
+);
 pub(crate) const LOCATION: Named = ("Location", Text, "The URL of what was made.");
 pub(crate) const CONTENT_LOCATION: Named = ("Content-Location", Text, "The URL of it now.");
 pub(crate) const CONTENT_RANGE: Named = (
@@ -89,11 +94,7 @@ pub(crate) const ENTRY: [Named; 9] = [
         Text,
         "Group, percent-encoded where it is not plain ASCII.",
     ),
-    (
-        "X-CallFS-MTime",
-        Text,
-        "Time of the last change, RFC 3339 in UTC.",
-    ),
+    MTIME,
     ("X-CallFS-Instance-ID", Text, "The node that has it."),
 ];
 

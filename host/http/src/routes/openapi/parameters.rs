@@ -67,6 +67,15 @@ pub(crate) fn words(name: &str, description: &str) -> Parameter {
     query(name, description, text())
 }
 
+/// What the entries of a listing are to have more.
+pub(crate) fn fields() -> Parameter {
+    words(
+        "fields",
+        "Members that the entries are to have more, separated by commas: `sha256`, \
+         `content_type`. Those that each entry has may be named. A page of links has none.",
+    )
+}
+
 /// Under which conditions something may be changed.
 pub(crate) fn preconditions() -> Vec<Parameter> {
     let etags = |name, description| header(name, description, text().pattern(Some(ETAGS)));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use callfs_model::error::Error;
 use callfs_model::metadata::{
-    Change, Content, Intent, Link, LinkChange, MakerRights, NextObject, Record, Use,
+    Change, Content, Intent, Link, LinkChange, LinkOptions, MakerRights, NextObject, Record, Use,
 };
 use callfs_model::path::FilePath;
 use callfs_model::storage::ObjectIdentity;
@@ -59,6 +59,7 @@ fn steps() -> Vec<QueuedStep> {
         path: path("/a"),
         maker: "bob".into(),
         rights: MakerRights::default(),
+        options: LinkOptions::default(),
         filename: Some("größe.txt".into()),
         created: 1,
         expires: i64::MAX,
@@ -96,7 +97,18 @@ fn steps() -> Vec<QueuedStep> {
     ];
     vec![
         QueuedStep::Records(changes),
-        QueuedStep::Link(Box::new(LinkChange::Issue(link, MakerRights::default()))),
+        QueuedStep::Link(Box::new(LinkChange::Issue(
+            link.clone(),
+            MakerRights::default(),
+        ))),
+        QueuedStep::Link(Box::new(LinkChange::Offer(
+            link,
+            MakerRights::default(),
+            LinkOptions {
+                inline: true,
+                ..LinkOptions::default()
+            },
+        ))),
         QueuedStep::Link(Box::new(LinkChange::Sweep(-1))),
     ]
 }

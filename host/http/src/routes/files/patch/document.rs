@@ -1,10 +1,10 @@
 //! The document of a `PATCH`: what it may say, and what it asks for.
 
 use callfs_model::path::FilePath;
-use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::fields::mtime;
 use crate::problem::{Problem, Result};
 use crate::state::{AttributeChange, MODE_BITS};
 
@@ -151,7 +151,7 @@ impl PatchDocument {
             .group
             .map(|name| principal("group", name))
             .transpose()?;
-        let modified = self.mtime.map(|text| mtime(&text)).transpose()?;
+        let modified = self.mtime.map(|text| modified(&text)).transpose()?;
         Ok(PatchKind::Change(AttributeChange {
             mode,
             owner,
@@ -247,13 +247,12 @@ fn in_backend(
 }
 
 /// RFC 3339, as it is told in entries and headers.
-fn mtime(text: &str) -> Result<i64> {
+fn modified(text: &str) -> Result<i64> {
     let refused = || {
         let example = "give a time of RFC 3339 such as \"2024-05-01T12:30:00Z\", from 1678 to 2261";
         Problem::bad_request(format!("'mtime' is '{text}'; {example}"))
     };
-    let time: Timestamp = text.parse().map_err(|_| refused())?;
-    i64::try_from(time.as_nanosecond()).map_err(|_| refused())
+    mtime::rfc3339(text).ok_or_else(refused)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use callfs_test_fuzz::FuzzTarget;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;

@@ -23,7 +23,7 @@ pub(crate) use steps::{Fault, Steps};
 use tokio::sync::Notify;
 
 use crate::{
-    Defaults, DeleteOptions, Engine, ListOptions, OpenedPath, Precondition, PutOptions,
+    Defaults, DeleteOptions, Engine, ExchangeOptions, ListOptions, OpenedPath, Precondition, PutOptions,
     RenameOptions, StoredFile, Tombstones,
 };
 
@@ -33,6 +33,7 @@ pub(crate) fn folder() -> Abilities {
         conditional_write: true,
         carried_write: true,
         modes: true,
+        exchange: true,
         ..plain()
     }
 }
@@ -265,6 +266,16 @@ impl World {
         self.engine.rename(who, &path(from), move_to(to)).await
     }
 
+    pub(crate) async fn exchange(
+        &self,
+        who: &Identity,
+        one: &str,
+        other: &str,
+    ) -> Result<FilePath> {
+        let options = exchange_with(other);
+        self.engine.exchange(who, &path(one), options).await
+    }
+
     pub(crate) async fn copy(
         &self,
         who: &Identity,
@@ -354,6 +365,14 @@ pub(crate) fn move_to(destination: &str) -> RenameOptions {
         overwrite: false,
         create_parents: false,
         precondition,
+    }
+}
+
+pub(crate) fn exchange_with(destination: &str) -> ExchangeOptions {
+    ExchangeOptions {
+        destination: path(destination),
+        precondition: Precondition::default(),
+        destination_precondition: Precondition::default(),
     }
 }
 

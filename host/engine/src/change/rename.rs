@@ -79,7 +79,7 @@ impl Engine {
         })
     }
 
-    async fn permit_move(
+    pub(crate) async fn permit_move(
         &self,
         who: &Identity,
         from: &Lookup,

@@ -37,6 +37,7 @@ mod credentials;
 mod crowds;
 mod egress;
 mod examples;
+mod exchanges;
 mod isolation;
 mod local_folder;
 mod memory;

@@ -28,7 +28,7 @@ use crate::fields::precondition::Preconditions;
 use crate::fields::query::Query;
 use crate::fields::target::{FILES, RequestTarget, url};
 use crate::problem::Result;
-use crate::state::{App, AttributeChange, Precondition, RenameOptions};
+use crate::state::{App, AttributeChange, ExchangeOptions, Precondition, RenameOptions};
 
 /// Far more than a path and a few names take.
 const MAX_DOCUMENT: usize = 64 << 10;
@@ -79,17 +79,36 @@ pub(super) async fn patch(
                 precondition,
             };
             let path = app.engine.rename(&who, &target.path, options).await?;
-            let location = HeaderValue::try_from(url(FILES, &path));
-            let mut response = Json(Moved { path }).into_response();
-            if let Ok(location) = location {
-                response.headers_mut().insert(CONTENT_LOCATION, location);
-            }
-            Ok(response)
+            Ok(moved(path))
+        }
+        PatchKind::Exchange {
+            destination,
+            destination_if_match,
+        } => {
+            let options = ExchangeOptions {
+                destination,
+                precondition,
+                destination_precondition: Precondition {
+                    if_match: destination_if_match,
+                    ..Precondition::default()
+                },
+            };
+            let path = app.engine.exchange(&who, &target.path, options).await?;
+            Ok(moved(path))
         }
         PatchKind::Change(change) => {
             change_attributes(&app, &who, &target.path, change, &precondition).await
         }
     }
+}
+
+fn moved(path: FilePath) -> Response {
+    let location = HeaderValue::try_from(url(FILES, &path));
+    let mut response = Json(Moved { path }).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(CONTENT_LOCATION, location);
+    }
+    response
 }
 
 fn wanted(app: &App, path: &FilePath, document: &[u8]) -> Result<PatchKind> {

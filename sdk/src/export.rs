@@ -27,9 +27,9 @@ pub struct Component<P>(PhantomData<P>);
 /// Once in a crate: the names of a component's exports are fixed.
 ///
 /// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Modes`,
-/// `Rename`, `Exchange`, `Copy`, `Delegate`, `Authenticator`, `Authorizer`. An ability that is named
-/// and not implemented does not compile; one that is not named is not exported, and the host sees
-/// from the component's type that it is absent.
+/// `Rename`, `Exchange`, `Copy`, `Delegate`, `Authenticator`, `Authorizer`. An ability that is
+/// named and not implemented does not compile; one that is not named is not exported, and the host
+/// sees from the component's type that it is absent.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $ability:ident $(+ $more:ident)*) => {

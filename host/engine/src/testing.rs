@@ -23,8 +23,8 @@ pub(crate) use steps::{Fault, Steps};
 use tokio::sync::Notify;
 
 use crate::{
-    Defaults, DeleteOptions, Engine, ExchangeOptions, ListOptions, OpenedPath, Precondition, PutOptions,
-    RenameOptions, StoredFile, Tombstones,
+    Defaults, DeleteOptions, Engine, ExchangeOptions, ListOptions, OpenedPath, Precondition,
+    PutOptions, RenameOptions, StoredFile, Tombstones,
 };
 
 /// As `localfs`: conditions, and writes that are carried.

@@ -2,8 +2,9 @@
 //!
 //! The storage moves the objects first and the records follow, so in between an object is at its
 //! new path and its record at the old one. Whoever looks at or below the new path meanwhile asks
-//! for both records; of an exchange, both paths are new ones. They are kept with the tombstones, so that a look is repeated when a move that
-//! concerns it begins or ends, and so that looks cost the same while there are none.
+//! for both records; of an exchange, both paths are new ones. They are kept with the tombstones, so
+//! that a look is repeated when a move that concerns it begins or ends, and so that looks cost the
+//! same while there are none.
 
 use callfs_model::metadata::{Intent, IntentId};
 use callfs_model::path::FilePath;

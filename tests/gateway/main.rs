@@ -41,6 +41,7 @@ mod credentials;
 mod crowds;
 mod egress;
 mod examples;
+mod exchanges;
 mod isolation;
 mod leaving;
 mod local_folder;

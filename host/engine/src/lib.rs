@@ -33,6 +33,7 @@ pub use change::attributes::{AttributeChange, MODE_BITS};
 pub use change::copy::CopyOptions;
 pub use change::delete::DeleteOptions;
 pub use change::digest::Digest;
+pub use change::exchange::ExchangeOptions;
 pub use change::put::{AdmittedPut, PutOptions, StoredFile};
 pub use change::rename::RenameOptions;
 pub use fsck::{FsckFinding, FsckOptions, FsckProblem, Summary, Tally, Witness};

@@ -23,8 +23,8 @@ pub(crate) use steps::{Fault, Steps};
 use tokio::sync::Notify;
 
 use crate::{
-    Defaults, DeleteOptions, Engine, ListOptions, OpenedPath, Precondition, PutOptions,
-    RenameOptions, StoredFile, Tombstones,
+    Defaults, DeleteOptions, Engine, ExchangeOptions, ListOptions, OpenedPath, Precondition,
+    PutOptions, RenameOptions, StoredFile, Tombstones,
 };
 
 /// As `localfs`: conditions, and writes that are carried.
@@ -33,6 +33,7 @@ pub(crate) fn folder() -> Abilities {
         conditional_write: true,
         carried_write: true,
         modes: true,
+        exchange: true,
         ..plain()
     }
 }
@@ -266,6 +267,17 @@ impl World {
         moved.map(|info| info.path)
     }
 
+    pub(crate) async fn exchange(
+        &self,
+        who: &Identity,
+        one: &str,
+        other: &str,
+    ) -> Result<FilePath> {
+        let options = exchange_with(other);
+        let moved = self.engine.exchange(who, &path(one), options).await;
+        moved.map(|info| info.path)
+    }
+
     pub(crate) async fn copy(
         &self,
         who: &Identity,
@@ -357,6 +369,14 @@ pub(crate) fn move_to(destination: &str) -> RenameOptions {
         overwrite: false,
         create_parents: false,
         precondition,
+    }
+}
+
+pub(crate) fn exchange_with(destination: &str) -> ExchangeOptions {
+    ExchangeOptions {
+        destination: path(destination),
+        precondition: Precondition::default(),
+        destination_precondition: Precondition::default(),
     }
 }
 

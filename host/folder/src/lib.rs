@@ -316,6 +316,14 @@ impl Folder {
             .await
     }
 
+    /// Exchanges what two paths name, each a file, a link or a directory, in one step.
+    pub async fn exchange(self: &Arc<Self>, one: &str, other: &str) -> Result<()> {
+        let one = FolderPath::parse(one)?;
+        let other = FolderPath::parse(other)?;
+        self.change(move |folder| change::exchange(folder, &one, &other))
+            .await
+    }
+
     /// Finds at once what the kernel has in memory, and in a thread that may wait what it has not.
     async fn look<T: Send + 'static>(
         self: &Arc<Self>,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use callfs_engine::{
-    AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob,
-    Info, ListOptions, Listing, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition,
+    AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, ExchangeOptions,
+    Filter, Glob, Info, ListOptions, Listing, MODE_BITS, MatchingEffort, OpenedPath, Outcome,
+    Precondition,
     PutOptions, RenameOptions, StoredFile, Validators, Walk,
 };
 pub(crate) use callfs_identity::Authentication;

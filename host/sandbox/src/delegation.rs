@@ -322,6 +322,13 @@ impl Storage for DelegatingStorage {
         }
     }
 
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        match self.both_changed("exchange", self.abilities().exchange, one, other) {
+            Some((folder, one, other)) => folder.exchange(one, other).await,
+            None => self.component.exchange(one, other).await,
+        }
+    }
+
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
         let Abilities {
             copy,

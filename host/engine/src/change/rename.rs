@@ -80,7 +80,7 @@ impl Engine {
         })
     }
 
-    async fn permit_move(
+    pub(crate) async fn permit_move(
         &self,
         who: &Identity,
         from: &Lookup,
@@ -197,7 +197,7 @@ impl Engine {
 
     /// What has arrived at a path, which is locked still. A storage may give it another entity tag
     /// than it had. It has arrived even if it cannot be looked at: its version is unknown then.
-    async fn arrived(&self, source: &LookupTarget, path: &FilePath) -> Info {
+    pub(crate) async fn arrived(&self, source: &LookupTarget, path: &FilePath) -> Info {
         let stored = self.stored(path).await.ok().flatten();
         let is_directory = source.attributes.kind == EntryKind::Directory;
         let stored = stored.or_else(|| is_directory.then(bare_directory));

@@ -46,6 +46,10 @@ pub(super) enum Act {
         overwrite: bool,
         create_parents: bool,
     },
+    Exchange {
+        one: String,
+        other: String,
+    },
     Copy {
         from: String,
         to: String,
@@ -140,6 +144,10 @@ impl Act {
                 };
                 let moved = engine.rename(who, &path(from), options).await?;
                 Ok(moved.path.to_string())
+            }
+            Self::Exchange { one, other } => {
+                let exchanged = world.exchange(who, one, other).await?;
+                Ok(exchanged.to_string())
             }
             Self::Copy {
                 from,

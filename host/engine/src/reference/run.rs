@@ -28,7 +28,8 @@ type Compared = Result<(), String>;
 pub(super) async fn check(what: ModelCheck, kind: Kind, sequence: &[Operation]) -> Compared {
     let (_, near, far) = kind;
     let mut world = by_unix(World::with_far(near(), Memory::new("far", far())).await);
-    let mut tree = Tree::new();
+    let can = [near(), far()].map(|abilities| abilities.exchange);
+    let mut tree = Tree::new().exchanging(can);
     for operation in sequence {
         match what {
             ModelCheck::Answers => answers(&world, &mut tree, operation).await?,

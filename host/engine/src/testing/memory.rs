@@ -1,5 +1,7 @@
 //! A storage in memory with the semantics of the contract, whatever its declared abilities.
 
+mod exchange;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -668,6 +670,12 @@ impl Storage for Memory {
             mode,
             &condition,
         )?))
+    }
+
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        self.ask("exchange", one).await?;
+        self.before();
+        self.swap(one, other)
     }
 
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {

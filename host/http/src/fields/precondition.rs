@@ -111,6 +111,18 @@ fn etags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Etags>> {
     }
 }
 
+/// The same of a text that stands for one header field; none if it is malformed.
+pub(crate) fn parse_etags(text: &str) -> Option<Etags> {
+    match text.trim_matches(is_space) {
+        "*" => Some(Etags::Any),
+        list => {
+            let mut tags = Vec::new();
+            parse_list(list, &mut tags)?;
+            (!tags.is_empty()).then_some(Etags::List(tags))
+        }
+    }
+}
+
 /// `[entity-tag] *( OWS "," OWS [entity-tag] )`: empty elements are allowed (section 5.6.1.2).
 pub(crate) fn parse_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Option<()> {
     loop {
@@ -176,6 +188,17 @@ mod tests {
                 })
                 .collect(),
         ))
+    }
+
+    #[test]
+    fn a_text_is_read_like_a_header_field() {
+        for text in ["*", " * ", "\"a\"", "W/\"a\", \"b\""] {
+            let header = parse(IF_MATCH, &[text]).expect(text);
+            assert_eq!(parse_etags(text), header.if_match, "{text}");
+        }
+        for text in ["", " ", ",", "a", "\"a", "*, \"a\"", "\"a\" \"b\""] {
+            assert_eq!(parse_etags(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -251,7 +251,10 @@ fn patch(place: FilesRoute) -> OperationDoc {
     )
     .description(
         "Either one of `name` and `destination`, or any of `mode`, `owner`, `group` and `mtime`. \
-         A move is one step for whoever looks, also to another mount and of whole directories.",
+         A move is one step for whoever looks, also to another mount and of whole directories. \
+         With `exchange`, what is at both paths changes places in one step: a directory that is in \
+         use is replaced without a moment in which it is missing, and what it held is at the path \
+         of the request afterwards.",
     )
     .parameters(place.parameters(preconditions()))
     .body(true, "What to change.", vec![rename(), merge])

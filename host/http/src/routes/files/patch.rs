@@ -26,7 +26,7 @@ use crate::fields::precondition::Preconditions;
 use crate::fields::query::Query;
 use crate::fields::target::{FILES, RequestTarget, url};
 use crate::problem::Result;
-use crate::state::{App, AttributeChange, Info, Precondition, RenameOptions};
+use crate::state::{App, AttributeChange, ExchangeOptions, Info, Precondition, RenameOptions};
 
 /// Far more than a path and a few names take.
 const MAX_DOCUMENT: usize = 64 << 10;
@@ -70,17 +70,36 @@ pub(super) async fn patch(
                 precondition,
             };
             let info = app.engine.rename(&who, &target.path, options).await?;
-            let location = HeaderValue::try_from(url(FILES, &info.path));
-            let mut response = changed(&info);
-            if let Ok(location) = location {
-                response.headers_mut().insert(CONTENT_LOCATION, location);
-            }
-            Ok(response)
+            Ok(moved(&info))
+        }
+        PatchKind::Exchange {
+            destination,
+            destination_if_match,
+        } => {
+            let options = ExchangeOptions {
+                destination,
+                precondition,
+                destination_precondition: Precondition {
+                    if_match: destination_if_match,
+                    ..Precondition::default()
+                },
+            };
+            let info = app.engine.exchange(&who, &target.path, options).await?;
+            Ok(moved(&info))
         }
         PatchKind::Change(change) => {
             change_attributes(&app, &who, &target.path, change, &precondition).await
         }
     }
+}
+
+/// What it is at the path to which it has gone.
+fn moved(info: &Info) -> Response {
+    let mut response = changed(info);
+    if let Ok(location) = HeaderValue::try_from(url(FILES, &info.path)) {
+        response.headers_mut().insert(CONTENT_LOCATION, location);
+    }
+    response
 }
 
 fn wanted(app: &App, path: &FilePath, document: &[u8]) -> Result<PatchKind> {

@@ -93,6 +93,18 @@ fn steps() -> Vec<QueuedStep> {
                 storage: [4; 16],
             },
         ),
+        Change::Exchange {
+            one: path("/x"),
+            other: path("/y"),
+        },
+        Change::Begin(
+            [7; 16],
+            Intent::Exchange {
+                one: path("/x"),
+                other: path("/y"),
+                objects: [object("1"), object("2")],
+            },
+        ),
         Change::End([9; 16]),
     ];
     vec![

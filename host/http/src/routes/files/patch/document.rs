@@ -5,8 +5,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::fields::mtime;
+use crate::fields::precondition::parse_etags;
 use crate::problem::{Problem, Result};
-use crate::state::{AttributeChange, MODE_BITS};
+use crate::state::{AttributeChange, Etags, MODE_BITS};
 
 /// What the body may say. A field that is `null` is one that is absent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -24,6 +25,14 @@ pub(crate) struct PatchDocument {
     overwrite: Option<bool>,
     /// With `name` or `destination`: whether missing directories on the way are made.
     create_parents: Option<bool>,
+    /// With `name` or `destination`: whether what is at both paths changes places in one step, each
+    /// with everything below it. Something has to be at both, of whatever kind, and their storage
+    /// has to be able to do it.
+    exchange: Option<bool>,
+    /// With `exchange`: the entity tags of which the file at the other path must have one, as in
+    /// `If-Match`, or `*`.
+    #[schema(example = "\"v1\"")]
+    destination_if_match: Option<String>,
     /// With `name`: the path of the mount to move to, where it keeps its place. With
     /// `destination`: the mount that has to be in.
     #[schema(pattern = "^/")]
@@ -50,6 +59,10 @@ pub(super) enum PatchKind {
         overwrite: bool,
         create_parents: bool,
     },
+    Exchange {
+        destination: FilePath,
+        destination_if_match: Option<Etags>,
+    },
     Change(AttributeChange),
 }
 
@@ -72,6 +85,8 @@ impl PatchDocument {
         let details = [
             ("overwrite", self.overwrite.is_some()),
             ("create_parents", self.create_parents.is_some()),
+            ("exchange", self.exchange.is_some()),
+            ("destination_if_match", self.destination_if_match.is_some()),
             ("backend", self.backend.is_some()),
             ("instance", self.instance.is_some()),
         ];
@@ -124,6 +139,25 @@ impl PatchDocument {
             }
             let overwrite = self.overwrite.unwrap_or(false);
             let create_parents = self.create_parents.unwrap_or(false);
+            if self.exchange.unwrap_or(false) {
+                if overwrite || create_parents {
+                    let message = "'exchange' goes without 'overwrite' and 'create_parents': both \
+                                   paths have to be there, and neither is replaced";
+                    return Err(Problem::bad_request(message));
+                }
+                let destination_if_match = self
+                    .destination_if_match
+                    .map(|text| other_etags(&text))
+                    .transpose()?;
+                return Ok(PatchKind::Exchange {
+                    destination,
+                    destination_if_match,
+                });
+            }
+            if self.destination_if_match.is_some() {
+                let message = "'destination_if_match' goes with 'exchange'";
+                return Err(Problem::bad_request(message));
+            }
             return Ok(PatchKind::Rename {
                 destination,
                 overwrite,
@@ -189,6 +223,13 @@ fn beside(path: &FilePath, name: &str) -> Result<FilePath> {
 /// URL, or refused.
 fn destination(text: &str) -> Result<FilePath> {
     FilePath::parse(text).map_err(|error| Problem::bad_request(format!("'destination': {error}")))
+}
+
+fn other_etags(text: &str) -> Result<Etags> {
+    parse_etags(text).ok_or_else(|| {
+        let example = "entity tags are quoted, such as \"abc\", separated by commas, or a single *";
+        Problem::bad_request(format!("'destination_if_match' is malformed: {example}"))
+    })
 }
 
 /// Octal digits: a number in JSON would be read as decimal by one and as octal by another. The bits
@@ -260,6 +301,7 @@ mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::EntityTag;
 
     fn wanted(json: &str) -> Result<PatchKind> {
         let path = |text: &str| FilePath::parse(text).expect("a good path");
@@ -281,7 +323,7 @@ mod tests {
                 overwrite,
                 create_parents,
             } => (destination.to_string(), overwrite, create_parents),
-            PatchKind::Change(_) => panic!("{json} is no rename"),
+            PatchKind::Exchange { .. } | PatchKind::Change(_) => panic!("{json} is no rename"),
         }
     }
 
@@ -296,6 +338,41 @@ mod tests {
             moved(r#"{"destination": "/ä", "create_parents": true}"#),
             ("/ä".into(), false, true)
         );
+    }
+
+    #[test]
+    fn reads_an_exchange() {
+        for (json, at, tags) in [
+            (r#"{"name": "b", "exchange": true}"#, "/d/b", None),
+            (
+                r#"{"destination": "/e", "exchange": true, "overwrite": false}"#,
+                "/e",
+                None,
+            ),
+            (
+                r#"{"destination": "/e", "exchange": true, "destination_if_match": "\"v1\""}"#,
+                "/e",
+                Some("v1"),
+            ),
+        ] {
+            let Ok(PatchKind::Exchange {
+                destination,
+                destination_if_match,
+            }) = wanted(json)
+            else {
+                panic!("{json} is no exchange")
+            };
+            assert_eq!(destination.as_str(), at, "{json}");
+            let expected = tags.map(|tag: &str| {
+                Etags::List(vec![EntityTag {
+                    weak: false,
+                    tag: tag.into(),
+                }])
+            });
+            assert_eq!(destination_if_match, expected, "{json}");
+        }
+        let off = r#"{"name": "b", "exchange": false, "overwrite": true}"#;
+        assert_eq!(moved(off), ("/d/b".into(), true, false));
     }
 
     #[test]
@@ -412,6 +489,24 @@ mod tests {
                 "'backend': a path must start",
             ),
             (r#"{"backend": "/archive"}"#, "'backend' goes with"),
+            (r#"{"exchange": true}"#, "'exchange' goes with"),
+            (r#"{"name": "b", "exchange": "yes"}"#, "expected a boolean"),
+            (
+                r#"{"name": "b", "exchange": true, "overwrite": true}"#,
+                "goes without",
+            ),
+            (
+                r#"{"name": "b", "exchange": true, "create_parents": true}"#,
+                "goes without",
+            ),
+            (
+                r#"{"name": "b", "destination_if_match": "*"}"#,
+                "goes with 'exchange'",
+            ),
+            (
+                r#"{"name": "b", "exchange": true, "destination_if_match": "v1"}"#,
+                "'destination_if_match' is malformed",
+            ),
             (r#"{"name": "b", "instance": "node-2"}"#, "no other node"),
             (r#"{"instance": "node-1"}"#, "'instance' goes with"),
             (r#"{"mtime": "yesterday"}"#, "RFC 3339"),

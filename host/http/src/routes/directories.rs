@@ -194,11 +194,11 @@ pub(crate) async fn index(
     page: PageQuery,
     request_id: RequestId,
 ) -> Result<Response> {
+    let links = html::format(&path, page.continued());
     let options = ListOptions {
         after: page.after,
         ..ListOptions::default()
     };
-    let links = html::format(&path);
     let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))
 }

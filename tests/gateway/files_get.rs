@@ -1,6 +1,8 @@
 //! `GET` and `HEAD /v1/files/{path}`.
 
-use crate::harness::{Gateway, bytes};
+use serde_json::json;
+
+use crate::harness::{Gateway, Setup, bytes, link};
 
 #[tokio::test]
 async fn a_file_comes_with_everything_that_is_known_of_it() {
@@ -60,6 +62,23 @@ async fn a_content_type_that_nobody_gave_is_guessed_from_the_name() {
             .header("content-type"),
         "image/png"
     );
+    // `*/*` and `image/*` are no types, but what a client takes.
+    for (name, given, expected) in [
+        ("a.md", "*/*", "text/markdown; charset=utf-8"),
+        ("b.png", "image/*", "image/png"),
+        ("list.m3u8", "*/*", "application/vnd.apple.mpegurl"),
+        ("0.ts", "*/*; q=0.5", "video/mp2t"),
+        ("c.png", "image/x-mine", "image/x-mine"),
+    ] {
+        let put = alice.put(&format!("/{name}"), "x");
+        put.header("content-type", given).await.is(201);
+        for got in [
+            alice.get(&format!("/{name}")).await.is(200),
+            alice.head(&format!("/{name}")).await.is(200),
+        ] {
+            assert_eq!(got.header("content-type"), expected, "{name}");
+        }
+    }
     alice.put("/no-extension", "x").await.is(201);
     assert_eq!(
         alice
@@ -69,6 +88,27 @@ async fn a_content_type_that_nobody_gave_is_guessed_from_the_name() {
             .header("content-type"),
         "application/octet-stream"
     );
+}
+
+#[tokio::test]
+async fn the_configuration_says_what_an_extension_means() {
+    let lines = "[media_types]\nts = \"text/x-typescript\"\n\"c++\" = \"text/x-c\"";
+    let gateway = Setup::default().more(lines).start().await;
+    let alice = gateway.alice();
+    for (name, expected) in [
+        ("a.ts", "text/x-typescript; charset=utf-8"),
+        ("A.TS", "text/x-typescript; charset=utf-8"),
+        ("a.c++", "text/x-c; charset=utf-8"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("a.ts.png", "image/png"),
+    ] {
+        alice.put(&format!("/{name}"), "x").await.is(201);
+        let got = alice.get(&format!("/{name}")).await.is(200);
+        assert_eq!(got.header("content-type"), expected, "{name}");
+        let made = link::make(&alice, json!({ "path": format!("/{name}") })).await;
+        let shared = link::get(&gateway, &made).await.is(200);
+        assert_eq!(shared.header("content-type"), expected, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! JSON.
 
 pub(crate) mod entry;
+pub(crate) mod media_types;
 pub(crate) mod multipart;
 pub(crate) mod representation;
 pub(crate) mod response;

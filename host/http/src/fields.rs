@@ -8,6 +8,7 @@ pub(crate) mod disposition;
 pub(crate) mod if_range;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod media_type;
 pub(crate) mod precondition;
 pub(crate) mod purpose;
 pub(crate) mod query;

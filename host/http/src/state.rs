@@ -18,6 +18,7 @@ use callfs_model::shutdown::Shutdown;
 pub(crate) use callfs_telemetry::Metrics;
 use http::HeaderValue;
 
+use crate::content::media_types::MediaTypes;
 use crate::edge::cors::Cors;
 use crate::edge::rate_limit::RateLimits;
 
@@ -39,6 +40,8 @@ pub struct App {
     pub idle_timeout: Duration,
     /// Once it has begun, the service is no longer ready.
     pub shutdown: Shutdown,
+    /// Of files that were stored without one.
+    pub media_types: MediaTypes,
     /// Which pages of other sites may call.
     pub cors: Option<Arc<Cors>>,
     /// How often one client may ask.

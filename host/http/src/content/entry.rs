@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::content::media_types::MediaTypes;
 use crate::state::{App, Info};
 
 const X_TYPE: HeaderName = HeaderName::from_static("x-callfs-type");
@@ -77,14 +78,14 @@ pub(crate) fn response(body: Body) -> Response {
 
 /// All that is known about a file or directory, but for the length of its content.
 pub(crate) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
-    add_content(headers, info);
+    add_content(headers, info, app);
     add_attributes(headers, info, app);
 }
 
 /// What anybody who gets the content may know.
-pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
+pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info, app: &App) {
     add_validators(headers, info);
-    headers.insert(CONTENT_TYPE, content_type(info));
+    headers.insert(CONTENT_TYPE, content_type(info, &app.media_types));
     let encoding = info.content_encoding.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(encoding)) = encoding {
         headers.insert(CONTENT_ENCODING, encoding);
@@ -125,15 +126,17 @@ fn last_modified(nanoseconds: i64, now: SystemTime) -> Option<String> {
     Some(httpdate::fmt_http_date(time.min(now)))
 }
 
-fn content_type(info: &Info) -> HeaderValue {
+/// As stored, else by the name.
+fn content_type(info: &Info, types: &MediaTypes) -> HeaderValue {
     match info.kind {
         EntryKind::Directory => HeaderValue::from_static("application/json"),
-        EntryKind::File | EntryKind::Special => {
-            let known = info
+        EntryKind::Special => HeaderValue::from_static("application/octet-stream"),
+        EntryKind::File => {
+            let stored = info
                 .content_type
                 .as_deref()
-                .and_then(|known| HeaderValue::from_str(known).ok());
-            known.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+                .and_then(|stored| HeaderValue::from_str(stored).ok());
+            stored.unwrap_or_else(|| types.of(info.path.name()))
         }
     }
 }

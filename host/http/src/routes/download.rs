@@ -47,7 +47,8 @@ pub(crate) async fn get(
         .open_shared(&maker, &link.path)
         .await
         .map_err(unnamed)?;
-    let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
+    let mut response =
+        representation::head(&info, &precondition, &headers, &app).map_err(unnamed)?;
     add_headers(response.headers_mut(), &link, &info);
     if response.status() != StatusCode::OK {
         return Ok(response);
@@ -79,7 +80,8 @@ pub(crate) async fn head(
         .stat_shared(&link.identity(), &link.path)
         .await
         .map_err(unnamed)?;
-    let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
+    let mut response =
+        representation::head(&info, &precondition, &headers, &app).map_err(unnamed)?;
     add_headers(response.headers_mut(), &link, &info);
     if response.status() == StatusCode::OK {
         response

@@ -132,7 +132,7 @@ fn file(
         return Err(Error::new(ErrorKind::NotADirectory, message).into());
     }
     let download = Query::known_of(uri, &[DOWNLOAD])?.flag(DOWNLOAD)?;
-    let mut response = representation::head(info, precondition, request)?;
+    let mut response = representation::head(info, precondition, request, app)?;
     if response.status() == StatusCode::OK {
         let headers = response.headers_mut();
         entry::add_attributes(headers, info, app);

@@ -14,14 +14,11 @@ use http::header::{
 use http::{HeaderName, StatusCode};
 
 use crate::content::{entry, streams};
+use crate::fields::media_type::{self, MAX_MEDIA_TYPE};
 use crate::fields::target::{FILES, url};
 use crate::fields::{digest, lines, precondition};
 use crate::problem::{Problem, Result};
 use crate::state::{App, PutOptions, StoredFile};
-
-/// Far more than a media type with its parameters takes. It goes out with every answer, once for
-/// each part of several.
-const MAX_CONTENT_TYPE: usize = 255;
 
 /// Stores a body under a path.
 pub(super) async fn store(
@@ -96,34 +93,29 @@ fn refuse(headers: &HeaderMap, name: HeaderName, why: &str) -> Result<()> {
 
 /// As given; none if it is to be guessed from the name.
 fn content_type(headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(given) = lines::single(headers, &CONTENT_TYPE)? else {
-        return Ok(None);
-    };
-    if given.len() > MAX_CONTENT_TYPE {
+    match lines::single(headers, &CONTENT_TYPE)? {
+        Some(given) => kept_type(given),
+        None => Ok(None),
+    }
+}
+
+/// What is kept of a media type.
+pub(super) fn kept_type(given: &HeaderValue) -> Result<Option<String>> {
+    if given.len() > MAX_MEDIA_TYPE {
         let message = format!(
-            "the header 'content-type' is longer than the {MAX_CONTENT_TYPE} bytes that are kept"
+            "the header 'content-type' is longer than the {MAX_MEDIA_TYPE} bytes that are kept"
         );
         return Err(Problem::bad_request(message));
     }
     let refused =
         || Problem::bad_request("the header 'content-type' is not a media type such as text/plain");
     let text = given.to_str().map_err(|_| refused())?.trim();
-    let (kind, subtype) = text
-        .split(';')
-        .next()
-        .and_then(|essence| essence.split_once('/'))
-        .ok_or_else(refused)?;
-    if !is_token(kind) || !is_token(subtype.trim_end()) {
-        return Err(refused());
-    }
-    // What curl says of every --data-binary; nobody means it of a file.
-    Ok((!text.eq_ignore_ascii_case("application/x-www-form-urlencoded")).then(|| text.to_owned()))
-}
-
-/// RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(is_tchar)
+    let essence = media_type::essence(text).ok_or_else(refused)?;
+    // What curl says of every --data-binary; nobody means it of a file. Neither does a range of
+    // types, which belongs in Accept, say what the bytes are.
+    let says_nothing = text.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        || media_type::is_range(essence);
+    Ok((!says_nothing).then(|| text.to_owned()))
 }
 
 #[cfg(test)]
@@ -206,6 +198,9 @@ mod tests {
             parse("application/x-www-form-urlencoded").expect("known"),
             None
         );
+        for range in ["*/*", "image/*", "*/*; q=0.8"] {
+            assert_eq!(parse(range).expect(range), None, "{range}");
+        }
         assert_eq!(content_type(&HeaderMap::new()).expect("absent"), None);
         for bad in ["", "text", "/", "text/", "a b/c", "text/pl ain"] {
             assert!(parse(bad).is_err(), "{bad}");
@@ -214,9 +209,7 @@ mod tests {
             HeaderValue::try_from(format!("text/{}", "x".repeat(length - 5))).expect("a value")
         };
         let parse = |value| content_type(&HeaderMap::from_iter([(CONTENT_TYPE, value)]));
-        assert!(
-            parse(long(MAX_CONTENT_TYPE)).is_ok() && parse(long(MAX_CONTENT_TYPE + 1)).is_err()
-        );
+        assert!(parse(long(MAX_MEDIA_TYPE)).is_ok() && parse(long(MAX_MEDIA_TYPE + 1)).is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod forms;
 mod links;
 mod logging;
 mod moves;

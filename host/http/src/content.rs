@@ -2,6 +2,7 @@
 //! JSON.
 
 pub(crate) mod entry;
+pub(crate) mod form;
 pub(crate) mod media_types;
 pub(crate) mod multipart;
 pub(crate) mod representation;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use callfs_engine::{
-    AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob,
-    Info, ListOptions, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition, PutOptions,
-    RenameOptions, StoredFile, Validators, Walk,
+    AdmittedPut, AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags,
+    Filter, Glob, Info, ListOptions, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition,
+    PutOptions, RenameOptions, StoredFile, Validators, Walk,
 };
 pub(crate) use callfs_identity::Authentication;
 pub(crate) use callfs_links::{FileVersion, Link, LinkId, Links, MAX_USES, Redemption, Terms};

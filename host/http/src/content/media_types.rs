@@ -138,9 +138,9 @@ fn checked(extension: &str, media_type: &str) -> Result<HeaderValue, &'static st
     with_charset(media_type).ok_or("not a media type such as \"text/plain\"")
 }
 
-/// Text is declared to be UTF-8, as nearly all is: where nothing is declared and the browser may not
-/// look for itself (`nosniff`), it takes text for Latin-1. XML declares itself, and what stands in a
-/// header would count for more (RFC 7303 section 3.2).
+/// Text is declared to be UTF-8, as nearly all is: where nothing is declared and the browser may
+/// not look for itself (`nosniff`), it takes text for Latin-1. XML declares itself, and what stands
+/// in a header would count for more (RFC 7303 section 3.2).
 fn with_charset(media_type: &str) -> Option<HeaderValue> {
     let is_text = media_type.starts_with("text/") && !media_type.ends_with("xml");
     if is_text && !media_type.contains(';') {

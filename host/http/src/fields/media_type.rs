@@ -1,6 +1,8 @@
 //! Media types (RFC 9110 section 8.3.1), as far as they have to be understood. Whether a media type
 //! is registered, or fits the bytes, is not known here.
 
+use crate::fields::disposition;
+
 /// The most bytes of a media type with its parameters, far more than any takes: it goes out with
 /// every answer, once for each part of several.
 pub(crate) const MAX_MEDIA_TYPE: usize = 255;
@@ -15,6 +17,18 @@ pub(crate) fn essence(text: &str) -> Option<(&str, &str)> {
 /// clients send that about a body, too.
 pub(crate) fn is_range((kind, subtype): (&str, &str)) -> bool {
     kind == "*" || subtype == "*"
+}
+
+/// The value of a parameter; none if it is absent, or what is before it is malformed.
+pub(crate) fn parameter(text: &str, wanted: &str) -> Option<String> {
+    let (_, mut rest) = text.split_once(';')?;
+    while let Some((name, value, after)) = disposition::parameter(rest)? {
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(value);
+        }
+        rest = after;
+    }
+    None
 }
 
 /// RFC 9110 section 5.6.2.
@@ -55,6 +69,20 @@ mod tests {
             ";",
         ] {
             assert_eq!(essence(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn finds_a_parameter_in_either_form() {
+        for (text, found) in [
+            ("a/b; boundary=x", Some("x")),
+            ("a/b;charset=utf-8;Boundary=\"x y\"", Some("x y")),
+            ("a/b; boundary=x; charset=utf-8", Some("x")),
+            ("a/b; boundary=\"x", None),
+            ("a/b; bound=x", None),
+            ("a/b", None),
+        ] {
+            assert_eq!(parameter(text, "boundary").as_deref(), found, "{text}");
         }
     }
 

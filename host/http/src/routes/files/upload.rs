@@ -8,17 +8,19 @@ use axum::body::Body;
 use axum::response::Response;
 use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
+use callfs_model::source::Source;
 use http::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
 use http::{HeaderName, StatusCode};
 
+use crate::content::form::{FormBoundary, FormFile, MAX_ENVELOPE};
 use crate::content::{entry, streams};
 use crate::fields::media_type::{self, MAX_MEDIA_TYPE};
-use crate::fields::target::{FILES, url};
+use crate::fields::target::{FILES, RequestTarget, url};
 use crate::fields::{digest, lines, precondition};
 use crate::problem::{Problem, Result};
-use crate::state::{App, PutOptions, StoredFile};
+use crate::state::{AdmittedPut, App, PutOptions, StoredFile};
 
 /// Stores a body under a path.
 pub(super) async fn store(
@@ -35,20 +37,86 @@ pub(super) async fn store(
         Ok(app.engine.admit_put(who, path, size, options).await?)
     };
     match checked.await {
-        Ok(admitted) => {
-            let stored = app
-                .engine
-                .receive(who, admitted, streams::into_source(body))
-                .await?;
-            let mut response = created(&stored);
-            digest::add(response.headers_mut(), &stored.info, headers);
-            Ok(response)
-        }
+        Ok(admitted) => receive(app, who, admitted, headers, streams::into_source(body)).await,
         Err(problem) => {
             streams::discard(body);
             Err(problem)
         }
     }
+}
+
+/// Stores the file in a form, in a directory under the name that the form gives, or under the path
+/// that it has.
+pub(super) async fn store_form(
+    app: &Arc<App>,
+    who: &Identity,
+    target: &RequestTarget,
+    headers: &HeaderMap,
+    body: Body,
+    boundary: &FormBoundary,
+    create_only: bool,
+) -> Result<Response> {
+    // No file is larger than its form, and none much smaller.
+    let size = streams::announced_size(&body).map(|size| size.saturating_sub(MAX_ENVELOPE));
+    let is_named = !target.trailing_slash && !target.path.is_root();
+    let checked = async {
+        let options = form_options(headers, create_only)?;
+        let admitted = if is_named {
+            let admitted = app
+                .engine
+                .admit_put(who, &target.path, size, options.clone());
+            Some(admitted.await?)
+        } else {
+            None
+        };
+        Ok((options, admitted))
+    };
+    let (options, admitted) = match checked.await {
+        Ok(checked) => checked,
+        Err(problem) => {
+            streams::discard(body);
+            return Err(problem);
+        }
+    };
+    let file = FormFile::open(streams::into_source(body), boundary).await?;
+    let content_type = match &file.media_type {
+        Some(given) => kept_type(given)?,
+        None => None,
+    };
+    let admitted = match admitted {
+        Some(admitted) => admitted.with_content_type(content_type),
+        None => {
+            let path = named(&target.path, &file.name, "the form")?;
+            let options = PutOptions {
+                content_type,
+                ..options
+            };
+            app.engine.admit_put(who, &path, size, options).await?
+        }
+    };
+    receive(app, who, admitted, headers, file.bytes).await
+}
+
+async fn receive(
+    app: &Arc<App>,
+    who: &Identity,
+    admitted: AdmittedPut,
+    headers: &HeaderMap,
+    bytes: Source,
+) -> Result<Response> {
+    let stored = app.engine.receive(who, admitted, bytes).await?;
+    let mut response = created(&stored);
+    digest::add(response.headers_mut(), &stored.info, headers);
+    Ok(response)
+}
+
+/// The path of a file in a directory, under a name that came with it.
+pub(super) fn named(directory: &FilePath, name: &str, source: &str) -> Result<FilePath> {
+    if name.is_empty() || name.contains('/') {
+        let message = format!("the file name '{name}' of {source} is not a single name");
+        return Err(Problem::bad_request(message));
+    }
+    Ok(directory.join(name)?)
 }
 
 /// 201 with the location of what is new, or 200.
@@ -79,6 +147,18 @@ fn options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
         precondition: precondition::of(headers)?,
         content_type: content_type(headers)?,
         digests: digest::announced(headers)?,
+    })
+}
+
+/// The media type is that of the part, which is not read yet. `Repr-Digest` is about the file, as
+/// it is given back; of the whole body no digest is made.
+fn form_options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
+    let why = "the digest of a form is not verified; give that of the file in 'repr-digest'";
+    refuse(headers, digest::CONTENT_DIGEST, why)?;
+    let options = options(headers, create_only)?;
+    Ok(PutOptions {
+        content_type: None,
+        ..options
     })
 }
 
@@ -123,7 +203,6 @@ mod tests {
     use super::super::put;
     use super::*;
     use crate::fields::json;
-    use crate::fields::target::RequestTarget;
 
     /// Whether a request with these header lines is refused by what reads the field.
     type Refuses = fn(&HeaderMap) -> bool;

@@ -249,6 +249,25 @@ async fn the_link_leads_through_all_pages_of_the_same_question() {
 }
 
 #[tokio::test]
+async fn a_flag_is_written_as_any_language_writes_it() {
+    let (_gateway, alice) = tree().await;
+    let everything = alice.list("/", "recursive").await.is(200).entries("path");
+    for value in ["1", "true", "True", "TRUE"] {
+        let found = alice.list("/", &format!("recursive={value}")).await.is(200);
+        assert_eq!(found.entries("path"), everything, "{value}");
+    }
+    let top = alice.list("/", "").await.is(200).entries("path");
+    for value in ["0", "false", "False", "FALSE"] {
+        let found = alice.list("/", &format!("recursive={value}")).await.is(200);
+        assert_eq!(found.entries("path"), top, "{value}");
+    }
+    alice
+        .list("/", "recursive=yes")
+        .await
+        .problem(400, "BAD_REQUEST");
+}
+
+#[tokio::test]
 async fn lines_are_the_same_entries() {
     let (_gateway, alice) = tree().await;
     let query = "recursive=true&glob=**/*.txt";
@@ -274,16 +293,26 @@ async fn lines_are_the_same_entries() {
         .header("accept", NDJSON)
         .await
         .is(200);
-    let after = lines_of(&two.body)[1]["path"]
-        .as_str()
-        .expect("a path")
-        .to_owned();
+    // Its last line is no entry, but says where it was cut.
+    let mut cut = lines_of(&two.body);
+    let said = cut.pop().expect("a last line");
+    let after = said["next"].as_str().expect("a cursor").to_owned();
+    assert_eq!(said, serde_json::json!({ "type": "next", "next": after }));
+    assert_eq!(cut.len(), 2);
     let rest = alice
         .list("/", &format!("{query}&limit=0&after={after}"))
         .header("accept", NDJSON)
         .await
         .is(200);
-    assert_eq!([two.body, rest.body].concat(), lines.body);
+    cut.extend(lines_of(&rest.body));
+    assert_eq!(cut, lines_of(&lines.body));
+    // A stream that has all is not cut, however long it may be.
+    let all = alice
+        .list("/", &format!("{query}&limit={}", cut.len()))
+        .header("accept", NDJSON)
+        .await
+        .is(200);
+    assert_eq!(all.body, lines.body);
     let none = alice
         .list("/", "glob=none")
         .header("accept", NDJSON)
@@ -375,7 +404,7 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
         .is(200);
     let idle = gateway.process().peak_memory();
     let lines = alice
-        .list("/many", "limit=0")
+        .list("/many", "")
         .header("accept", NDJSON)
         .await
         .is(200);
@@ -394,7 +423,7 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
     let mut slow = gateway.raw().await;
     slow.head(
         "GET",
-        "/v1/directories/many?limit=0",
+        "/v1/directories/many",
         &["Accept: application/x-ndjson"],
     )
     .await;
@@ -404,7 +433,11 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
         .header("accept", NDJSON)
         .await
         .is(200);
-    assert_eq!(lines_of(&one.body)[0]["name"], expected[0]);
+    let one = lines_of(&one.body);
+    assert_eq!(one.len(), 2);
+    assert_eq!(one[0]["name"], expected[0]);
+    let next = format!("/many/{}", expected[0]);
+    assert_eq!(one[1], serde_json::json!({ "type": "next", "next": next }));
     let grown = gateway.process().peak_memory() - idle;
     assert!(grown <= 32 << 20, "grown by {} MiB", grown >> 20);
 }

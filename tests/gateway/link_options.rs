@@ -114,7 +114,10 @@ async fn a_link_without_limit_is_used_until_it_expires_or_is_revoked() {
         let got = get(&gateway, &link).await.is(200);
         assert_eq!(got.body, bytes(7, 5000));
         // A browser may keep it, and asks each time whether it may show it still.
-        assert_eq!(got.header("cache-control"), "private, no-cache, no-transform");
+        assert_eq!(
+            got.header("cache-control"),
+            "private, no-cache, no-transform"
+        );
         let again = get(&gateway, &link).header("if-none-match", &got.etag());
         again.await.is(304);
         // The same part again and again, which no use would give.

@@ -18,6 +18,7 @@ mod files_delete;
 mod files_get;
 mod files_patch;
 mod files_put;
+mod forms;
 mod link_options;
 mod links;
 mod logging;

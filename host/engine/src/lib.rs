@@ -100,7 +100,7 @@ pub struct Info {
     pub owner: String,
     /// Group.
     pub group: String,
-    /// Media type: as stored, else guessed from the name; files only.
+    /// Media type, if it was stored with one; files only.
     pub content_type: Option<String>,
     /// Codings of the bytes as they are stored (RFC 9110 section 8.4); files only.
     pub content_encoding: Option<String>,

@@ -3,6 +3,8 @@
 
 pub(crate) mod compressed;
 pub(crate) mod entry;
+pub(crate) mod form;
+pub(crate) mod media_types;
 pub(crate) mod multipart;
 pub(crate) mod representation;
 pub(crate) mod response;

@@ -9,6 +9,7 @@ pub(crate) mod disposition;
 pub(crate) mod if_range;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod media_type;
 pub(crate) mod members;
 pub(crate) mod mtime;
 pub(crate) mod precondition;

@@ -19,6 +19,7 @@ use axum::Router;
 use axum::routing::get;
 use callfs_model::reloadable::Reloadable;
 use callfs_telemetry::Metrics;
+pub use content::media_types::MediaTypes;
 pub use edge::client_address::{ConnectionPeer, TrustedProxies};
 pub use edge::compression::Compression;
 pub use edge::cors::{Cors, Origins};

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use callfs_engine::{
-    AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, ExchangeOptions,
-    Filter, Glob, Info, ListOptions, Listing, MODE_BITS, MatchingEffort, OpenedPath, Outcome,
-    Precondition,
-    PutOptions, RenameOptions, StoredFile, Validators, Walk,
+    AdmittedPut, AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags,
+    ExchangeOptions, Filter, Glob, Info, ListOptions, Listing, MODE_BITS, MatchingEffort,
+    OpenedPath, Outcome, Precondition, PutOptions, RenameOptions, StoredFile, Validators, Walk,
 };
 pub(crate) use callfs_identity::Authentication;
 pub(crate) use callfs_links::{
@@ -21,6 +20,7 @@ use callfs_model::shutdown::Shutdown;
 pub(crate) use callfs_telemetry::Metrics;
 use http::HeaderValue;
 
+use crate::content::media_types::MediaTypes;
 use crate::edge::compression::Compression;
 use crate::edge::cors::Cors;
 use crate::edge::rate_limit::RateLimits;
@@ -43,6 +43,8 @@ pub struct App {
     pub idle_timeout: Duration,
     /// Once it has begun, the service is no longer ready.
     pub shutdown: Shutdown,
+    /// Of files that were stored without one.
+    pub media_types: MediaTypes,
     /// Which pages of other sites may call.
     pub cors: Option<Arc<Cors>>,
     /// Which responses are compressed; none if it is off.

@@ -54,6 +54,14 @@ pub struct AdmittedPut {
     options: PutOptions,
 }
 
+impl AdmittedPut {
+    /// The same write, of a body that says its media type itself.
+    pub fn with_content_type(mut self, content_type: Option<String>) -> Self {
+        self.options.content_type = content_type;
+        self
+    }
+}
+
 impl Engine {
     /// Everything for which a write of a file can be refused before the body is read.
     pub fn admit_put<'a>(

@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::content::media_types::MediaTypes;
 use crate::fields::members::EntryMembers;
 use crate::fields::mtime::X_MTIME;
 use crate::state::{App, Info};
@@ -58,14 +59,19 @@ pub(crate) struct EntryDocument<'a> {
     /// Media type; only where `fields` names it, and null of what is no file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    pub(crate) content_type: Option<Option<&'a str>>,
+    pub(crate) content_type: Option<Option<String>>,
 }
 
 impl<'a> EntryDocument<'a> {
     /// An entry with more members than each has.
-    pub(crate) fn with(info: &'a Info, members: EntryMembers) -> Self {
+    pub(crate) fn with(info: &'a Info, members: EntryMembers, types: &MediaTypes) -> Self {
         let digest = || info.sha256.map(hex::encode);
-        let content_type = || info.content_type.as_deref();
+        let content_type = || {
+            let content_type = content_type(info, types);
+            (info.kind == EntryKind::File)
+                .then(|| content_type.to_str().map(ToOwned::to_owned).ok())
+                .flatten()
+        };
         Self {
             sha256: members.sha256.then(digest),
             content_type: members.content_type.then(content_type),
@@ -102,19 +108,19 @@ pub(crate) fn response(body: Body) -> Response {
 
 /// All that is known about a file or directory, but for the length of its content.
 pub(crate) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
-    add_content(headers, info);
+    add_content(headers, info, app);
     add_attributes(headers, info, app);
 }
 
 /// What anybody who gets the content may know.
-pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
+pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info, app: &App) {
     add_validators(headers, info);
-    add_form(headers, info);
+    add_form(headers, info, app);
 }
 
 /// The form that the content has: its type and its coding.
-pub(crate) fn add_form(headers: &mut HeaderMap, info: &Info) {
-    headers.insert(CONTENT_TYPE, content_type(info));
+pub(crate) fn add_form(headers: &mut HeaderMap, info: &Info, app: &App) {
+    headers.insert(CONTENT_TYPE, content_type(info, &app.media_types));
     let encoding = info.content_encoding.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(encoding)) = encoding {
         headers.insert(CONTENT_ENCODING, encoding);
@@ -166,15 +172,17 @@ fn last_modified(nanoseconds: i64, now: SystemTime) -> Option<String> {
     Some(httpdate::fmt_http_date(time.min(now)))
 }
 
-fn content_type(info: &Info) -> HeaderValue {
+/// As stored, else by the name.
+fn content_type(info: &Info, types: &MediaTypes) -> HeaderValue {
     match info.kind {
         EntryKind::Directory => HeaderValue::from_static("application/json"),
-        EntryKind::File | EntryKind::Special => {
-            let known = info
+        EntryKind::Special => HeaderValue::from_static("application/octet-stream"),
+        EntryKind::File => {
+            let stored = info
                 .content_type
                 .as_deref()
-                .and_then(|known| HeaderValue::from_str(known).ok());
-            known.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+                .and_then(|stored| HeaderValue::from_str(stored).ok());
+            stored.unwrap_or_else(|| types.of(info.path.name()))
         }
     }
 }
@@ -222,6 +230,8 @@ fn text(value: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use callfs_model::path::FilePath;
 
     use super::*;
@@ -261,17 +271,27 @@ mod tests {
             sha256: true,
             content_type: true,
         };
-        let unknown = info();
+        let types = MediaTypes::new(&BTreeMap::new()).expect("the built-in types");
+        let directory = Info {
+            kind: EntryKind::Directory,
+            ..info()
+        };
+        let guessed = info();
         let known = Info {
-            content_type: Some("text/plain".into()),
+            content_type: Some("text/x-stored".into()),
             sha256: Some([0xab; 32]),
             ..info()
         };
         for (info, sha256, content_type) in [
-            (&unknown, serde_json::Value::Null, serde_json::Value::Null),
-            (&known, "ab".repeat(32).into(), "text/plain".into()),
+            (&directory, serde_json::Value::Null, serde_json::Value::Null),
+            (
+                &guessed,
+                serde_json::Value::Null,
+                "text/plain; charset=utf-8".into(),
+            ),
+            (&known, "ab".repeat(32).into(), "text/x-stored".into()),
         ] {
-            let entry = EntryDocument::with(info, members);
+            let entry = EntryDocument::with(info, members, &types);
             let entry = serde_json::to_value(entry).expect("json");
             assert_eq!(entry["sha256"], sha256);
             assert_eq!(entry["content_type"], content_type);

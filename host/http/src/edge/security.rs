@@ -15,8 +15,8 @@ pub(crate) const RESOURCE_POLICY: HeaderName =
 const SEALED: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 /// Who opens a film gets a page made by the browser, which asks for the film again, part by part,
-/// and as a stranger where it is sealed. What is declared as audio or video is never taken for a
-/// page (`nosniff`).
+/// and as a stranger where it is sealed. What is declared as audio or video, or as a playlist of
+/// them, is never taken for a page (`nosniff`).
 const PLAYED: HeaderValue =
     HeaderValue::from_static("default-src 'none'; media-src 'self'; frame-ancestors 'none'");
 
@@ -52,7 +52,9 @@ fn is_played(headers: &HeaderMap) -> bool {
         let is_played = ["audio", "video"]
             .iter()
             .any(|one| kind.eq_ignore_ascii_case(one));
-        is_played && !is_document
+        let is_playlist = kind.eq_ignore_ascii_case("application")
+            && subtype.trim_end().eq_ignore_ascii_case("vnd.apple.mpegurl");
+        is_playlist || (is_played && !is_document)
     })
 }
 
@@ -68,6 +70,8 @@ mod tests {
             ("video/x+xml", false),
             ("VIDEO/X+XML", false),
             ("audio/x+xml ; charset=utf-8", false),
+            ("application/vnd.apple.mpegurl", true),
+            ("application/dash+xml", false),
             ("image/svg+xml", false),
             ("text/html", false),
             ("videos/mp4", false),

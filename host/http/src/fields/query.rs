@@ -1,5 +1,9 @@
-//! Query parameters, none of which is ever ignored: a name that a resource does not know is an
-//! error that lists those it knows, and so is a value that makes no sense.
+//! Query parameters. A name that a resource does not know is an error that lists those it knows,
+//! and so is a value that makes no sense.
+//!
+//! Reading a file is the exception: whatever else its query has is ignored there, because programs
+//! add parameters to the address of any file: `git clone` its `?service=git-upload-pack`, a page a
+//! number that keeps caches from answering.
 
 use std::borrow::Cow;
 
@@ -15,6 +19,21 @@ pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 impl<'a> Query<'a> {
     /// The parameters of a request to a resource that knows these names.
     pub(crate) fn of(uri: &'a Uri, known: &[&str]) -> Result<Self> {
+        Self::read(uri, known, |name| {
+            Err(name.map_or_else(not_utf8, |name| unknown(name, known)))
+        })
+    }
+
+    /// The parameters that are known, of a request that may have any others.
+    pub(crate) fn known_of(uri: &'a Uri, known: &[&str]) -> Result<Self> {
+        Self::read(uri, known, |_| Ok(()))
+    }
+
+    fn read(
+        uri: &'a Uri,
+        known: &[&str],
+        other: impl Fn(Option<&str>) -> Result<()>,
+    ) -> Result<Self> {
         let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for part in uri
             .query()
@@ -23,11 +42,14 @@ impl<'a> Query<'a> {
             .filter(|part| !part.is_empty())
         {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let name = decode(name)?;
-            let value = decode(value)?;
-            if !known.contains(&&*name) {
-                return Err(unknown(&name, known));
-            }
+            let name = match decode(name) {
+                Some(name) if known.contains(&&*name) => name,
+                name => {
+                    other(name.as_deref())?;
+                    continue;
+                }
+            };
+            let value = decode(value).ok_or_else(not_utf8)?;
             if parameters.iter().any(|(other, _)| *other == name) {
                 return Err(Problem::bad_request(format!(
                     "the query parameter '{name}' is given twice"
@@ -73,8 +95,11 @@ impl<'a> Query<'a> {
     /// A flag: false if it is absent, true if it has no value.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.text(name) {
-            None | Some("false" | "0") => Ok(false),
-            Some("" | "true" | "1") => Ok(true),
+            None | Some("0") => Ok(false),
+            Some("" | "1") => Ok(true),
+            Some(other) if other.eq_ignore_ascii_case("false") => Ok(false),
+            // As Python writes it, for one.
+            Some(other) if other.eq_ignore_ascii_case("true") => Ok(true),
             Some(other) => Err(Problem::bad_request(format!(
                 "the query parameter '{name}' is '{other}'; give true or false"
             ))),
@@ -111,17 +136,18 @@ impl<'a> Query<'a> {
     }
 }
 
-/// As browsers and forms write it: `+` is a space.
-fn decode(text: &str) -> Result<Cow<'_, str>> {
-    let not_utf8 = |_| Problem::bad_request("the query is not valid UTF-8 after percent-decoding");
+/// As browsers and forms write it: `+` is a space. None if it is not UTF-8.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");
-        let decoded = percent_decode_str(&spaced)
-            .decode_utf8()
-            .map_err(not_utf8)?;
-        return Ok(Cow::Owned(decoded.into_owned()));
+        let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+        return Some(Cow::Owned(decoded.into_owned()));
     }
-    percent_decode_str(text).decode_utf8().map_err(not_utf8)
+    percent_decode_str(text).decode_utf8().ok()
+}
+
+fn not_utf8() -> Problem {
+    Problem::bad_request("the query is not valid UTF-8 after percent-decoding")
 }
 
 fn unknown(name: &str, known: &[&str]) -> Problem {
@@ -193,5 +219,47 @@ mod tests {
         );
         assert!(Query::none(&uri("")).is_ok());
         assert!(Query::none(&uri("x")).is_err());
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false_in_any_case() {
+        let flag = |query: &str| {
+            let uri = uri(query);
+            Query::of(&uri, &["all"]).and_then(|query| query.flag("all"))
+        };
+        for yes in ["all", "all=", "all=1", "all=true", "all=True", "all=TRUE"] {
+            assert!(flag(yes).expect(yes), "{yes}");
+        }
+        for no in ["", "all=0", "all=false", "all=False", "all=FALSE"] {
+            assert!(!flag(no).expect(no), "{no}");
+        }
+        for bad in ["all=yes", "all=2", "all=tru", "all=%20true", "all=01"] {
+            assert!(flag(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_others_add_can_be_left_alone() {
+        let limit = |query: &str| {
+            let uri = uri(query);
+            Query::known_of(&uri, &["limit"])
+                .map(|query| query.text("limit").map(str::to_owned))
+                .ok()
+        };
+        for ignored in [
+            "service=git-upload-pack",
+            "_=1&_=2",
+            "x=%ff",
+            "%ff",
+            "%zz",
+            "=",
+        ] {
+            assert_eq!(limit(ignored), Some(None), "{ignored}");
+            let with = limit(&format!("{ignored}&limit=5&{ignored}"));
+            assert_eq!(with, Some(Some("5".to_owned())), "{ignored}");
+        }
+        for bad in ["limit=1&limit=2", "limit=%ff"] {
+            assert_eq!(limit(bad), None, "{bad}");
+        }
     }
 }

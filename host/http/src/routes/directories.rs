@@ -92,7 +92,7 @@ pub(crate) async fn get(
     let mut response = match shape {
         Shape::Json | Shape::Html => document(&app, &who, &target.path, options, &page).await?,
         Shape::Lines => {
-            let lines = lines::format(page.members);
+            let lines = lines::format(app.clone(), page.members);
             let shown = ShownCredentials::of(&headers, &app)?;
             stream::body(
                 &app,
@@ -129,7 +129,7 @@ async fn document(
         recursive,
         max_depth,
         count: listing.items.len(),
-        items: entries(&listing.items, page.members),
+        items: entries(app, &listing.items, page.members),
         next: listing.next.as_ref(),
     };
     let mut response = Json(document).into_response();
@@ -184,14 +184,14 @@ pub(crate) async fn array(
         ..ListOptions::default()
     };
     let listing = app.engine.list(who, path, options).await?;
-    let entries = entries(&listing.items, page.members);
+    let entries = entries(app, &listing.items, page.members);
     let mut response = Json(entries).into_response();
     page.add_next(response.headers_mut(), FILES, path, listing.next.as_ref());
     Ok(response)
 }
 
-fn entries(items: &[Info], members: EntryMembers) -> Vec<EntryDocument<'_>> {
-    let entry = |info| EntryDocument::with(info, members);
+fn entries<'a>(app: &App, items: &'a [Info], members: EntryMembers) -> Vec<EntryDocument<'a>> {
+    let entry = |info| EntryDocument::with(info, members, &app.media_types);
     items.iter().map(entry).collect()
 }
 
@@ -203,11 +203,11 @@ pub(crate) async fn index(
     page: PageQuery,
     request_id: RequestId,
 ) -> Result<Response> {
+    let links = html::format(&path, page.continued());
     let options = ListOptions {
         after: page.after,
         ..ListOptions::default()
     };
-    let links = html::format(&path);
     let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))
 }
@@ -225,7 +225,11 @@ pub(crate) async fn index_below(
         after: cursor(&page, root)?,
         ..ListOptions::default()
     };
-    let links = html::format(&shown_below(path, root));
+    let continued = page.continued();
+    let from = root.clone();
+    let links = html::format(&shown_below(path, root), move |next| {
+        continued(&shown_below(next, &from))
+    });
     let path = path.clone();
     let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))

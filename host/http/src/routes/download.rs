@@ -20,7 +20,7 @@ use callfs_model::storage::EntryKind;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
 };
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 
 pub(crate) use self::directory::SharedEntryDocument;
 use self::directory::SharedListing;
@@ -65,7 +65,8 @@ pub(crate) async fn get(
             return asked.get(&precondition, maker, request_id).await;
         }
     };
-    let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
+    let mut response =
+        representation::head(&info, &precondition, &headers, &app).map_err(unnamed)?;
     add_headers(response.headers_mut(), &link, &info);
     if response.status() != StatusCode::OK {
         return Ok(response);
@@ -109,7 +110,8 @@ pub(crate) async fn head(
         };
         return asked.head(&precondition);
     }
-    let mut response = representation::head(&info, &precondition, &headers).map_err(unnamed)?;
+    let mut response =
+        representation::head(&info, &precondition, &headers, &app).map_err(unnamed)?;
     add_headers(response.headers_mut(), &link, &info);
     if response.status() == StatusCode::OK {
         response
@@ -151,7 +153,7 @@ async fn find(app: &App, uri: &Uri) -> Result<(Link, SharedPlace)> {
     } else {
         app.links.redeemable_directory(token).await?
     };
-    let below = RequestTarget::parse(below)?;
+    let below = RequestTarget::parse(below, &Method::GET)?;
     // What lies above is another path, which is refused, so nothing leads out of the directory.
     let path = below.path.moved(&FilePath::root(), &link.path);
     let path = path.unwrap_or_else(|| Ok(link.path.clone()))?;

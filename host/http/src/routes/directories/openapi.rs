@@ -46,7 +46,10 @@ fn list(id: &str, named: bool) -> OperationDoc {
         media_type: "application/x-ndjson",
         schema: ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("One `Entry` a line."))
+            .description(Some(
+                "One `Entry` a line. Where `limit` cuts the stream, the last line is `{\"type\": \
+                 \"next\", \"next\": CURSOR}`, with the cursor for `after`.",
+            ))
             .into(),
         example: None,
     };
@@ -65,8 +68,8 @@ fn list(id: &str, named: bool) -> OperationDoc {
         ),
         number(
             "limit",
-            "Entries of one page, 1,000 unless given and 10,000 at most; a stream has no maximum, \
-             and 0 means no limit.",
+            "Entries of one page, 1,000 unless given and 10,000 at most; a stream has no limit \
+             unless given, and no maximum.",
             0,
             None,
         ),

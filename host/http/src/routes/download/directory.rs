@@ -53,7 +53,7 @@ pub(crate) struct SharedEntryDocument<'a> {
     /// Media type; only where `fields` names it, and null of what is no file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    content_type: Option<Option<&'a str>>,
+    content_type: Option<Option<String>>,
 }
 
 impl<'a> From<EntryDocument<'a>> for SharedEntryDocument<'a> {
@@ -120,7 +120,9 @@ impl SharedListing<'_> {
                 .await
                 .map_err(unnamed)?;
             let members = page.members();
-            let entry = |info| SharedEntryDocument::from(EntryDocument::with(info, members));
+            let entry = |info| {
+                SharedEntryDocument::from(EntryDocument::with(info, members, &app.media_types))
+            };
             let entries: Vec<SharedEntryDocument> = listing.items.iter().map(entry).collect();
             let mut response = Json(entries).into_response();
             let prefix = format!("{DOWNLOAD}{}", place.token);

@@ -111,7 +111,8 @@ fn get(place: FilesRoute) -> OperationDoc {
     )
     .description(
         "A directory answers with an array of `Entry` in byte order of their names, in pages, or, \
-         where `Accept` prefers `text/html`, with a page of links to all of them.",
+         where `Accept` prefers `text/html`, with a page of links to all of them. A file ignores \
+         parameters of the query that are not for files.",
     )
     .parameters(place.parameters(parameters))
     .answers(
@@ -185,7 +186,8 @@ fn put(place: FilesRoute) -> OperationDoc {
         .description(
             "Directories on the way are made. A path that ends in a slash, and the root, take the \
              name of the file from `Content-Disposition`. The media type is kept, or guessed from \
-             the name if there is none.",
+             the name if there is none. Of `multipart/form-data` the one file in it is stored, \
+             with the media type of its part, and in a directory with the name of its part.",
         )
         .parameters(place.parameters(storing()))
         .body(
@@ -212,8 +214,8 @@ fn post(place: FilesRoute) -> OperationDoc {
         "Create a file that is not there yet, or a directory",
     )
     .description(
-        "A path that ends in a slash, and the root, mean a directory, which takes no body. \
-         Directories on the way are made.",
+        "A path that ends in a slash, and the root, mean a directory, which takes no body but \
+         `multipart/form-data` with a file to create in it. Directories on the way are made.",
     )
     .parameters(place.parameters(storing()))
     .body(

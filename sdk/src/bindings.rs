@@ -103,6 +103,21 @@ pub mod storage_rename {
     });
 }
 
+pub mod storage_exchange {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "callfs:plugin/exports-storage-exchange",
+        with: {
+            "callfs:plugin/types@0.1.0": ::callfs_sdk::bindings::callfs::plugin::types,
+        },
+        generate_all,
+        runtime_path: "::callfs_sdk::wit_bindgen::rt",
+        pub_export_macro: true,
+        export_macro_name: "__export_storage_exchange",
+        default_bindings_module: "callfs_sdk::bindings::storage_exchange",
+    });
+}
+
 pub mod storage_copy {
     wit_bindgen::generate!({
         path: "../wit",

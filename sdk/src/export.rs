@@ -19,15 +19,17 @@ pub struct Component<P>(PhantomData<P>);
 /// Exports a type as a component: its lifecycle, and each ability that is named.
 ///
 /// ```ignore
-/// callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy + Delegate);
+/// callfs_sdk::export!(
+///     LocalFs: Storage + Write + Directories + Modes + Rename + Exchange + Copy + Delegate
+/// );
 /// ```
 ///
 /// Once in a crate: the names of a component's exports are fixed.
 ///
 /// The abilities are the traits of this crate: `Storage`, `Write`, `Directories`, `Modes`,
-/// `Rename`, `Copy`, `Delegate`, `Authenticator`, `Authorizer`. An ability that is named and not
-/// implemented does not compile; one that is not named is not exported, and the host sees from the
-/// component's type that it is absent.
+/// `Rename`, `Exchange`, `Copy`, `Delegate`, `Authenticator`, `Authorizer`. An ability that is
+/// named and not implemented does not compile; one that is not named is not exported, and the host
+/// sees from the component's type that it is absent.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $ability:ident $(+ $more:ident)*) => {
@@ -97,6 +99,11 @@ macro_rules! __export_ability {
     (Rename $component:ident) => {
         $crate::bindings::storage_rename::__export_storage_rename!(
             $component with_types_in $crate::bindings::storage_rename
+        );
+    };
+    (Exchange $component:ident) => {
+        $crate::bindings::storage_exchange::__export_storage_exchange!(
+            $component with_types_in $crate::bindings::storage_exchange
         );
     };
     (Copy $component:ident) => {

@@ -1,8 +1,9 @@
 //! Write storage backends, authenticators and authorizers for CallFS.
 //!
 //! A plugin is a type with a configuration ([`Plugin`]) and one or more abilities ([`Storage`],
-//! [`Write`], [`Directories`], [`Modes`], [`Rename`], [`Copy`], or [`Authenticator`], or
-//! [`Authorizer`]), exported by one macro ([`export!`]). Compiled for `wasm32-wasip2` as a
+//! [`Write`], [`Directories`], [`Modes`], [`Rename`], [`Exchange`], [`Copy`], or
+//! [`Authenticator`], or [`Authorizer`]), exported by one macro ([`export!`]). Compiled for
+//! `wasm32-wasip2` as a
 //! `cdylib`, it is a component that CallFS loads from its plugin folder, sandboxed: it can use the
 //! folders ([`directories`]) and origins ([`http`]) that the operator granted, and nothing else.
 //!
@@ -145,7 +146,9 @@ pub use identity::{
 };
 pub use plugin::{NoConfig, Plugin};
 pub use source::{MAX_PIECE, Reader, Sink, Source, Transfer, Written};
-pub use storage::{Copy, Delegate, Delegation, Directories, Modes, Rename, Storage, Write};
+pub use storage::{
+    Copy, Delegate, Delegation, Directories, Exchange, Modes, Rename, Storage, Write,
+};
 
 /// Folders of the host that were granted to this component (WIT `directories`).
 ///

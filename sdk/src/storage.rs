@@ -9,6 +9,7 @@ use crate::bindings::storage::exports::callfs::plugin::storage as storage_interf
 use crate::bindings::storage_copy::exports::callfs::plugin::storage_copy as copy_interface;
 use crate::bindings::storage_delegation::exports::callfs::plugin::storage_delegation as delegation;
 use crate::bindings::storage_directories::exports::callfs::plugin::storage_directories as tree;
+use crate::bindings::storage_exchange::exports::callfs::plugin::storage_exchange as exchanging;
 use crate::bindings::storage_modes::exports::callfs::plugin::storage_modes as modes_interface;
 use crate::bindings::storage_rename::exports::callfs::plugin::storage_rename as rename_interface;
 use crate::bindings::storage_write::exports::callfs::plugin::storage_write as write_interface;
@@ -117,6 +118,18 @@ pub trait Rename: Storage {
     ) -> impl Future<Output = Result<()>>;
 }
 
+/// Two paths change places in one step (WIT `storage-exchange`).
+///
+/// Leave it out if the storage cannot, or does not name its objects
+/// ([`Attributes`](crate::Attributes) `object`): CallFS then refuses to exchange what is in its
+/// mount.
+pub trait Exchange: Storage {
+    /// Exchanges what two paths name, be it objects or directories, each with everything below it;
+    /// [`Error::NotFound`](crate::Error::NotFound) if there is nothing at one of them. At no moment
+    /// is one of them missing, or both the same.
+    fn exchange(&self, one: &str, other: &str) -> impl Future<Output = Result<()>>;
+}
+
 /// An object is copied without its bytes passing through CallFS (WIT `storage-copy`).
 ///
 /// Leave it out if the storage cannot.
@@ -186,6 +199,12 @@ impl<P: Exported + Modes> modes_interface::Guest for Component<P> {
 impl<P: Exported + Rename> rename_interface::Guest for Component<P> {
     async fn rename(from: String, to: String, condition: Condition) -> Result<()> {
         configured::<P>()?.rename(&from, &to, condition).await
+    }
+}
+
+impl<P: Exported + Exchange> exchanging::Guest for Component<P> {
+    async fn exchange(one: String, other: String) -> Result<()> {
+        configured::<P>()?.exchange(&one, &other).await
     }
 }
 

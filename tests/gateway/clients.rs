@@ -219,6 +219,62 @@ async fn curl_asks_only_for_what_is_newer() {
     assert_eq!(status("--etag-compare", &etag), "200");
 }
 
+/// A form (`-F`) with one file: in a directory under its own name, under a path under that.
+#[tokio::test]
+async fn curl_sends_files_in_forms() {
+    let Some(mut first) = curl() else { return };
+    let gateway = Gateway::start().await;
+    let large = gateway.path("it's \"large\".bin");
+    fs::write(&large, bytes(5, 5 << 20)).expect("writable");
+    let text = gateway.path("größe.txt");
+    fs::write(&text, "hello\r\n").expect("writable");
+    let field = |file: &Path| {
+        let quoted = file.display().to_string().replace('"', "\\\"");
+        format!("file=@\"{quoted}\"")
+    };
+    let said = succeeds(
+        first
+            .args(["--write-out", "%{http_code}", "--form", &field(&text)])
+            .arg(url(&gateway, "/docs/")),
+    );
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "201");
+    let mut second = curl().expect("as before");
+    succeeds(
+        second
+            .args(["--form", &field(&large)])
+            .arg(url(&gateway, "/docs/")),
+    );
+    let mut third = curl().expect("as before");
+    let typed = format!("{};type=text/x-mine", field(&text));
+    succeeds(
+        third
+            .args(["--request", "PUT", "--form", &typed])
+            .arg(url(&gateway, "/docs/b.txt")),
+    );
+    let alice = gateway.alice();
+    for (path, file, kind) in [
+        ("/docs/größe.txt", &text, "text/plain"),
+        (
+            "/docs/it's \"large\".bin",
+            &large,
+            "application/octet-stream",
+        ),
+        ("/docs/b.txt", &text, "text/x-mine"),
+    ] {
+        let got = alice.get(path).await.is(200);
+        assert!(got.body == fs::read(file).expect("there"), "{path}");
+        assert_eq!(got.header("content-type"), kind, "{path}");
+    }
+    // Anything beside the file is refused with what to do.
+    let mut both = tool("curl").expect("as before");
+    both.args(["--silent", "--noproxy", "*", "--form", "title=x", "--form"])
+        .args([field(&text), "--header".into()])
+        .arg(format!("Authorization: Bearer {ALICE_KEY}"));
+    let said = succeeds(both.arg(url(&gateway, "/docs/"))).stdout;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("the field 'title' of the form"), "{said}");
+}
+
 #[tokio::test]
 async fn rclone_lists_and_copies_a_tree() {
     let Some(mut list) = tool("rclone") else {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use tokio::time::interval;
 
-use crate::harness::{Gateway, bytes, sha256_hex};
+use crate::harness::{Client, Gateway, Reply, bytes, sha256_hex};
 
 /// A version of a file that can be told from all others by its length alone.
 fn version(number: usize) -> Vec<u8> {
@@ -193,4 +195,136 @@ async fn defect_11_a_lock_conflict_waits_instead_of_failing() {
         }
     });
     join_all(mixed).await;
+}
+
+/// Ways to ask what is in a directory: the target, and what it accepts.
+const LISTINGS: [(&str, &str); 7] = [
+    ("/v1/directories/DIR", "application/json"),
+    ("/v1/directories/DIR?recursive=true", "application/json"),
+    ("/v1/directories/DIR", "application/x-ndjson"),
+    ("/v1/directories/DIR?recursive=true", "application/x-ndjson"),
+    ("/v1/files/DIR/", "application/json"),
+    ("/v1/files/DIR/", "text/html"),
+    ("/v1/directories/?recursive=true", "application/json"),
+];
+
+async fn ask(client: &Client, listing: (&str, &str), directory: &str) -> Option<Reply> {
+    let (target, accept) = listing;
+    let call = client.call("GET", &target.replace("DIR", directory));
+    call.header("accept", accept).attempt().await.ok()
+}
+
+/// What a listing names, under the name that the directory `a` has.
+fn named(reply: &Reply, accept: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(&reply.body);
+    let mut named: Vec<String> = match accept {
+        "application/json" => reply.entries("path"),
+        "text/html" => {
+            let links = text.split("href=\"").skip(1);
+            links
+                .filter_map(|link| link.split('"').next())
+                .map(ToOwned::to_owned)
+                .collect()
+        }
+        _ => {
+            let path = |line: &str| {
+                let entry: serde_json::Value = serde_json::from_str(line).expect("a whole line");
+                entry["path"].as_str().expect("a path").to_owned()
+            };
+            text.lines().map(path).collect()
+        }
+    };
+    for name in &mut named {
+        if name.starts_with("/b") {
+            name.replace_range(..2, "/a");
+        }
+    }
+    named
+}
+
+/// Four readers, for each way to ask, while something moves `/a` to `/b` and back, again and again.
+/// A transfer may break off; an answer that is complete tells all, or that nothing is there.
+async fn listings_are_whole(gateway: &Gateway, mut moved: impl AsyncFnMut(bool)) {
+    // Permissions are none of this: what another program moves has other ones.
+    let admin = gateway.admin();
+    for listing in LISTINGS {
+        let reply = ask(&admin, listing, "a").await.expect("an answer").is(200);
+        let expected = Arc::new(named(&reply, listing.1));
+        let done = Arc::new(AtomicBool::new(false));
+        let reader = |number: usize| {
+            let admin = admin.clone();
+            let expected = expected.clone();
+            let done = done.clone();
+            tokio::spawn(async move {
+                let mut seen = 0;
+                for directory in ["a", "b"].into_iter().cycle().skip(number) {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let Some(reply) = ask(&admin, listing, directory).await else {
+                        continue;
+                    };
+                    if reply.status == 404 {
+                        reply.problem(404, "FILE_NOT_FOUND");
+                        continue;
+                    }
+                    let reply = reply.is(200);
+                    assert_eq!(named(&reply, listing.1), *expected, "{listing:?}");
+                    seen += 1;
+                }
+                seen
+            })
+        };
+        let readers: Vec<_> = (0..4).map(reader).collect();
+        for _ in 0..40 {
+            moved(true).await;
+            moved(false).await;
+        }
+        done.store(true, Ordering::Relaxed);
+        let mut seen = 0;
+        for reader in readers {
+            seen += reader.await.expect("whole listings only");
+        }
+        assert!(seen > 0, "{listing:?} was never answered");
+    }
+}
+
+async fn fill(gateway: &Gateway) {
+    for number in 0..20 {
+        let path = format!("/a/{number:02}");
+        gateway.admin().put(&path, "x").await.is(201);
+    }
+    for number in 0..5 {
+        let path = format!("/a/sub/deep/{number}");
+        gateway.admin().put(&path, "x").await.is(201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_is_whole_or_not_there_while_its_directory_is_renamed() {
+    let gateway = Gateway::start().await;
+    fill(&gateway).await;
+    let admin = gateway.admin();
+    let moved = async |there: bool| {
+        let (from, to) = if there { ("/a", "/b") } else { ("/b", "/a") };
+        let wanted = json!({"destination": to});
+        admin.patch(from, &wanted).await.is(200);
+    };
+    listings_are_whole(&gateway, moved).await;
+}
+
+/// By another program, which tells the gateway nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_is_whole_or_not_there_while_another_program_renames_its_directory() {
+    let gateway = Gateway::start().await;
+    fill(&gateway).await;
+    let files = gateway.path("files");
+    // Slower than a listing, which is made again when it is overtaken.
+    let mut pace = interval(Duration::from_millis(10));
+    let moved = async |there: bool| {
+        let (from, to) = if there { ("a", "b") } else { ("b", "a") };
+        pace.tick().await;
+        std::fs::rename(files.join(from), files.join(to)).expect("renamed");
+    };
+    listings_are_whole(&gateway, moved).await;
 }

@@ -64,6 +64,7 @@ async fn a_preflight_needs_no_key_and_allows_what_the_api_uses() {
         "if-match",
         "range",
         "content-digest",
+        "x-callfs-mtime",
         "x-request-id",
     ] {
         assert!(
@@ -124,7 +125,10 @@ async fn a_page_of_a_named_origin_may_read_and_change() {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .collect();
-    assert_eq!(varies.join(", ").to_lowercase(), "accept, origin");
+    assert_eq!(
+        varies.join(", ").to_lowercase(),
+        "accept, accept-encoding, origin"
+    );
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! `GET /v1/directories/{path}`.
 
+use std::fs;
+
 use futures_util::StreamExt;
+use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::harness::{Client, DEADLINE, Gateway, Setup};
+use crate::harness::{Client, DEADLINE, Gateway, Setup, sha256_hex};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -246,6 +249,25 @@ async fn the_link_leads_through_all_pages_of_the_same_question() {
 }
 
 #[tokio::test]
+async fn a_flag_is_written_as_any_language_writes_it() {
+    let (_gateway, alice) = tree().await;
+    let everything = alice.list("/", "recursive").await.is(200).entries("path");
+    for value in ["1", "true", "True", "TRUE"] {
+        let found = alice.list("/", &format!("recursive={value}")).await.is(200);
+        assert_eq!(found.entries("path"), everything, "{value}");
+    }
+    let top = alice.list("/", "").await.is(200).entries("path");
+    for value in ["0", "false", "False", "FALSE"] {
+        let found = alice.list("/", &format!("recursive={value}")).await.is(200);
+        assert_eq!(found.entries("path"), top, "{value}");
+    }
+    alice
+        .list("/", "recursive=yes")
+        .await
+        .problem(400, "BAD_REQUEST");
+}
+
+#[tokio::test]
 async fn lines_are_the_same_entries() {
     let (_gateway, alice) = tree().await;
     let query = "recursive=true&glob=**/*.txt";
@@ -271,16 +293,26 @@ async fn lines_are_the_same_entries() {
         .header("accept", NDJSON)
         .await
         .is(200);
-    let after = lines_of(&two.body)[1]["path"]
-        .as_str()
-        .expect("a path")
-        .to_owned();
+    // Its last line is no entry, but says where it was cut.
+    let mut cut = lines_of(&two.body);
+    let said = cut.pop().expect("a last line");
+    let after = said["next"].as_str().expect("a cursor").to_owned();
+    assert_eq!(said, serde_json::json!({ "type": "next", "next": after }));
+    assert_eq!(cut.len(), 2);
     let rest = alice
         .list("/", &format!("{query}&limit=0&after={after}"))
         .header("accept", NDJSON)
         .await
         .is(200);
-    assert_eq!([two.body, rest.body].concat(), lines.body);
+    cut.extend(lines_of(&rest.body));
+    assert_eq!(cut, lines_of(&lines.body));
+    // A stream that has all is not cut, however long it may be.
+    let all = alice
+        .list("/", &format!("{query}&limit={}", cut.len()))
+        .header("accept", NDJSON)
+        .await
+        .is(200);
+    assert_eq!(all.body, lines.body);
     let none = alice
         .list("/", "glob=none")
         .header("accept", NDJSON)
@@ -372,7 +404,7 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
         .is(200);
     let idle = gateway.process().peak_memory();
     let lines = alice
-        .list("/many", "limit=0")
+        .list("/many", "")
         .header("accept", NDJSON)
         .await
         .is(200);
@@ -391,7 +423,7 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
     let mut slow = gateway.raw().await;
     slow.head(
         "GET",
-        "/v1/directories/many?limit=0",
+        "/v1/directories/many",
         &["Accept: application/x-ndjson"],
     )
     .await;
@@ -401,7 +433,11 @@ async fn twenty_thousand_lines_take_the_memory_of_a_few() {
         .header("accept", NDJSON)
         .await
         .is(200);
-    assert_eq!(lines_of(&one.body)[0]["name"], expected[0]);
+    let one = lines_of(&one.body);
+    assert_eq!(one.len(), 2);
+    assert_eq!(one[0]["name"], expected[0]);
+    let next = format!("/many/{}", expected[0]);
+    assert_eq!(one[1], serde_json::json!({ "type": "next", "next": next }));
     let grown = gateway.process().peak_memory() - idle;
     assert!(grown <= 32 << 20, "grown by {} MiB", grown >> 20);
 }
@@ -466,4 +502,80 @@ fn lines_of(body: &[u8]) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).expect("a JSON object"))
         .collect()
+}
+
+#[tokio::test]
+async fn entries_have_more_members_where_fields_names_them() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let put = alice.put("/d/a.txt", "hello");
+    put.header("content-type", "text/x-a").await.is(201);
+    alice.put("/d/deep/b.png", "x").await.is(201);
+    fs::write(gateway.path("files/d/found"), "unknown").expect("written beside the gateway");
+    let digest = sha256_hex(b"hello");
+    let every = [
+        "name", "path", "type", "size", "mode", "owner", "group", "mtime", "etag",
+    ];
+    let shapes = ["application/json", "application/x-ndjson"];
+    for (target, accepts) in [
+        ("/v1/directories/d?", &shapes[..]),
+        ("/v1/directories/d?recursive&", &shapes),
+        ("/v1/files/d?", &shapes[..1]),
+    ] {
+        for accept in accepts {
+            let entries = async |fields: &str| {
+                let call = alice.call("GET", &format!("{target}{fields}"));
+                let reply = call.header("accept", accept).await.is(200);
+                let text = String::from_utf8(reply.body).expect("text");
+                if accept.contains("ndjson") && target.starts_with("/v1/directories") {
+                    let lines = text.lines().map(serde_json::from_str);
+                    return lines.collect::<Result<Vec<Value>, _>>().expect("lines");
+                }
+                let json: Value = serde_json::from_str(&text).expect("JSON");
+                let entries = json.as_array().or_else(|| json["items"].as_array());
+                entries.cloned().expect("entries")
+            };
+            let named = |entries: &[Value], name: &str| {
+                let found = entries.iter().find(|entry| entry["name"] == name);
+                found
+                    .cloned()
+                    .unwrap_or_else(|| panic!("{target}: no {name}"))
+            };
+            for entry in entries("").await {
+                let entry = entry.as_object().expect("an entry");
+                assert!(entry.len() == every.len(), "{target} {accept}: {entry:?}");
+            }
+            let listed = entries("fields=sha256").await;
+            let entry = named(&listed, "a.txt");
+            assert!(every.iter().all(|member| entry.get(member).is_some()));
+            assert_eq!(entry["sha256"], digest.as_str(), "{target} {accept}");
+            assert!(entry.get("content_type").is_none(), "{target} {accept}");
+            for unknown in ["deep", "found"] {
+                let entry = named(&listed, unknown);
+                assert_eq!(entry.get("sha256"), Some(&Value::Null), "{target} {accept}");
+            }
+            let listed = entries("fields=name,sha256,content_type").await;
+            let entry = named(&listed, "a.txt");
+            assert_eq!(entry["content_type"], "text/x-a", "{target} {accept}");
+            assert_eq!(entry["sha256"], digest.as_str(), "{target} {accept}");
+            let call = alice.call("GET", &format!("{target}fields=name,md5"));
+            let refused = call.header("accept", accept).await;
+            let detail = refused.detail(400, "BAD_REQUEST");
+            assert!(
+                detail.contains("'md5'") && detail.contains("sha256"),
+                "{detail}"
+            );
+        }
+    }
+    // The next page has them, too; a page of links has no members.
+    let first = alice.list("/d", "limit=1&fields=sha256").await.is(200);
+    let next = first.header("link").to_owned();
+    let (next, _) = next.split_once('>').expect("a next page");
+    let page = alice
+        .call("GET", next.trim_start_matches('<'))
+        .await
+        .is(200);
+    assert!(page.json()["items"][0].get("sha256").is_some(), "{next}");
+    let links = alice.call("GET", "/v1/files/d/?fields=sha256");
+    links.header("accept", "text/html").await.is(200);
 }

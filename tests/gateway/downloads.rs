@@ -54,7 +54,7 @@ async fn a_link_is_made_used_once_and_gone() {
         ("content-disposition", disposition),
         ("content-length", "5"),
         ("accept-ranges", "bytes"),
-        ("cache-control", "private, no-store"),
+        ("cache-control", "private, no-store, no-transform"),
         ("referrer-policy", "no-referrer"),
         ("x-robots-tag", "noindex"),
         ("x-content-type-options", "nosniff"),

@@ -1,6 +1,8 @@
 //! `GET` and `HEAD /v1/files/{path}`.
 
-use crate::harness::{Gateway, bytes};
+use serde_json::json;
+
+use crate::harness::{Gateway, Setup, bytes, link};
 
 #[tokio::test]
 async fn a_file_comes_with_everything_that_is_known_of_it() {
@@ -60,6 +62,23 @@ async fn a_content_type_that_nobody_gave_is_guessed_from_the_name() {
             .header("content-type"),
         "image/png"
     );
+    // `*/*` and `image/*` are no types, but what a client takes.
+    for (name, given, expected) in [
+        ("a.md", "*/*", "text/markdown; charset=utf-8"),
+        ("b.png", "image/*", "image/png"),
+        ("list.m3u8", "*/*", "application/vnd.apple.mpegurl"),
+        ("0.ts", "*/*; q=0.5", "video/mp2t"),
+        ("c.png", "image/x-mine", "image/x-mine"),
+    ] {
+        let put = alice.put(&format!("/{name}"), "x");
+        put.header("content-type", given).await.is(201);
+        for got in [
+            alice.get(&format!("/{name}")).await.is(200),
+            alice.head(&format!("/{name}")).await.is(200),
+        ] {
+            assert_eq!(got.header("content-type"), expected, "{name}");
+        }
+    }
     alice.put("/no-extension", "x").await.is(201);
     assert_eq!(
         alice
@@ -69,6 +88,27 @@ async fn a_content_type_that_nobody_gave_is_guessed_from_the_name() {
             .header("content-type"),
         "application/octet-stream"
     );
+}
+
+#[tokio::test]
+async fn the_configuration_says_what_an_extension_means() {
+    let lines = "[media_types]\nts = \"text/x-typescript\"\n\"c++\" = \"text/x-c\"";
+    let gateway = Setup::default().more(lines).start().await;
+    let alice = gateway.alice();
+    for (name, expected) in [
+        ("a.ts", "text/x-typescript; charset=utf-8"),
+        ("A.TS", "text/x-typescript; charset=utf-8"),
+        ("a.c++", "text/x-c; charset=utf-8"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("a.ts.png", "image/png"),
+    ] {
+        alice.put(&format!("/{name}"), "x").await.is(201);
+        let got = alice.get(&format!("/{name}")).await.is(200);
+        assert_eq!(got.header("content-type"), expected, "{name}");
+        let made = link::make(&alice, json!({ "path": format!("/{name}") })).await;
+        let shared = link::get(&gateway, &made).await.is(200);
+        assert_eq!(shared.header("content-type"), expected, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -120,6 +160,126 @@ async fn a_directory_is_an_array_of_its_entries() {
     );
 }
 
+/// What `git clone`, caches and analytics add to the address of any file.
+#[tokio::test]
+async fn a_file_is_read_whatever_its_query_has() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/docs/a.txt", "x").await.is(201);
+    for query in [
+        "service=git-upload-pack",
+        "_=1700000000&_=2",
+        "v=%ff",
+        "utm_source",
+        "limit=ten",
+        "after=nowhere",
+    ] {
+        let target = format!("/v1/files/docs/a.txt?{query}");
+        assert_eq!(alice.call("GET", &target).await.is(200).body, b"x");
+        alice.call("HEAD", &target).await.is(200);
+        // Neither a listing nor a change ignores what it does not know.
+        for (method, target) in [
+            ("GET", "/v1/files/docs"),
+            ("HEAD", "/v1/files/docs"),
+            ("GET", "/v1/directories/docs"),
+            ("PUT", "/v1/files/docs/a.txt"),
+            ("DELETE", "/v1/files/docs/a.txt"),
+        ] {
+            let target = format!("{target}?{query}");
+            let refused = alice.call(method, &target).await;
+            assert_eq!(refused.status, 400, "{method} {target}");
+        }
+    }
+    // What a file knows has to make sense.
+    for query in ["download=maybe", "download&download"] {
+        let target = format!("/v1/files/docs/a.txt?{query}");
+        alice.call("GET", &target).await.problem(400, "BAD_REQUEST");
+    }
+    assert_eq!(alice.get("/docs/a.txt").await.is(200).body, b"x");
+}
+
+/// As apt (`deb URL ./`) and rclone write addresses.
+#[tokio::test]
+async fn dots_and_slashes_too_many_are_read_past_and_never_written_through() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    alice.put("/repo/Packages", "x").await.is(201);
+    let ask = async |method: &str, target: &str| {
+        let mut raw = gateway.raw().await;
+        raw.head(method, target, &["Content-Length: 0"]).await;
+        raw.answer().await
+    };
+    for target in [
+        "/v1/files/repo/./Packages",
+        "/v1/files//repo/Packages",
+        "/v1/files/repo//Packages",
+        "/v1/files/./repo/.//./Packages",
+        "/v1/files/repo/%2F%2e/Packages",
+    ] {
+        let got = ask("GET", target).await;
+        assert_eq!((got.status, got.text()), (200, "x".into()), "{target}");
+        let empty = target.contains("//") || target.contains("/%2F");
+        if empty {
+            for method in ["PUT", "POST", "PATCH", "DELETE"] {
+                let detail = ask(method, target).await.detail(400, "BAD_REQUEST");
+                assert!(detail.contains("one slash"), "{method} {target}: {detail}");
+            }
+        }
+    }
+    for target in [
+        "/v1/files//",
+        "/v1/files//repo//",
+        "/v1/directories//",
+        "/v1/directories/./repo//.",
+    ] {
+        assert_eq!(ask("GET", target).await.status, 200, "{target}");
+    }
+    for target in [
+        "/v1/files/repo//Packages/",
+        "/v1/files/repo//../repo/Packages",
+    ] {
+        assert_eq!(ask("GET", target).await.status, 400, "{target}");
+    }
+    assert_eq!(gateway.everything_in("files"), ["repo", "repo/Packages"]);
+}
+
+/// Every link of a page leads to what it names, as any client resolves it.
+#[tokio::test]
+async fn a_page_links_to_every_name() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let names = [
+        "a b", "a:b", "http:x", "what?", "a#b", "100%", "%41", "ä日", "it's", "\"q\"", "<b>&amp;",
+        "+", "a;b=c", "~x", "-", "...", "\\", "@", "*",
+    ];
+    for name in names {
+        alice.put(&format!("/d/{name}"), name).await.is(201);
+    }
+    let page = alice
+        .call("GET", "/v1/files/d/")
+        .header("accept", "text/html")
+        .await
+        .is(200);
+    let page = String::from_utf8(page.body).expect("text");
+    let address = format!("http://{}/v1/files/d/", gateway.authority());
+    let address = reqwest::Url::parse(&address).expect("an address");
+    let mut found = Vec::new();
+    for part in page.split("href=\"").skip(1) {
+        let href = part.split('"').next().expect("an end");
+        if href != "../" {
+            assert!(!href.starts_with("./"), "{href}");
+            let target = address.join(href).expect(href);
+            assert_eq!(target.authority(), address.authority(), "{href}");
+            let got = alice.call("GET", target.path()).await.is(200);
+            found.push(String::from_utf8(got.body).expect("text"));
+        }
+    }
+    let mut expected = names.map(str::to_owned);
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let gateway = Gateway::start().await;
@@ -157,8 +317,8 @@ async fn a_directory_is_a_page_of_links_for_who_prefers_html() {
     let text = page.text();
     for link in [
         "<a href=\"../\">../</a>",
-        "<a href=\"./a%20b/\">a b/</a>",
-        "<a href=\"./%3Cscript%3E.txt\">&#60;script",
+        "<a href=\"a%20b/\">a b/</a>",
+        "<a href=\"%3Cscript%3E.txt\">&#60;script",
     ] {
         assert!(text.contains(link), "{link} is not in {text}");
     }
@@ -193,6 +353,8 @@ async fn a_directory_is_a_page_of_links_for_who_prefers_html() {
     // What is asked for page by page is given so.
     let one = ask("/v1/files/docs/?limit=1").await.is(200).text();
     assert!(one.contains("%3Cscript") && !one.contains("a%20b"), "{one}");
+    let more = "<a href=\"?limit=1&#38;after=%2Fdocs%2F%3Cscript%3E.txt\">more</a>";
+    assert!(one.contains(more), "{one}");
     let rest = ask("/v1/files/docs/?after=/docs/%3Cscript%3E.txt")
         .await
         .is(200)

@@ -73,10 +73,53 @@ async fn the_commands_make_list_and_revoke_links() {
         .await
         .problem(410, "GONE");
 
+    for (arguments, target, uses) in [
+        (
+            &["--inline", "--unlimited", "--expires", "1h"][..],
+            "/notes/a.txt",
+            "unlimited",
+        ),
+        (&["--unlimited", "--expires", "1h"], "/notes", "unlimited"),
+        (&["--inline"], "/notes/a.txt", "1/1"),
+    ] {
+        let create = [&["create", target][..], arguments].concat();
+        let (code, stdout, stderr) = run(&gateway, ALICE_KEY, &create);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{create:?}");
+        let url = stdout.trim_end();
+        let (_, token) = url.split_once("/download/").expect("a URL");
+        let got = gateway.stranger();
+        let got = got.call("GET", &format!("/download/{token}")).await.is(200);
+        match target {
+            "/notes" => assert_eq!(got.entries("path"), ["/a.txt"]),
+            _ => assert!(got.header("content-disposition").starts_with("inline; ")),
+        }
+        let (_, listed, _) = run(&gateway, ALICE_KEY, &["list"]);
+        let line = listed.lines().last().unwrap_or_default();
+        assert!(line.contains(uses), "{line}");
+        let path = if target == "/notes" {
+            "/notes/"
+        } else {
+            target
+        };
+        assert!(line.ends_with(path), "{line}");
+    }
+
     for (key, arguments, status, said) in [
         (
             ALICE_KEY,
-            &["create", "/none"][..],
+            &["create", "/a", "--unlimited"][..],
+            2,
+            "--expires",
+        ),
+        (
+            ALICE_KEY,
+            &["create", "/a", "--unlimited", "--downloads", "2"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            ALICE_KEY,
+            &["create", "/none"],
             1,
             "error: '/none' does not exist",
         ),

@@ -115,7 +115,7 @@ async fn it_says_what_needs_a_key() {
 
 /// A path with something in the place of every parameter.
 fn filled(path: &str) -> String {
-    ["{path}", "{id}", "{token}"]
+    ["{path}", "{id}", "{token}", "{file}"]
         .into_iter()
         .fold(path.to_owned(), |path, name| path.replace(name, "a.txt"))
 }

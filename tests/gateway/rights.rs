@@ -25,6 +25,7 @@ enum Step {
     Mode(&'static str, &'static str),
     /// Replaces what is there.
     Move(&'static str, &'static str),
+    Exchange(&'static str, &'static str),
     Copy(&'static str, &'static str),
     Delete(&'static str),
     DeleteTree(&'static str),
@@ -45,7 +46,7 @@ struct Mutation {
     reads: &'static [&'static str],
 }
 
-const MUTATIONS: [Mutation; 11] = [
+const MUTATIONS: [Mutation; 13] = [
     Mutation {
         what: "a directory is renamed",
         prepare: &[
@@ -55,6 +56,28 @@ const MUTATIONS: [Mutation; 11] = [
         round: &[Move("/one", "/two"), Move("/two", "/one")],
         rounds: 75,
         reads: &["/one/deep/file", "/two/deep/file"],
+    },
+    Mutation {
+        what: "a directory changes places with another one",
+        prepare: &[
+            Put("/one/deep/file", SECRET),
+            Mode("/one/deep/file", "0600"),
+            Put("/work/two/deep/file", PUBLIC),
+        ],
+        round: &[Exchange("/one", "/work/two"), Exchange("/work/two", "/one")],
+        rounds: 75,
+        reads: &["/one/deep/file", "/work/two/deep/file"],
+    },
+    Mutation {
+        what: "a closed file changes places with an open one",
+        prepare: &[
+            Put("/closed", SECRET),
+            Mode("/closed", "0600"),
+            Put("/open", PUBLIC),
+        ],
+        round: &[Exchange("/closed", "/open"), Exchange("/closed", "/open")],
+        rounds: 75,
+        reads: &["/closed", "/open"],
     },
     Mutation {
         what: "a closed file replaces an open one",
@@ -173,6 +196,9 @@ impl Step {
             Put(at, bytes) => who.put(at, bytes),
             Make(at) => who.make(at),
             Mode(at, mode) => who.patch(at, &json!({"mode": mode})),
+            Exchange(one, other) => {
+                who.patch(one, &json!({"destination": other, "exchange": true}))
+            }
             Move(from, to) => who.patch(from, &json!({"destination": to, "overwrite": true})),
             Copy(from, to) => who.copy("POST", from, to),
             Delete(at) => who.delete(at),

@@ -20,7 +20,8 @@ use std::time::Duration;
 use anyhow::Context;
 use callfs_engine::{Defaults, Engine, Intents, Tombstones};
 use callfs_http::{
-    App, ConnectionLimits, Cors, Listener, Origins, Quota, RateLimits, TrustedProxies,
+    App, Compression, ConnectionLimits, Cors, Listener, MediaTypes, Origins, Quota, RateLimits,
+    TrustedProxies,
 };
 use callfs_links::{LinkSettings, Links, Secret, System};
 use callfs_model::locks::Locks;
@@ -147,6 +148,7 @@ pub async fn serve(
         instance_id: HeaderValue::from_str(&config.node.id)?,
         external_url: external_url(&config, &bound),
         idle_timeout: config.server.idle_timeout,
+        media_types: media_types(&config)?,
         cors: config
             .server
             .cors
@@ -154,6 +156,7 @@ pub async fn serve(
             .map(cors)
             .transpose()?
             .map(Arc::new),
+        compression: compression(&config.server.compression),
         rate_limits: rate_limits(&config, &metrics),
         shutdown: shutdown.clone(),
         log_requests: config.log.requests,
@@ -211,6 +214,17 @@ fn cors(config: &config::CorsConfig) -> anyhow::Result<Cors> {
         origins,
         max_age: config.max_age,
     })
+}
+
+/// Which responses are compressed.
+fn compression(config: &config::CompressionConfig) -> Option<Arc<Compression>> {
+    Compression::new(config.codings.clone(), config.min_size, config.files)
+}
+
+/// Of files that were stored without one.
+fn media_types(config: &Config) -> anyhow::Result<MediaTypes> {
+    MediaTypes::new(&config.media_types)
+        .map_err(|(extension, message)| anyhow::anyhow!("media_types.{extension}: {message}"))
 }
 
 /// Who is believed about the address of a client.

@@ -7,6 +7,7 @@
 
 mod changes;
 mod component;
+mod compression;
 mod cors;
 mod credentials;
 mod environment;
@@ -15,6 +16,7 @@ mod layers;
 mod links;
 mod listen;
 mod locks;
+mod media_types;
 mod metadata;
 mod options;
 mod outbound;
@@ -39,6 +41,7 @@ use std::path::{Path, PathBuf};
 use callfs_egress as egress;
 pub use component::{Component, ComponentSettings, DirectoryAccess, DirectoryGrant, MountPoint};
 use component::{WrittenAuthenticator, WrittenComponent, WrittenMount};
+pub use compression::CompressionConfig;
 pub use cors::{CorsConfig, CorsOrigin};
 use credentials::CredentialSlot;
 pub use error::ConfigError;
@@ -89,6 +92,8 @@ pub struct Config {
     pub plugins: Plugins,
     /// Owners and modes that nobody gave.
     pub filesystem: FilesystemConfig,
+    /// Media types by extension, for files that were stored without one.
+    pub media_types: BTreeMap<String, String>,
     /// Who callers are; at least one, asked in this order.
     pub authenticators: Vec<Component>,
     /// What callers may do.
@@ -149,6 +154,8 @@ struct WrittenConfig {
     log: LogConfig,
     plugins: Plugins,
     filesystem: FilesystemConfig,
+    #[serde(default)]
+    media_types: BTreeMap<String, String>,
     #[serde(default)]
     credentials: BTreeMap<String, Dict>,
     #[serde(default)]
@@ -374,6 +381,8 @@ impl Layers {
             .links
             .build(variable, left)
             .map_err(|wrong| self.wrong("links", wrong))?;
+        media_types::check(&written.media_types)
+            .map_err(|(key, message)| self.wrong("media_types", (key.as_str(), message)))?;
         Ok(Config {
             server: written.server,
             rate_limits: written.rate_limits,
@@ -385,6 +394,7 @@ impl Layers {
             log: written.log,
             plugins: written.plugins,
             filesystem: written.filesystem,
+            media_types: written.media_types,
             authenticators,
             authorizer,
             mounts,

@@ -6,6 +6,7 @@ mod copy;
 mod crowds;
 mod cut;
 mod delegation;
+mod exchange;
 mod existing;
 mod kinds;
 mod listing;
@@ -33,6 +34,7 @@ use super::{CheckProgress, Plan};
 enum StorageNeed {
     Directories,
     Rename,
+    Exchange,
     Copy,
     /// The storage itself honours conditions.
     Conditions,
@@ -67,6 +69,7 @@ impl StorageNeed {
         let (has, name) = match self {
             Self::Directories => (abilities.directories, "storage-directories"),
             Self::Rename => (abilities.rename, "storage-rename"),
+            Self::Exchange => (abilities.exchange, "storage-exchange"),
             Self::Copy => (abilities.copy, "storage-copy"),
             Self::Conditions => (abilities.conditional_write, "conditional-write"),
             Self::Absent => (
@@ -158,6 +161,12 @@ const WRITABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
     "rename-wrong-kind", [Rename], "what is not there is not moved", rename::missing;
     "rename-into-itself", [Rename, Directories], "a directory is not moved into itself",
         rename::into_itself;
+    "exchange", [StorageNeed::Exchange, Directories], "two paths change places with all below \
+        them, and their neighbours stay", exchange::places;
+    "exchange-in-one-step", [StorageNeed::Exchange, Directories], "thirty-two readers of two paths \
+        that change places find one or the other", exchange::one_step;
+    "exchange-wrong-kind", [StorageNeed::Exchange, Directories], "what is not there changes no \
+        places, nor a directory with what is in it", exchange::wrong_kind;
     "copy-equal", [StorageNeed::Copy], "a copy equals its source, and replaces what was \
         there", copy::equal;
     "copy-independent", [StorageNeed::Copy], "a copy and its source change independently",
@@ -295,6 +304,7 @@ fn claims(abilities: Abilities) -> Vec<&'static str> {
         (abilities.directories, "storage-directories"),
         (abilities.modes, "storage-modes"),
         (abilities.rename, "storage-rename"),
+        (abilities.exchange, "storage-exchange"),
         (abilities.copy, "storage-copy"),
         (abilities.conditional_write, "conditional-write"),
         (abilities.carried_write, "carried-write"),

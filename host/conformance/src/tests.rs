@@ -21,6 +21,7 @@ fn everything() -> Abilities {
         conditional_write: true,
         carried_write: false,
         implicit_directories: false,
+        exchange: true,
     }
 }
 
@@ -32,6 +33,7 @@ fn bucket() -> Abilities {
         directories: false,
         modes: false,
         rename: false,
+        exchange: false,
         ..everything()
     }
 }
@@ -77,6 +79,7 @@ fn not_claimed(report: &CheckReport) -> usize {
 async fn all_holds_of_a_storage_that_keeps_the_contract_whatever_it_can_do() {
     let plain = Abilities {
         rename: false,
+        exchange: false,
         copy: false,
         conditional_write: false,
         ..everything()
@@ -90,8 +93,8 @@ async fn all_holds_of_a_storage_that_keeps_the_contract_whatever_it_can_do() {
             },
             0,
         ),
-        (plain, 14),
-        (bucket(), 8),
+        (plain, 17),
+        (bucket(), 11),
     ] {
         let shelf = Shelf::new(abilities, Sin::None);
         let report = check(&shelf, None).await;
@@ -202,6 +205,9 @@ async fn every_sin_is_found_by_the_check_of_its_name() {
         (Sin::ListsLate, "listing-fresh"),
         (Sin::RenamesByPrefix, "rename-directory"),
         (Sin::KeepsSource, "rename-file"),
+        (Sin::ExchangesNamesAlone, "exchange"),
+        (Sin::ExchangesInSteps, "exchange-in-one-step"),
+        (Sin::ExchangesWithNothing, "exchange-wrong-kind"),
         (Sin::CopyIsALink, "copy-equal"),
         (Sin::CopyIsALink, "copy-independent"),
         (Sin::DelegatesAnother, "delegation"),

@@ -226,6 +226,14 @@ impl Storage for Timed {
             .await
     }
 
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        self.touch(one);
+        self.touch(other);
+        self.clock
+            .time("exchange", self.storage.exchange(one, other))
+            .await
+    }
+
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<WriteOutcome> {
         self.touch(to);
         let written = self

@@ -11,6 +11,7 @@ pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod digest;
 pub(crate) mod directory;
+pub(crate) mod exchange;
 pub(crate) mod parents;
 pub(crate) mod put;
 pub(crate) mod relocation;

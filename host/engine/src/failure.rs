@@ -45,6 +45,15 @@ pub(crate) fn raced(path: &FilePath) -> Error {
     )
 }
 
+/// A directory that went away while it was listed.
+pub(crate) fn overtaken(path: &FilePath) -> Error {
+    refuse(
+        ErrorKind::Locked,
+        path,
+        "was moved, removed or replaced while it was listed; try again",
+    )
+}
+
 /// A backend's error, made to name the path where the request is at fault.
 pub(crate) fn about(path: &FilePath, error: Error) -> Error {
     let what = match error.kind() {

@@ -70,6 +70,10 @@ impl Engine {
             let is_left = left.contains(&id);
             let (path, other, what) = match intent {
                 Intent::Rename { from, to } => (from, Some(to.clone()), format!("a move to {to}")),
+                Intent::Exchange { one, other, .. } => {
+                    let what = format!("an exchange with {other}");
+                    (one, Some(other), what)
+                }
                 Intent::Reconcile { path } => {
                     (path, None, "a change of what exists here".to_owned())
                 }

@@ -33,6 +33,7 @@ pub use change::attributes::{AttributeChange, MODE_BITS};
 pub use change::copy::CopyOptions;
 pub use change::delete::DeleteOptions;
 pub use change::digest::Digest;
+pub use change::exchange::ExchangeOptions;
 pub use change::put::{AdmittedPut, PutOptions, StoredFile};
 pub use change::rename::RenameOptions;
 pub use fsck::{FsckFinding, FsckOptions, FsckProblem, Summary, Tally, Witness};
@@ -99,7 +100,7 @@ pub struct Info {
     pub owner: String,
     /// Group.
     pub group: String,
-    /// Media type: as stored, else guessed from the name; files only.
+    /// Media type, if it was stored with one; files only.
     pub content_type: Option<String>,
     /// Codings of the bytes as they are stored (RFC 9110 section 8.4); files only.
     pub content_encoding: Option<String>,

@@ -11,6 +11,7 @@ pub(crate) mod name_order;
 pub(crate) mod object;
 pub(crate) mod path;
 pub(crate) mod permission;
+pub(crate) mod presence;
 pub(crate) mod read;
 pub(crate) mod records;
 pub(crate) mod share;

@@ -23,8 +23,8 @@ pub(crate) use steps::{Fault, Steps};
 use tokio::sync::Notify;
 
 use crate::{
-    Defaults, DeleteOptions, Engine, ListOptions, OpenedPath, Precondition, PutOptions,
-    RenameOptions, StoredFile, Tombstones,
+    Defaults, DeleteOptions, Engine, ExchangeOptions, ListOptions, OpenedPath, Precondition,
+    PutOptions, RenameOptions, StoredFile, Tombstones,
 };
 
 /// As `localfs`: conditions, and writes that are carried.
@@ -33,6 +33,7 @@ pub(crate) fn folder() -> Abilities {
         conditional_write: true,
         carried_write: true,
         modes: true,
+        exchange: true,
         ..plain()
     }
 }
@@ -262,7 +263,19 @@ impl World {
     }
 
     pub(crate) async fn rename(&self, who: &Identity, from: &str, to: &str) -> Result<FilePath> {
-        self.engine.rename(who, &path(from), move_to(to)).await
+        let moved = self.engine.rename(who, &path(from), move_to(to)).await;
+        moved.map(|info| info.path)
+    }
+
+    pub(crate) async fn exchange(
+        &self,
+        who: &Identity,
+        one: &str,
+        other: &str,
+    ) -> Result<FilePath> {
+        let options = exchange_with(other);
+        let moved = self.engine.exchange(who, &path(one), options).await;
+        moved.map(|info| info.path)
     }
 
     pub(crate) async fn copy(
@@ -280,9 +293,11 @@ impl World {
     }
 
     pub(crate) async fn get(&self, who: &Identity, at: &str) -> Result<String> {
-        match self.engine.open(who, &path(at)).await? {
+        match self.engine.open(who, &path(at), None).await? {
             OpenedPath::Directory(info) => panic!("{} is a directory", info.path),
-            OpenedPath::File { mut source, info } => {
+            OpenedPath::File {
+                mut source, info, ..
+            } => {
                 let mut all = Vec::new();
                 while let Some(piece) = source.next().await? {
                     all.extend_from_slice(&piece);
@@ -354,6 +369,14 @@ pub(crate) fn move_to(destination: &str) -> RenameOptions {
         overwrite: false,
         create_parents: false,
         precondition,
+    }
+}
+
+pub(crate) fn exchange_with(destination: &str) -> ExchangeOptions {
+    ExchangeOptions {
+        destination: path(destination),
+        precondition: Precondition::default(),
+        destination_precondition: Precondition::default(),
     }
 }
 

@@ -206,3 +206,32 @@ pub(super) fn rename(
         Ok(())
     }
 }
+
+/// Exchanges what two names have, whatever that is, in one step of the kernel.
+pub(super) fn exchange(folder: &Folder, one: &FolderPath, other: &FolderPath) -> Result<()> {
+    if one.is_below(other) || other.is_below(one) {
+        let message = format!("{one} and {other} cannot be exchanged: one is within the other");
+        return Err(Error::new(ErrorKind::BadRequest, message));
+    }
+    let first = FolderEntry::open(&folder.root, one)?;
+    let second = FolderEntry::open(&folder.root, other)?;
+    if first.directory_id() != second.directory_id() {
+        for (entry, place) in [(&first, one), (&second, other)] {
+            if let Some(moved) = entry.stat()? {
+                refuse_re_aimed(entry, place, &moved)?;
+            }
+        }
+    }
+    {
+        let _turn = folder.turns.wait_for_both(&first, &second);
+        first.exchange(&second)?;
+    }
+    // A filesystem with a journal writes both directories in one transaction, so that a power loss
+    // before they are flushed undoes the whole.
+    first.sync(&folder.flush)?;
+    if first.directory_id() != second.directory_id() {
+        second.sync(&folder.flush)
+    } else {
+        Ok(())
+    }
+}

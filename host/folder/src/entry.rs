@@ -144,6 +144,36 @@ impl<'a> FolderEntry<'a> {
         })
     }
 
+    /// Exchanges what has the name with what has another one. Each keeps everything below it.
+    pub(super) fn exchange(&self, other: &Self) -> Result<()> {
+        let exchanged = retry_on_intr(|| {
+            renameat_with(
+                &self.directory,
+                self.name,
+                &other.directory,
+                other.name,
+                RenameFlags::EXCHANGE,
+            )
+        });
+        exchanged.map_err(|errno| match errno {
+            Errno::XDEV => other.elsewhere(),
+            Errno::NOENT => match self.stat() {
+                Ok(Some(_)) => other.failed(errno),
+                _ => self.failed(errno),
+            },
+            // What a filesystem (NFS among them) says that cannot, and the kernel of what is within
+            // the other by a link.
+            Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => {
+                let message = format!(
+                    "the filesystem does not exchange {} and {} in one step",
+                    self.place, other.place
+                );
+                Error::new(ErrorKind::Unsupported, message).because(std::io::Error::from(errno))
+            }
+            errno => self.failed(errno),
+        })
+    }
+
     /// Makes what happened to the names of the directory outlive a power loss, as the folder does
     /// it.
     pub(super) fn sync(&self, flush: &FolderFlush) -> Result<()> {

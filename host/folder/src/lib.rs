@@ -33,7 +33,8 @@ use std::sync::Arc;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Attributes, ByteRange, Condition, DirectoryEntry, Durability, StorageIdentity, Transfer, Walked,
+    Attributes, ByteRange, Condition, DirectoryEntry, Durability, ListingPage, StorageIdentity,
+    Transfer, Walked,
 };
 use rustix::io::Errno;
 use tokio_util::task::AbortOnDropHandle;
@@ -204,13 +205,39 @@ impl Folder {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<DirectoryEntry>> {
+        self.names(path, after, limit as usize)
+            .await
+            .map(|page| page.entries)
+    }
+
+    /// The same with the name of the directory that was listed, and whether there are more.
+    pub async fn list_page(
+        self: &Arc<Self>,
+        path: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<ListingPage> {
+        let limit = limit as usize;
+        // One more than asked for shows whether there are more.
+        let mut page = self.names(path, after, limit.saturating_add(1)).await?;
+        page.more = page.entries.len() > limit;
+        page.entries.truncate(limit);
+        Ok(page)
+    }
+
+    async fn names(
+        self: &Arc<Self>,
+        path: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ListingPage> {
         let folder = self.clone();
         let place = FolderPath::parse(path)?;
         let after = after.map(String::from);
         blocking(move || {
             let page = folder
                 .listing
-                .page(&folder.root, &place, after.as_deref(), limit as usize);
+                .page(&folder.root, &place, after.as_deref(), limit);
             page.map_err(|errno| failure(errno, &place))
         })
         .await
@@ -286,6 +313,14 @@ impl Folder {
         let from = FolderPath::parse(from)?;
         let to = FolderPath::parse(to)?;
         self.change(move |folder| change::rename(folder, &from, &to, &condition))
+            .await
+    }
+
+    /// Exchanges what two paths name, each a file, a link or a directory, in one step.
+    pub async fn exchange(self: &Arc<Self>, one: &str, other: &str) -> Result<()> {
+        let one = FolderPath::parse(one)?;
+        let other = FolderPath::parse(other)?;
+        self.change(move |folder| change::exchange(folder, &one, &other))
             .await
     }
 

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
 
-use callfs_model::storage::{Attributes, DirectoryEntry};
+use callfs_model::storage::{Attributes, DirectoryEntry, ListingPage};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
-use super::attributes::{attributes, file_type, look_at};
+use super::attributes::{attributes, file_type, look, look_at};
 use super::clock::now;
 use super::names::{Names, Snapshots};
 use super::path::FolderPath;
@@ -16,6 +16,9 @@ use super::root::{FolderRoot, Follow};
 
 /// How many directories are remembered as warned about; further ones go without a warning.
 const WARNINGS: usize = 1000;
+/// How often a page is read again because one of its names vanished: it may have been renamed
+/// within the directory, to a name that was not there when the names were read.
+const READ_AGAIN: usize = 2;
 
 /// What listing remembers.
 pub(super) struct NamesCache {
@@ -33,36 +36,61 @@ impl NamesCache {
     }
 
     /// At most `limit` entries of a directory in byte order of their names, those after the name
-    /// `after`.
+    /// `after`, all of the directory that the page names.
     pub(super) fn page(
         &self,
         root: &FolderRoot,
         place: &FolderPath,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<DirectoryEntry>, Errno> {
+    ) -> Result<ListingPage, Errno> {
         let directory = root.directory(place.as_str())?;
+        let mut attempts = 0;
+        let entries = loop {
+            let (entries, vanished) = self.entries(root, directory.as_fd(), place, after, limit)?;
+            attempts += 1;
+            if !vanished || attempts > READ_AGAIN {
+                break entries;
+            }
+        };
+        Ok(ListingPage {
+            entries,
+            more: false,
+            directory: attributes(&look(directory.as_fd())?).object,
+        })
+    }
+
+    /// The entries, and whether a name vanished before it was looked at.
+    fn entries(
+        &self,
+        root: &FolderRoot,
+        directory: BorrowedFd<'_>,
+        place: &FolderPath,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<DirectoryEntry>, bool), Errno> {
         let mut entries = Vec::new();
+        let mut vanished = false;
         let mut after = after.map(String::from);
         while entries.len() < limit {
             let left = limit - entries.len();
             let names = self
                 .snapshots
-                .names(directory.as_fd(), now(), after.as_deref(), left)?;
+                .names(directory, now(), after.as_deref(), left)?;
             if names.unspeakable > 0 {
-                self.warn(directory.as_fd(), place, &names)?;
+                self.warn(directory, place, &names)?;
             }
             let mut following = names.after(after.as_deref());
             let mut last = None;
             for name in following.by_ref().take(left) {
                 last = Some(name);
-                // What vanished since the names were read is not there.
-                if let Some((attributes, link)) = look(root, directory.as_fd(), place, name)? {
-                    entries.push(DirectoryEntry {
+                match look_behind(root, directory, place, name)? {
+                    Some((attributes, link)) => entries.push(DirectoryEntry {
                         name: name.into(),
                         attributes,
                         link,
-                    });
+                    }),
+                    None => vanished = true,
                 }
             }
             if following.next().is_none() && !names.cut {
@@ -70,7 +98,7 @@ impl NamesCache {
             }
             after = last.map(String::from).or(after);
         }
-        Ok(entries)
+        Ok((entries, vanished))
     }
 
     fn warn(
@@ -92,7 +120,7 @@ impl NamesCache {
 }
 
 /// What a name in a directory leads to, and whether it is a link; none if it vanished.
-fn look(
+fn look_behind(
     root: &FolderRoot,
     directory: BorrowedFd<'_>,
     place: &FolderPath,

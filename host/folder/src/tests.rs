@@ -2,6 +2,7 @@
 
 mod changing;
 mod crashing;
+mod exchanging;
 mod identity;
 mod listing;
 mod objects;

@@ -3,6 +3,7 @@
 
 pub(crate) mod caller;
 pub(crate) mod client_address;
+pub(crate) mod compression;
 pub(crate) mod cors;
 pub(crate) mod counted;
 pub(crate) mod idle;

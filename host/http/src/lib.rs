@@ -19,10 +19,13 @@ use axum::Router;
 use axum::routing::get;
 use callfs_model::reloadable::Reloadable;
 use callfs_telemetry::Metrics;
+pub use content::media_types::MediaTypes;
 pub use edge::client_address::{ConnectionPeer, TrustedProxies};
+pub use edge::compression::Compression;
 pub use edge::cors::{Cors, Origins};
 pub use edge::rate_limit::{Quota, RateLimits};
 pub use edge::service::Edge;
+pub use fields::accept_encoding::ContentCoding;
 use http::Method;
 use problem::Problem;
 pub use server::{ConnectionLimits, Listener, serve};
@@ -34,6 +37,7 @@ pub fn service(app: Arc<App>) -> Edge {
     let log_requests = app.log_requests;
     let rate_limits = app.rate_limits.clone();
     let cors = app.cors.clone();
+    let compression = app.compression.clone();
     let router = routes::table()
         .into_iter()
         .fold(Router::new(), |router, route| {
@@ -46,6 +50,7 @@ pub fn service(app: Arc<App>) -> Edge {
     )
     .limited(rate_limits)
     .open_to(cors)
+    .compressed(compression)
 }
 
 /// What the main listeners serve until the service has started: that it lives, and the part that it

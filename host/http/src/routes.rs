@@ -7,6 +7,8 @@ pub(crate) mod health;
 pub(crate) mod links;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
+pub(crate) mod reference;
+pub(crate) mod root;
 
 use std::sync::Arc;
 
@@ -62,6 +64,20 @@ pub(crate) fn table() -> Vec<Route> {
         route(
             "/download/{token}",
             "/download/{token}",
+            get(download::get).head(download::head),
+        ),
+        route("/", "/", get(root::get)),
+        route("/docs", "/docs/", get(reference::redirect)),
+        route("/docs/", "/docs/", get(reference::page)),
+        route("/docs/{file}", "/docs/{file}", get(reference::script)),
+        route(
+            "/download/{token}/",
+            "/download/{token}/{path}",
+            get(download::get).head(download::head),
+        ),
+        route(
+            "/download/{token}/{*path}",
+            "/download/{token}/{path}",
             get(download::get).head(download::head),
         ),
         route("/health", "/health", get(health::live)),

@@ -2,6 +2,10 @@
 //!
 //! A connection lives as long as something moves on it. When the service stops, it accepts nothing
 //! more, says so on every connection, and lets what is under way finish for a bounded time.
+//!
+//! A request that arrived whole is answered also if its client has closed its side of the
+//! connection, and one that changes something is carried out also if the client is gone: the
+//! connection is served until then, and counts until then.
 
 mod connections;
 mod gate;
@@ -112,6 +116,8 @@ fn builder() -> Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // A client that has sent all it will may still read.
+        .half_close(true)
         .max_buf_size(head::MAX_HEAD);
     builder
 }
@@ -158,8 +164,8 @@ impl HttpServer {
         );
         let server = self.clone();
         let seen = watch.clone();
-        let service = service_fn(move |request| {
-            seen.request_arrived();
+        let service = service_fn(move |request: Request<Incoming>| {
+            seen.request_arrived(!request.method().is_safe());
             let server = server.clone();
             let watch = seen.clone();
             let refused = watch.take_refused();

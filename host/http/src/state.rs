@@ -7,17 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use callfs_engine::{
-    AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags, Filter, Glob,
-    Info, ListOptions, MODE_BITS, MatchingEffort, OpenedPath, Outcome, Precondition, PutOptions,
-    RenameOptions, StoredFile, Validators, Walk,
+    AdmittedPut, AttributeChange, CopyOptions, DeleteOptions, Digest, Engine, EntityTag, Etags,
+    ExchangeOptions, Filter, Glob, Info, ListOptions, Listing, MODE_BITS, MatchingEffort,
+    OpenedPath, Outcome, Precondition, PutOptions, RenameOptions, StoredFile, Validators, Walk,
 };
 pub(crate) use callfs_identity::Authentication;
-pub(crate) use callfs_links::{FileVersion, Link, LinkId, Links, MAX_USES, Redemption, Terms};
+pub(crate) use callfs_links::{
+    FileVersion, Link, LinkId, LinkOptions, Links, MAX_USES, Redemption, Terms,
+};
 use callfs_model::reloadable::Reloadable;
 use callfs_model::shutdown::Shutdown;
 pub(crate) use callfs_telemetry::Metrics;
 use http::HeaderValue;
 
+use crate::content::media_types::MediaTypes;
+use crate::edge::compression::Compression;
 use crate::edge::cors::Cors;
 use crate::edge::rate_limit::RateLimits;
 
@@ -39,8 +43,12 @@ pub struct App {
     pub idle_timeout: Duration,
     /// Once it has begun, the service is no longer ready.
     pub shutdown: Shutdown,
+    /// Of files that were stored without one.
+    pub media_types: MediaTypes,
     /// Which pages of other sites may call.
     pub cors: Option<Arc<Cors>>,
+    /// Which responses are compressed; none if it is off.
+    pub compression: Option<Arc<Compression>>,
     /// How often one client may ask.
     pub rate_limits: Option<Arc<RateLimits>>,
     /// Whether there is a log line for each request.

@@ -1,5 +1,5 @@
-//! Links: whoever has the token of one may read one file, a number of times, until a moment in
-//! time.
+//! Links: a token gives one file, a number of times or without limit, or a directory with all that
+//! is below it, until a moment in time.
 //!
 //! A link is issued to whoever may share the file, redeemed by downloads, and swept when it is
 //! over. A use of it is free, taken by a download, left by one that broke off, or spent; every
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
-pub use callfs_model::metadata::{Link, LinkId};
+pub use callfs_model::metadata::{Link, LinkId, LinkOptions};
 use callfs_model::metadata::{LinkStore, MakerRights};
 use callfs_model::path::FilePath;
 use callfs_model::shutdown::Shutdown;
@@ -63,7 +63,7 @@ pub struct LinkSettings {
 /// What a link is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// The file.
+    /// The file, or the directory.
     pub path: FilePath,
     /// The user who makes it, whose rights are recorded with it.
     pub maker: Identity,
@@ -71,8 +71,10 @@ pub struct Terms {
     pub filename: Option<String>,
     /// How long it lasts.
     pub expiry: Duration,
-    /// How many times the file may be downloaded, from 1 to [`MAX_USES`].
+    /// How many times the file may be downloaded, from 1 to [`MAX_USES`], unless it is unlimited.
     pub max_uses: u32,
+    /// What else the link gives.
+    pub options: LinkOptions,
 }
 
 /// All links.
@@ -123,6 +125,7 @@ impl Links {
             filename,
             expiry,
             max_uses,
+            options,
         } = terms;
         let created = self.clock.now();
         let id = new_id(created)?;
@@ -133,6 +136,7 @@ impl Links {
             path,
             rights: MakerRights::from(&maker),
             maker: maker.subject,
+            options,
             filename,
             created,
             expires: created.saturating_add(milliseconds(expiry)),
@@ -147,20 +151,28 @@ impl Links {
 
     /// The link of a token that may still be used, now or once a download that runs has broken off.
     pub async fn redeemable(&self, token: &str) -> Result<Link> {
-        // Whoever tries tokens is told here, and the metadata store is never asked.
-        if !self.signer.has_signed(token) {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "there is no such link; check that it was copied whole",
-            ));
-        }
-        let link = self
-            .store
-            .by_token(&digest(token))
-            .await?
-            .ok_or_else(uses::over)?;
+        let link = self.find(token).await?;
         uses::check(&link, self.clock.now())?;
         Ok(link)
+    }
+
+    /// The same of a link of a directory; below a link of a file there is nothing.
+    pub async fn redeemable_directory(&self, token: &str) -> Result<Link> {
+        let link = self.find(token).await?;
+        if !link.options.directory {
+            return Err(unknown());
+        }
+        uses::check(&link, self.clock.now())?;
+        Ok(link)
+    }
+
+    async fn find(&self, token: &str) -> Result<Link> {
+        // A client that tries tokens is told here, and the metadata store is never asked.
+        if !self.signer.has_signed(token) {
+            return Err(unknown());
+        }
+        let found = self.store.by_token(&digest(token)).await?;
+        found.ok_or_else(uses::over)
     }
 
     /// A link by its id: of this maker, or of anybody.
@@ -254,6 +266,13 @@ impl Links {
     fn lease(&self) -> Duration {
         self.settings.grace.min(LEASE)
     }
+}
+
+fn unknown() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "there is no such link; check that it was copied whole",
+    )
 }
 
 /// 48 bits of time and 80 random ones: in the order of their making, and of no use to whoever

@@ -1,6 +1,9 @@
 //! A use of a link while a download has it: taken before the first byte, put off while it runs, and
 //! spent or left at its end, whoever ends it and why.
 //!
+//! Of a link without limit no use is taken or spent, so a download under it changes nothing in the
+//! metadata store; it only ends soon after the link was revoked.
+//!
 //! The last byte that was missing leaves only after the metadata store says that the use is spent,
 //! so that even a crash never gives it to a second one; a download that breaks off at that very
 //! moment gives it back.
@@ -32,6 +35,8 @@ pub struct Redemption {
     /// Nobody may have anything more under it: the link was revoked, or others took the use.
     lost: AtomicBool,
     renewing: Option<AbortHandle>,
+    /// When a link without limit expires, whose uses are not counted.
+    unlimited_until: Option<i64>,
 }
 
 impl Links {
@@ -87,8 +92,34 @@ impl Links {
                 spent,
                 lost,
                 renewing,
+                unlimited_until: None,
             }
         }))
+    }
+
+    /// Follows a link without limit for a download.
+    pub fn follow(self: &Arc<Self>, link: &Link) -> Arc<Redemption> {
+        let id = link.id;
+        let unlimited_until = Some(link.expires);
+        let links = self.clone();
+        Arc::new_cyclic(|itself| {
+            let renewing = renew(itself.clone(), self.lease() / 3);
+            Redemption {
+                links,
+                id,
+                holder: 0,
+                version: FileVersion {
+                    tag: String::new(),
+                    size: 0,
+                },
+                handed: Mutex::new(Ranges::default()),
+                spending: AtomicBool::new(false),
+                spent: AtomicBool::new(false),
+                lost: AtomicBool::new(false),
+                renewing: Some(self.runtime.spawn(renewing).abort_handle()),
+                unlimited_until,
+            }
+        })
     }
 }
 
@@ -118,6 +149,9 @@ impl Redemption {
                 "the link is not valid any more",
             ));
         }
+        if self.unlimited_until.is_some() {
+            return Ok(());
+        }
         let completes = self.handed().would_cover(&part, self.version.size);
         if completes && !self.spent.load(Ordering::Acquire) {
             self.spending.store(true, Ordering::Release);
@@ -144,6 +178,16 @@ impl Redemption {
     }
 
     pub(super) async fn renew(&self) -> Result<()> {
+        if let Some(expires) = self.unlimited_until {
+            let is_there = self.links.store.by_id(&self.id).await?.is_some();
+            // What has expired is swept, and what began before goes on.
+            let is_revoked = !is_there && self.links.clock.now() < expires;
+            return if is_revoked {
+                Err(uses::over())
+            } else {
+                Ok(())
+            };
+        }
         let lease = milliseconds(self.links.lease());
         self.links
             .change(&self.id, |link, now| {
@@ -161,6 +205,9 @@ impl Drop for Redemption {
     fn drop(&mut self) {
         if let Some(renewing) = &self.renewing {
             renewing.abort();
+        }
+        if self.unlimited_until.is_some() {
+            return;
         }
         let spent = self.spent.load(Ordering::Acquire);
         let handed = self.handed().clone();

@@ -53,6 +53,10 @@ impl World {
     }
 
     async fn issue_for(&self, max_uses: u32, expiry: Duration) -> (Link, Token) {
+        self.offer(max_uses, expiry, LinkOptions::default()).await
+    }
+
+    async fn offer(&self, max_uses: u32, expiry: Duration, options: LinkOptions) -> (Link, Token) {
         let path = FilePath::parse("/a").expect("a good path");
         let terms = Terms {
             path,
@@ -65,6 +69,7 @@ impl World {
             filename: None,
             expiry,
             max_uses,
+            options,
         };
         self.links.issue(terms).await.expect("issued")
     }
@@ -521,4 +526,71 @@ async fn the_sweep_ends_with_the_service() {
     sweeping.await.expect("no panic");
     world.links.close().await;
     world.store.close().await;
+}
+
+/// Used until it expires.
+const UNLIMITED: LinkOptions = LinkOptions {
+    inline: false,
+    unlimited: true,
+    directory: false,
+};
+
+#[tokio::test]
+async fn a_link_without_limit_is_followed_until_it_expires_and_never_changed() {
+    let world = World::new().await;
+    let (link, token) = world.offer(1, Duration::from_secs(3600), UNLIMITED).await;
+    for _ in 0..3 {
+        let found = world.links.redeemable(token.reveal()).await.expect("good");
+        assert_eq!(found.options, UNLIMITED);
+        let followed = world.links.follow(&found);
+        let mut source = followed.carry(Source::from_bytes("hello"), 0);
+        let piece = source.next().await.expect("bytes");
+        assert_eq!(piece.as_deref(), Some(&b"hello"[..]));
+        drop(source);
+        world.end(followed).await;
+    }
+    let found = world.links.get(&link.id, None).await.expect("there");
+    assert_eq!((found.revision, found.spent, found.uses), (0, 0, vec![]));
+    // What has begun goes on when the link has expired and was swept.
+    let followed = world.links.follow(&link);
+    world.passes(3600);
+    let over = world.links.redeemable(token.reveal()).await;
+    assert_eq!(over.expect_err("expired").kind(), ErrorKind::Gone);
+    world.passes(1);
+    world.links.sweep().await.expect("swept");
+    followed.renew().await.expect("not revoked");
+}
+
+#[tokio::test]
+async fn a_download_of_a_link_without_limit_ends_when_it_is_revoked() {
+    let world = World::new().await;
+    let (link, _) = world.offer(1, Duration::from_secs(3600), UNLIMITED).await;
+    let followed = world.links.follow(&link);
+    followed.renew().await.expect("good");
+    world.links.revoke(&link.id).await.expect("revoked");
+    let lost = followed.renew().await.expect_err("revoked");
+    assert_eq!(lost.kind(), ErrorKind::Gone);
+}
+
+#[tokio::test]
+async fn below_a_link_of_a_file_there_is_nothing() {
+    let world = World::new().await;
+    let hour = Duration::from_secs(3600);
+    let directory = LinkOptions {
+        directory: true,
+        ..UNLIMITED
+    };
+    for (options, found) in [
+        (LinkOptions::default(), false),
+        (UNLIMITED, false),
+        (directory, true),
+    ] {
+        let (_, token) = world.offer(1, hour, options).await;
+        world.links.redeemable(token.reveal()).await.expect("good");
+        let below = world.links.redeemable_directory(token.reveal()).await;
+        match below {
+            Ok(_) => assert!(found, "{options:?}"),
+            Err(error) => assert!(!found && error.kind() == ErrorKind::NotFound, "{error}"),
+        }
+    }
 }

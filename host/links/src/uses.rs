@@ -37,7 +37,7 @@ pub(super) fn check(link: &Link, now: i64) -> Result<()> {
             "the link has expired; ask for a new one",
         ));
     }
-    if link.spent >= link.max_uses {
+    if !link.options.unlimited && link.spent >= link.max_uses {
         let message = format!(
             "the link was used {} of {} times; ask for a new one",
             link.spent, link.max_uses

@@ -64,11 +64,14 @@ impl Touched {
             match change {
                 Change::Put(record) => touched.paths.push(record.path.clone()),
                 Change::Remove(path) => touched.paths.push(path.clone()),
-                Change::RemoveTree(_) | Change::Rename { .. } => touched.trees = true,
-                // Which intent it was is not said.
-                Change::Begin(_, Intent::Tombstone { .. } | Intent::Rename { .. }) => {
-                    touched.tombstones = true
+                Change::RemoveTree(_) | Change::Rename { .. } | Change::Exchange { .. } => {
+                    touched.trees = true
                 }
+                // Which intent it was is not said.
+                Change::Begin(
+                    _,
+                    Intent::Tombstone { .. } | Intent::Rename { .. } | Intent::Exchange { .. },
+                ) => touched.tombstones = true,
                 Change::End(_) => touched.tombstones = true,
                 Change::Begin(..) | Change::Expect { .. } | Change::Under(_) | Change::Fence(_) => {
                 }

@@ -9,6 +9,8 @@ use callfs_model::path::{FilePath, MAX_PATH, PathError};
 use callfs_model::storage::StorageIdentity;
 use serde::Serialize;
 
+use crate::object;
+
 pub(super) use self::row::{COLUMNS, IntentRow, LinkRow, SqlRow};
 
 /// Why changes were not carried out.
@@ -40,16 +42,23 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, Unwritable> {
 
 /// The bounds, both exclusive, of everything below a directory.
 pub(super) fn below(directory: &FilePath) -> (Vec<u8>, Vec<u8>) {
-    let prefix = if directory.is_root() {
+    below_key(if directory.is_root() {
         ""
     } else {
         directory.as_str()
-    };
+    })
+}
+
+/// The same of a key, which may be one that no path has.
+pub(super) fn below_key(key: &str) -> (Vec<u8>, Vec<u8>) {
     (
-        format!("{prefix}/").into_bytes(),
-        format!("{prefix}0").into_bytes(),
+        format!("{key}/").into_bytes(),
+        format!("{key}0").into_bytes(),
     )
 }
+
+/// Where one of two trees is kept in the middle of an exchange: no path begins like this.
+pub(super) const ASIDE: &str = "aside";
 
 /// The depth of a path, as SQL counts.
 pub(super) fn depth(path: &FilePath) -> i64 {
@@ -91,6 +100,9 @@ pub(super) fn path(bytes: Vec<u8>) -> Result<FilePath> {
 }
 
 const RENAME: &str = "rename";
+// Its target is the other path and the names of both objects, in hexadecimal digits, with NULs in
+// between.
+const EXCHANGE: &str = "exchange";
 // The target of a tombstone is the identity of its storage, if that has one, and when the newest of
 // what it removes was changed, if that is known: 16 bytes and 8, of which either may be missing.
 const TOMBSTONE: &str = "discard";
@@ -117,6 +129,7 @@ pub(super) fn intent(
             from: source,
             to: path(target)?,
         },
+        EXCHANGE => exchange(source, &target)?,
         TOMBSTONE | TOMBSTONE_INSIDE => {
             let (storage, newest) = if target.len() < IDENTITY {
                 (&[][..], &target[..])
@@ -141,6 +154,24 @@ pub(super) fn intent(
     Ok((id, intent))
 }
 
+fn exchange(one: FilePath, target: &[u8]) -> Result<Intent> {
+    let parts: Vec<&[u8]> = target.splitn(3, |byte| *byte == 0).collect();
+    let [other, first, second] = parts[..] else {
+        return Err(damaged("an exchange does not name its objects"));
+    };
+    let named = |digits: &[u8]| {
+        let text = hex::decode(digits).ok();
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        let object = text.and_then(|text| object::read(&text));
+        object.ok_or_else(|| damaged("an exchange names no object"))
+    };
+    Ok(Intent::Exchange {
+        one,
+        other: path(other.to_vec())?,
+        objects: [named(first)?, named(second)?],
+    })
+}
+
 fn exact<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N]> {
     bytes
         .try_into()
@@ -156,6 +187,17 @@ fn optional<const N: usize>(bytes: &[u8], what: &str) -> Result<Option<[u8; N]>>
 pub(super) fn columns(intent: &Intent) -> (&'static str, &[u8], Vec<u8>) {
     let (kind, source, target) = match intent {
         Intent::Rename { from, to } => (RENAME, from, to.as_str().into()),
+        Intent::Exchange {
+            one,
+            other,
+            objects,
+        } => {
+            let [first, second] = objects
+                .each_ref()
+                .map(|named| hex::encode(object::written(named)));
+            let target = format!("{other}\0{first}\0{second}");
+            (EXCHANGE, one, target.into_bytes())
+        }
         Intent::Tombstone {
             path,
             inside,

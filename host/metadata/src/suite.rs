@@ -2,6 +2,7 @@
 //! and names it to `metadata_suite!`, which makes a test of each behaviour. Where the server of a
 //! store is missing, its tests say so and check nothing, unless `CALLFS_TEST_FORBID_SKIP` is set.
 
+mod exchanges;
 mod history;
 mod linearizable;
 mod links;
@@ -16,6 +17,7 @@ use callfs_model::metadata::{Change, Intent, LinkStore, Metadata, Record};
 use callfs_model::path::FilePath;
 use callfs_model::storage::ObjectIdentity;
 
+pub(crate) use self::exchanges::*;
 pub(crate) use self::linearizable::*;
 pub(crate) use self::links::*;
 pub(crate) use self::moves::*;
@@ -46,6 +48,9 @@ macro_rules! metadata_suite {
             moves_records_with_their_objects
             moves_big_trees_in_one_step
             refuses_moves_that_cannot_be
+            exchanges_what_is_recorded_of_two_trees
+            exchanges_big_trees_in_one_step
+            refuses_exchanges_that_cannot_be
             lists_children_page_by_page
             lists_only_direct_children
             keeps_intents_in_order
@@ -79,6 +84,7 @@ macro_rules! link_suite {
     ($place:ty) => {
         $crate::suite::metadata_suite!($place:
             gives_back_links_as_they_were
+            gives_back_the_options_of_links
             replaces_a_link_once_per_revision
             lists_links_in_the_order_of_their_making
             sweeps_links_that_are_over
@@ -159,6 +165,13 @@ fn rename(from: &str, to: &str) -> Change {
     Change::Rename {
         from: path(from),
         to: path(to),
+    }
+}
+
+fn exchange(one: &str, other: &str) -> Change {
+    Change::Exchange {
+        one: path(one),
+        other: path(other),
     }
 }
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::links::{
-    Link, LinkChange, LinkId, LinkStore, MakerRights, Use, link_changed, link_exists,
+    Link, LinkChange, LinkId, LinkOptions, LinkStore, MakerRights, Use, link_changed, link_exists,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::FilePath;
@@ -119,6 +119,15 @@ pub enum Intent {
         /// What is mounted.
         storage: StorageIdentity,
     },
+    /// Two paths, each with everything below it, are about to change places.
+    Exchange {
+        /// One path.
+        one: FilePath,
+        /// The other.
+        other: FilePath,
+        /// What is at each before it, by which its outcome is told.
+        objects: [ObjectIdentity; 2],
+    },
 }
 
 /// Names an intent; unique, made by whoever begins it.
@@ -160,6 +169,15 @@ pub enum Change {
     Under(LeaseId),
     /// From now on, nothing is changed under this lease.
     Fence(LeaseId),
+    /// Exchanges what is recorded of two paths, and of everything below each; also when nothing is
+    /// recorded of one of them. Refused if one is within the other, or if a path would become too
+    /// long.
+    Exchange {
+        /// One path.
+        one: FilePath,
+        /// The other.
+        other: FilePath,
+    },
 }
 
 /// What is refused that was to be committed under a lease that was fenced.
@@ -186,6 +204,12 @@ impl Change {
                 if from != to && (from.is_within(to) || to.is_within(from)) =>
             {
                 let message = format!("cannot move {from} to {to}: one is within the other");
+                Err(Error::new(ErrorKind::BadRequest, message))
+            }
+            Self::Exchange { one, other }
+                if one != other && (one.is_within(other) || other.is_within(one)) =>
+            {
+                let message = format!("cannot exchange {one} and {other}: one is within the other");
                 Err(Error::new(ErrorKind::BadRequest, message))
             }
             _ => Ok(()),

@@ -32,7 +32,7 @@ pub enum PathError {
     #[error("a path must start with '/'")]
     Relative,
     /// Two slashes in a row.
-    #[error("the path has an empty name ('//')")]
+    #[error("the path has an empty name ('//'); write one slash")]
     EmptyName,
     /// `.` or `..`.
     #[error("the path has a '{0}' segment; give the path without it")]

@@ -71,6 +71,8 @@ pub struct ListingPage {
     pub entries: Vec<DirectoryEntry>,
     /// Whether more follow after the last of these.
     pub more: bool,
+    /// Names the directory that was listed, as [`Attributes::object`] does, where that is known.
+    pub directory: Option<String>,
 }
 
 /// A half-open range of bytes: from `start` up to but not including `end`, or to the end of the
@@ -171,6 +173,8 @@ pub struct Abilities {
     pub carried_write: bool,
     /// A directory exists as long as something is in it.
     pub implicit_directories: bool,
+    /// `exchange`.
+    pub exchange: bool,
 }
 
 /// When a change is on the disk.
@@ -284,6 +288,13 @@ pub trait Storage: Send + Sync {
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
         let _ = (from, to, condition);
         Err(cannot(self.name(), "rename"))
+    }
+
+    /// Exchanges what two paths name, each with everything below it, in one step: at no moment is
+    /// one of them missing, or both the same.
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        let _ = (one, other);
+        Err(cannot(self.name(), "exchange two paths"))
     }
 
     /// Copies an object; the condition is about `to`.

@@ -265,11 +265,7 @@ impl Storage for DelegatingStorage {
         let Some((folder, rest)) = self.looked_at("list", path) else {
             return self.component.list(path, after, limit).await;
         };
-        // One more than asked for shows whether there are more.
-        let mut entries = folder.list(rest, after, limit.saturating_add(1)).await?;
-        let more = entries.len() > limit as usize;
-        entries.truncate(limit as usize);
-        Ok(ListingPage { entries, more })
+        folder.list_page(rest, after, limit).await
     }
 
     async fn write(&self, path: &str, body: Source, options: WriteOptions) -> Result<WriteOutcome> {
@@ -323,6 +319,13 @@ impl Storage for DelegatingStorage {
         match self.both_changed("rename", self.abilities().rename, from, to) {
             Some((folder, from, to)) => folder.rename(from, to, condition).await,
             None => self.component.rename(from, to, condition).await,
+        }
+    }
+
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        match self.both_changed("exchange", self.abilities().exchange, one, other) {
+            Some((folder, one, other)) => folder.exchange(one, other).await,
+            None => self.component.exchange(one, other).await,
         }
     }
 

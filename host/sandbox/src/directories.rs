@@ -205,4 +205,14 @@ impl directories::HostDirectoryWithStore<InstanceState> for HasSelf<InstanceStat
                 .await,
         )
     }
+
+    async fn exchange(
+        accessor: &Accessor<InstanceState, Self>,
+        directory: Resource<HostDirectory>,
+        one: String,
+        other: String,
+    ) -> Answer<()> {
+        let folder = folder(accessor, &directory)?;
+        answer(folder.exchange(&one, &other).await)
+    }
 }

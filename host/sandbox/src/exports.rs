@@ -9,7 +9,7 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::bindings::exports::callfs::plugin::{
     authenticator, authorizer, lifecycle, storage, storage_copy, storage_delegation,
-    storage_directories, storage_modes, storage_rename, storage_write,
+    storage_directories, storage_exchange, storage_modes, storage_rename, storage_write,
 };
 use super::instance::InstanceState;
 
@@ -75,6 +75,7 @@ interfaces! {
     directories = storage_directories, "storage-directories";
     modes = storage_modes, "storage-modes";
     rename = storage_rename, "storage-rename";
+    exchange = storage_exchange, "storage-exchange";
     copy = storage_copy, "storage-copy";
     delegation = storage_delegation, "storage-delegation";
     authenticator = authenticator, "authenticator";

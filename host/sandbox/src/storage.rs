@@ -200,6 +200,7 @@ fn abilities(inspection: &Inspection) -> Abilities {
         conditional_write: says("conditional-write"),
         carried_write: says("carried-write"),
         implicit_directories: says("implicit-directories"),
+        exchange: exports("storage-exchange"),
     }
 }
 
@@ -340,6 +341,7 @@ impl Storage for StoragePlugin {
         Ok(ListingPage {
             entries: page.entries.into_iter().map(convert::entry_in).collect(),
             more: page.more,
+            directory: None,
         })
     }
 
@@ -430,6 +432,19 @@ impl Storage for StoragePlugin {
             exports
                 .rename()?
                 .call_rename(accessor, from, to, condition)
+                .await
+        });
+        call.await
+    }
+
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        self.require(self.abilities.exchange, "exchange two paths")?;
+        let one = one.to_owned();
+        let other = other.to_owned();
+        let call = self.plugin.call("exchange", async |accessor, exports| {
+            exports
+                .exchange()?
+                .call_exchange(accessor, one, other)
                 .await
         });
         call.await

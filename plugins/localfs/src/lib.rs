@@ -5,8 +5,9 @@
 
 use callfs_sdk::directories::Directory;
 use callfs_sdk::{
-    Attributes, Condition, ConfigError, Copy, Delegate, Delegation, Directories, Error, Modes,
-    Page, Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions, Written,
+    Attributes, Condition, ConfigError, Copy, Delegate, Delegation, Directories, Error, Exchange,
+    Modes, Page, Plugin, ReadOptions, Rename, Result, Source, Storage, Write, WriteOptions,
+    Written,
 };
 
 /// A folder.
@@ -121,6 +122,12 @@ impl Rename for LocalFs {
     }
 }
 
+impl Exchange for LocalFs {
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        self.folder.exchange(one.into(), other.into()).await
+    }
+}
+
 impl Copy for LocalFs {
     async fn copy(&self, from: &str, to: &str, condition: Condition) -> Result<Written> {
         self.folder.copy(from, to, &condition).map(Written::Carried)
@@ -137,4 +144,6 @@ impl Delegate for LocalFs {
     }
 }
 
-callfs_sdk::export!(LocalFs: Storage + Write + Directories + Modes + Rename + Copy + Delegate);
+callfs_sdk::export!(
+    LocalFs: Storage + Write + Directories + Modes + Rename + Exchange + Copy + Delegate
+);

@@ -75,6 +75,16 @@ impl Raw {
             .await;
     }
 
+    /// Sends nothing more, and still reads.
+    pub(crate) async fn close_side(&mut self) {
+        self.stream.shutdown().await.expect("a connection");
+    }
+
+    /// Ends the connection with a reset, as the kernel does for a client that dies.
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().expect("a connection");
+    }
+
     /// Whether the gateway has ended the connection, as far as this side knows.
     pub(crate) fn has_ended(&self) -> bool {
         match self.stream.try_read(&mut [0]) {

@@ -23,16 +23,23 @@ pub(super) struct LinkArguments {
 
 #[derive(Debug, Subcommand)]
 enum LinkCommand {
-    /// Make a link to a file, and print its URL.
+    /// Make a link to a file or a directory, and print its URL.
     Create {
-        /// The path of the file in the gateway, as /notes/hello.txt.
+        /// The path of the file or the directory in the gateway, as /notes/hello.txt.
         path: String,
         /// How long the link lasts, as 1h or 7d; otherwise as long as the gateway says.
         #[arg(long, value_name = "TIME", value_parser = expiry)]
         expires: Option<Duration>,
-        /// How many times the file may be downloaded.
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        downloads: u32,
+        /// How many times the file may be downloaded; once unless given.
+        #[arg(long, value_name = "N")]
+        downloads: Option<u32>,
+        /// Let it be downloaded without limit until the link expires; a link to a directory, which
+        /// shares everything below it, needs this.
+        #[arg(long, conflicts_with = "downloads", requires = "expires")]
+        unlimited: bool,
+        /// Let browsers show the file where they can, rather than save it.
+        #[arg(long)]
+        inline: bool,
         /// What the file is called when it is downloaded; otherwise its own name.
         #[arg(long, value_name = "NAME")]
         filename: Option<String>,
@@ -83,6 +90,8 @@ pub(super) fn run(arguments: LinkArguments) -> Result<(), CommandFailure> {
             path,
             expires,
             downloads,
+            unlimited,
+            inline,
             filename,
             json,
             gateway,
@@ -92,6 +101,8 @@ pub(super) fn run(arguments: LinkArguments) -> Result<(), CommandFailure> {
                 "path": path,
                 "expiry_seconds": seconds,
                 "max_downloads": downloads,
+                "unlimited": unlimited,
+                "disposition": if inline { "inline" } else { "attachment" },
                 "filename": filename,
             });
             let made = gateway
@@ -265,8 +276,16 @@ fn table(links: &[Value]) -> String {
         let id = word("id");
         let expires = word("expires");
         let path = word("path");
-        let uses = format!("{}/{}", link["downloads"], link["max_downloads"]);
-        let _ = writeln!(text, "{id}  {uses:>7}  until {expires}  {path}");
+        let slash = if word("type") == "directory" && path != "/" {
+            "/"
+        } else {
+            ""
+        };
+        let uses = match link["max_downloads"].as_u64() {
+            Some(most) => format!("{}/{most}", link["downloads"]),
+            None => "unlimited".to_owned(),
+        };
+        let _ = writeln!(text, "{id}  {uses:>9}  until {expires}  {path}{slash}");
     }
     text
 }

@@ -84,7 +84,7 @@ fn is_reloaded(section: &str, key: &str) -> bool {
 }
 
 /// Every section that is looked at once, and whether it changed.
-fn sections(before: &Config, after: &Config) -> [(&'static str, bool); 12] {
+fn sections(before: &Config, after: &Config) -> [(&'static str, bool); 13] {
     let node = |config: &'_ Config| match &config.metadata {
         MetadataStore::Raft(node) => Some(node.clone()),
         _ => None,
@@ -110,6 +110,7 @@ fn sections(before: &Config, after: &Config) -> [(&'static str, bool); 12] {
         ("log", before.log != after.log),
         ("plugins", places(before) != places(after)),
         ("filesystem", before.filesystem != after.filesystem),
+        ("media_types", before.media_types != after.media_types),
     ]
 }
 
@@ -167,6 +168,7 @@ mod tests {
             ("CALLFS_SERVER__LISTEN", "127.0.0.1:1"),
             ("CALLFS_SERVER__IDLE_TIMEOUT", "1s"),
             ("CALLFS_LOG__LEVEL", "debug"),
+            ("CALLFS_MEDIA_TYPES__TS", "text/plain"),
             ("CALLFS_PLUGINS__CACHE_DIR", "elsewhere"),
             (
                 "CALLFS_LINKS__SECRET",
@@ -179,6 +181,7 @@ mod tests {
             "links.secret",
             "log.level",
             "plugins.cache_dir",
+            "media_types.ts",
         ];
         assert_eq!(waiting(&several), keys);
         let mounts =

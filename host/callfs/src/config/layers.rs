@@ -19,7 +19,7 @@ pub const TEMPLATE: &str = include_str!("../../../../config/callfs.toml");
 /// The name of the layer that it is.
 pub const BUILT_IN: &str = "built-in default";
 
-pub(super) const SECTIONS: [&str; 16] = [
+pub(super) const SECTIONS: [&str; 17] = [
     "server",
     "rate_limits",
     "metrics",
@@ -32,6 +32,7 @@ pub(super) const SECTIONS: [&str; 16] = [
     "log",
     "plugins",
     "filesystem",
+    "media_types",
     "credentials",
     "authenticator",
     "authorizer",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use callfs_telemetry::logs::{self, LogFormat};
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::compression::CompressionConfig;
 use super::cors::CorsConfig;
 use super::listen::{self, Listen};
 use super::proxies::Proxy;
@@ -40,6 +41,8 @@ pub struct ServerConfig {
     /// Which pages of other sites may call from a browser; none unless said.
     #[serde(default)]
     pub cors: Option<CorsConfig>,
+    /// Which responses are compressed.
+    pub compression: CompressionConfig,
 }
 
 /// `[metrics]`

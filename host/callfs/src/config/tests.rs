@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use callfs_http::ContentCoding;
 use callfs_model::path::FilePath;
 use callfs_model::storage::Durability;
 use callfs_telemetry::logs::LogFormat;
@@ -411,6 +412,23 @@ fn ill_typed_values_are_told_with_what_would_be_right() {
             "server.cors.origins: missing; add it",
         ),
         (
+            "server.compression.codings = ['zstd', 'deflate']",
+            "server.compression.codings: 'deflate' is not a known coding; known are: zstd, br, \
+             gzip",
+        ),
+        (
+            "server.compression.codings = ['br', 'br']",
+            "server.compression.codings: 'br' is given twice",
+        ),
+        (
+            "server.compression.min_size = 0",
+            "server.compression.min_size: a size of 0",
+        ),
+        (
+            "server.compression.level = 9",
+            "server.compression.level: unknown key",
+        ),
+        (
             "rate_limits.per_ip = { requests = 0, per = '1s' }",
             "rate_limits.per_ip.requests: a limit of 0",
         ),
@@ -441,6 +459,23 @@ fn ill_typed_values_are_told_with_what_would_be_right() {
             "{lines}: {found}"
         );
     }
+}
+
+#[test]
+fn one_key_of_compression_leaves_the_others() {
+    let compression = |lines: &str| {
+        let place = Place::new().with("callfs.toml", &format!("{lines}\n{REST}"));
+        place.config().server.compression
+    };
+    let default = compression("");
+    assert_eq!(default.codings, ContentCoding::ALL);
+    assert_eq!((default.files, default.min_size), (false, 1024));
+    let files = compression("server.compression.files = true");
+    assert_eq!(files.codings, default.codings);
+    assert!(files.files);
+    let off = compression("server.compression = { codings = [] }");
+    assert!(off.codings.is_empty());
+    assert_eq!(off.min_size, default.min_size);
 }
 
 #[test]

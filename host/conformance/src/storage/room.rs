@@ -143,6 +143,10 @@ impl Room {
             .await
     }
 
+    pub(super) async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        self.storage.exchange(&self.at(one), &self.at(other)).await
+    }
+
     pub(super) async fn remove(&self, name: &str, condition: Condition) -> Result<()> {
         self.storage.remove(&self.at(name), condition).await
     }

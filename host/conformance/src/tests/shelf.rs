@@ -56,6 +56,11 @@ pub(super) enum Sin {
     ListsLate,
     RenamesByPrefix,
     KeepsSource,
+    /// What is below two paths stays where it is.
+    ExchangesNamesAlone,
+    ExchangesInSteps,
+    /// Moves what is there if the other path is free.
+    ExchangesWithNothing,
     CopyIsALink,
     /// What replaces an object has its name.
     KeepsObject,
@@ -106,6 +111,12 @@ struct Object {
     number: u64,
 }
 
+/// The key of what is at a path or below it, at another one.
+fn moved(key: &str, from: &str, to: &str) -> Option<String> {
+    let rest = key.strip_prefix(from)?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+}
+
 impl Shelf {
     pub(super) fn new(abilities: Abilities, sin: Sin) -> Self {
         Self(Arc::new(Inner {
@@ -138,6 +149,15 @@ impl Shelf {
 
     fn turn(&self) -> MutexGuard<'_, ()> {
         self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives everything that gets one another key.
+    fn re_key(&self, to: impl Fn(&str) -> Option<String>) {
+        let mut state = self.state();
+        let objects = std::mem::take(&mut state.objects).into_iter();
+        state.objects = objects
+            .map(|(key, object)| (to(&key).unwrap_or(key), object))
+            .collect();
     }
 
     fn sins(&self, sin: Sin) -> bool {
@@ -470,6 +490,7 @@ impl Storage for Shelf {
         Ok(ListingPage {
             entries: late.unwrap_or(entries),
             more,
+            directory: None,
         })
     }
 
@@ -579,6 +600,37 @@ impl Storage for Shelf {
         if self.sins(Sin::RenamesObject) {
             self.rename_object(&to);
         }
+        Ok(())
+    }
+
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        let _turn = self.turn();
+        let within = |one: &str, other: &str| one.starts_with(&format!("{other}/"));
+        if within(one, other) || within(other, one) {
+            return Err(error(ErrorKind::BadRequest));
+        }
+        if !self.sins(Sin::ExchangesWithNothing) {
+            self.find(one)?;
+            self.find(other)?;
+        }
+        let one = self.key(one);
+        let other = self.key(other);
+        if self.sins(Sin::ExchangesInSteps) {
+            let aside = format!("{one}.aside");
+            self.re_key(|key| moved(key, &one, &aside));
+            // As long as another program may take to look.
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            self.re_key(|key| moved(key, &other, &one));
+            self.re_key(|key| moved(key, &aside, &other));
+            return Ok(());
+        }
+        let names_alone = self.sins(Sin::ExchangesNamesAlone);
+        self.re_key(|key| {
+            if names_alone && key != one && key != other {
+                return None;
+            }
+            moved(key, &one, &other).or_else(|| moved(key, &other, &one))
+        });
         Ok(())
     }
 

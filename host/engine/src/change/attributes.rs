@@ -23,6 +23,10 @@ use crate::{Engine, Info, Precondition};
 /// no others.
 pub const MODE_BITS: u32 = 0o1777;
 
+/// Why a directory is given no time.
+pub(crate) const DIRECTORY_TIME: &str = "is a directory, and its time is that of the last change \
+                                         of its names; set times of files";
+
 /// What to change; what is none stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttributeChange {
@@ -204,10 +208,7 @@ fn dated(path: &FilePath, target: &LookupTarget) -> Result<Content> {
         EntryKind::File => {
             "keeps the time that its storage gives it, which cannot tell one version from another"
         }
-        EntryKind::Directory => {
-            "is a directory, and its time is that of the last change of its names; set times of \
-             files"
-        }
+        EntryKind::Directory => DIRECTORY_TIME,
         EntryKind::Special => return Err(special(path)),
     };
     Err(refuse(ErrorKind::Unsupported, path, what))

@@ -20,6 +20,7 @@ use crate::change::transfer::{Incoming, is_same};
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::children::{Child, Children};
 use crate::lookup::path::{Lookup, LookupTarget};
+use crate::lookup::presence::DirectoryPresence;
 
 /// How many names are fetched, and how many records are put, at a time.
 const BATCH: usize = 256;
@@ -399,6 +400,13 @@ impl Descent {
     async fn next(&mut self, engine: &Engine) -> Result<Option<Child>> {
         while let Some(level) = self.levels.last_mut() {
             let Some(child) = level.next(engine).await? else {
+                // What is gone is left out. Of what is not, some names would be missing.
+                if level.is_in_doubt()
+                    && let DirectoryPresence::InPlace | DirectoryPresence::Replaced =
+                        engine.presence(&level.listed()).await?
+                {
+                    return Err(raced(level.directory()));
+                }
                 if level.passed_over {
                     let what = "holds a name that no path can have, which would be left behind; \
                                 change it on the server";

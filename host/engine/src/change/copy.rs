@@ -13,6 +13,7 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::{Condition, EntryKind, Storage, WriteOutcome};
 use futures_util::future::BoxFuture;
 
+use crate::change::attributes::DIRECTORY_TIME;
 use crate::change::body::metered;
 use crate::change::build::{Build, enterable};
 use crate::change::parents::to_its_end;
@@ -29,6 +30,9 @@ pub struct CopyOptions {
     pub overwrite: bool,
     /// About what is at the destination.
     pub precondition: Precondition,
+    /// Time of the last change of the copy, which is a file's, in nanoseconds since
+    /// 1970-01-01T00:00:00Z, where it is not the present.
+    pub modified: Option<i64>,
 }
 
 impl Engine {
@@ -68,6 +72,7 @@ impl Engine {
         let CopyOptions {
             overwrite,
             precondition,
+            modified,
         } = options;
         let from = &place.path;
         let source = self.permit(who, &place, Action::Read).await?;
@@ -77,6 +82,7 @@ impl Engine {
         let mut put = PutOptions {
             create_only: !overwrite,
             precondition,
+            modified,
             ..PutOptions::default()
         };
         let mut destination = self.admit(who, to, None, &put).await?;
@@ -122,6 +128,9 @@ impl Engine {
         options: CopyOptions,
     ) -> Result<StoredFile> {
         self.permit_source(who, from).await?;
+        if options.modified.is_some() {
+            return Err(refuse(ErrorKind::Unsupported, &from.path, DIRECTORY_TIME));
+        }
         let to = self.find_for(who, to).await?;
         self.permit_tree(who, &to, &options).await?;
         let engine = self.clone();

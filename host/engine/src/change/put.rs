@@ -33,6 +33,9 @@ pub struct PutOptions {
     pub content_type: Option<String>,
     /// What the body must hash to; else nothing is stored, and [`ErrorKind::DigestMismatch`].
     pub digests: Vec<Digest>,
+    /// Time of the last change, in nanoseconds since 1970-01-01T00:00:00Z, where it is not the
+    /// present. A storage without entity tags keeps its own.
+    pub modified: Option<i64>,
 }
 
 /// What was stored.
@@ -49,6 +52,14 @@ pub struct StoredFile {
 pub struct AdmittedPut {
     place: Lookup,
     options: PutOptions,
+}
+
+impl AdmittedPut {
+    /// The same write, of a body that says its media type itself.
+    pub fn with_content_type(mut self, content_type: Option<String>) -> Self {
+        self.options.content_type = content_type;
+        self
+    }
 }
 
 impl Engine {

@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 
 use crate::change::parents::to_its_end;
 use crate::failure::{about, mounted, raced, refuse};
-use crate::lookup::path::Lookup;
+use crate::lookup::path::{Lookup, LookupTarget, bare_directory};
 use crate::recovery::tombstones::MoveInFlight;
-use crate::{Engine, Precondition};
+use crate::{Engine, Info, Precondition};
 
 /// How to move.
 #[derive(Debug, Clone)]
@@ -34,13 +34,13 @@ pub struct RenameOptions {
 }
 
 impl Engine {
-    /// Moves what a path names; answers where it is now.
+    /// Moves what a path names; answers what it is now, as it arrived.
     pub fn rename<'a>(
         self: &'a Arc<Self>,
         who: &'a Identity,
         path: &'a FilePath,
         options: RenameOptions,
-    ) -> BoxFuture<'a, Result<FilePath>> {
+    ) -> BoxFuture<'a, Result<Info>> {
         Box::pin(async move {
             let destination = options.destination.clone();
             if destination != *path && destination.is_within(path) {
@@ -51,7 +51,8 @@ impl Engine {
             let to = self.find_for(who, &destination).await?;
             self.permit_move(who, &from, &options.precondition).await?;
             if destination == *path {
-                return Ok(destination);
+                let target = from.target.as_ref().ok_or_else(|| from.absence())?;
+                return Ok(target.info(path));
             }
             self.permit_arrival(who, &from, &to, &options).await?;
             if path.is_within(&destination) {
@@ -73,13 +74,13 @@ impl Engine {
                 if moved.is_err() {
                     engine.unmake(&made).await;
                 }
-                moved.map(|()| destination)
+                moved
             })
             .await
         })
     }
 
-    async fn permit_move(
+    pub(crate) async fn permit_move(
         &self,
         who: &Identity,
         from: &Lookup,
@@ -170,7 +171,7 @@ impl Engine {
         options: &RenameOptions,
         settle: bool,
         made: &mut Vec<FilePath>,
-    ) -> Result<()> {
+    ) -> Result<Info> {
         let destination = &options.destination;
         let (lock, to) = if settle {
             self.settle(who, seen, std::slice::from_ref(path), made)
@@ -185,10 +186,28 @@ impl Engine {
         self.permit_move(who, &from, &options.precondition).await?;
         self.permit_arrival(who, &from, &to, options).await?;
         if self.is_relocation(&from.path, &to.path)? {
-            self.relocate(&lock, &from, &to).await
+            self.relocate(&lock, &from, &to).await?;
         } else {
             self.check_room(&from, &to.path).await?;
-            self.carry_out(&lock, &from, &to, options).await
+            self.carry_out(&lock, &from, &to, options).await?;
+        }
+        let source = from.target.as_ref().ok_or_else(|| from.absence())?;
+        Ok(self.arrived(source, destination).await)
+    }
+
+    /// What has arrived at a path, which is locked still. A storage may give it another entity tag
+    /// than it had. It has arrived even if it cannot be looked at: its version is unknown then.
+    pub(crate) async fn arrived(&self, source: &LookupTarget, path: &FilePath) -> Info {
+        let stored = self.stored(path).await.ok().flatten();
+        let is_directory = source.attributes.kind == EntryKind::Directory;
+        let stored = stored.or_else(|| is_directory.then(bare_directory));
+        match (stored, self.metadata.get(path).await) {
+            (Some(attributes), Ok(record)) => self.target(path, attributes, record).info(path),
+            _ => Info {
+                etag: None,
+                modified: None,
+                ..source.info(path)
+            },
         }
     }
 

@@ -4,6 +4,10 @@
 //! Pages are fetched as they are needed, so a directory of any size takes the memory of one page,
 //! or of two where the next one is fetched while the reader takes this one. A record without an
 //! object is passed over, except where a record is what makes an empty directory exist.
+//!
+//! All pages are of one directory: a page of another one that took its place is not taken. Where a
+//! page could not be had of the directory, the names end, and [`Children::is_in_doubt`] says that
+//! this may not be the end of the directory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +25,7 @@ use crate::failure::about;
 use crate::lookup::name_order::just_before;
 use crate::lookup::object::ObjectMatch;
 use crate::lookup::path::{LookupTarget, bare_directory};
+use crate::lookup::presence::ListedDirectory;
 use crate::recovery::tombstones::View;
 
 /// How old a page may be that was fetched ahead; what it says of objects is as old.
@@ -37,6 +42,10 @@ pub(crate) struct Child {
 /// The names in a directory that are still to come.
 pub(crate) struct Children {
     directory: FilePath,
+    /// The name of the directory, once that is known: see [`ListedDirectory`].
+    object: Option<String>,
+    /// A page was not of this directory, or there was none.
+    in_doubt: bool,
     page: u32,
     pages: u64,
     entries: Fetched<DirectoryEntry>,
@@ -109,6 +118,8 @@ impl Children {
             .map(|(mount, _)| mount.storage());
         Self {
             directory,
+            object: None,
+            in_doubt: false,
             page,
             pages: 0,
             entries,
@@ -128,9 +139,28 @@ impl Children {
         self.entries.took(page.entries, last, page.more);
     }
 
+    /// The same of this directory alone, and of no other that takes its place.
+    pub(crate) fn only_of(self, object: Option<String>) -> Self {
+        Self { object, ..self }
+    }
+
     /// Where they are.
     pub(crate) fn directory(&self) -> &FilePath {
         &self.directory
+    }
+
+    /// What they are of.
+    pub(crate) fn listed(&self) -> ListedDirectory {
+        ListedDirectory {
+            path: self.directory.clone(),
+            object: self.object.clone(),
+        }
+    }
+
+    /// Whether the names ended because a page could not be had of this directory: it may be gone,
+    /// or another one may be in its place.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// About how many bytes of memory those take that were fetched.
@@ -152,6 +182,7 @@ impl Children {
     pub(crate) fn go_on_after(&mut self, engine: &Engine, after: Option<String>) {
         let fresh = Self::new(engine, self.directory.clone(), after, self.page);
         *self = Self {
+            object: self.object.take(),
             pages: self.pages,
             storage: self.storage.take(),
             passed_over: self.passed_over,
@@ -286,7 +317,10 @@ impl Children {
             let view = self.fetch_entries_once(engine).await?;
             if !engine.tombstones.still(&view, &self.directory) {
                 self.ahead = None;
+                self.in_doubt = false;
                 self.entries = Fetched::starting(after);
+            } else if view.hides(&self.directory) {
+                self.nothing_more();
             } else if view.len() > 0 {
                 let exists = |name: &str| {
                     !self
@@ -327,6 +361,13 @@ impl Children {
         };
         match listed {
             Ok(page) => {
+                if self.is_of_another(&page) {
+                    self.nothing_more();
+                    return Ok(view);
+                }
+                // Where directories are implied, this is also what a storage says of none.
+                let implied = storage.abilities().implicit_directories;
+                self.in_doubt |= implied && page.entries.is_empty() && self.entries.after.is_none();
                 self.go_on_with(page);
                 if self.reads_ahead && self.entries.more {
                     self.ahead = Some(self.ask_ahead(engine, storage, rest));
@@ -337,10 +378,29 @@ impl Children {
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                self.entries.more = false;
+                self.nothing_more();
                 Ok(view)
             }
             Err(error) => Err(about(&self.directory, error)),
+        }
+    }
+
+    /// Ends the stored names, which may not be all.
+    fn nothing_more(&mut self) {
+        self.in_doubt = true;
+        self.entries.page.clear();
+        self.entries.more = false;
+    }
+
+    /// Whether a page is of another directory than those before it. The first tells which it is.
+    fn is_of_another(&mut self, page: &ListingPage) -> bool {
+        match (&self.object, &page.directory) {
+            (Some(object), Some(listed)) => object != listed,
+            (None, Some(listed)) => {
+                self.object = Some(listed.clone());
+                false
+            }
+            (_, None) => false,
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use callfs_model::error::Result;
+use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
 use futures_util::future::BoxFuture;
 
 use crate::lookup::filter::MatchingEffort;
-use crate::{Engine, Filter, Info};
+use crate::{Engine, Filter, Info, Walk};
 
 /// The most entries that are looked at for one page: where few are wanted, a page may hold none and
 /// still have a next. A pattern that takes long to match ends it earlier.
@@ -16,7 +16,7 @@ const MAX_SEEN: usize = 10_000;
 /// About how many bytes the entries of one page may have: a page is in memory until its reader has
 /// taken all of it. Ten thousand entries of ordinary length have half as many.
 const MAX_BYTES: usize = 4 << 20;
-/// How often a page is made while one move after the other is finished in it.
+/// How often a page is made, or a walk begun, while one move after the other is made in it.
 const ATTEMPTS: usize = 16;
 
 /// What to list.
@@ -58,8 +58,9 @@ impl ListOptions {
 }
 
 impl Engine {
-    /// A page of what is in a directory. If a move is finished meanwhile, the page is made again,
-    /// because it could show both of its names or neither.
+    /// A page of what is in a directory. If a move is finished meanwhile, or a directory that was
+    /// found is not there when its names are asked for, the page is made again, because it could
+    /// show both names of what was moved, or neither, or a directory without what is in it.
     pub fn list<'a>(
         self: &'a Arc<Self>,
         who: &'a Identity,
@@ -69,22 +70,63 @@ impl Engine {
         Box::pin(async move {
             let mut attempts = 0;
             loop {
-                let view = self.tombstones.view();
-                let listing = self.list_once(who, path, &options).await;
                 attempts += 1;
-                if attempts == ATTEMPTS || self.tombstones.still(&view, path) {
-                    return listing;
+                let view = self.tombstones.view();
+                let listed = self.list_once(who, path, &options).await;
+                let is_last = attempts == ATTEMPTS;
+                let is_still = self.tombstones.still(&view, path);
+                match listed {
+                    Ok((listing, is_whole)) if is_last || (is_whole && is_still) => {
+                        return Ok(listing);
+                    }
+                    Err(error) if is_last || (is_still && error.kind() != ErrorKind::Locked) => {
+                        return Err(error);
+                    }
+                    _ => {}
                 }
             }
         })
     }
 
+    /// A walk for a reader who wants all of it, with its first entry. If the directory is moved
+    /// before that is found, it is looked for again, so that it is not there, or is walked.
+    pub async fn walk_all(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        max_depth: usize,
+        after: Option<&FilePath>,
+    ) -> Result<(Walk, Option<Info>)> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.walk_all_once(who, path, max_depth, after).await {
+                Err(error) if error.kind() == ErrorKind::Locked && attempts < ATTEMPTS => {}
+                begun => return begun,
+            }
+        }
+    }
+
+    async fn walk_all_once(
+        self: &Arc<Self>,
+        who: &Identity,
+        path: &FilePath,
+        max_depth: usize,
+        after: Option<&FilePath>,
+    ) -> Result<(Walk, Option<Info>)> {
+        let (_, mut walk) = self.walk(who, path, max_depth, after).await?;
+        walk.read_ahead();
+        let first = walk.next().await?;
+        Ok((walk, first))
+    }
+
+    /// A page, and whether all of what it shows may have been there at one moment.
     async fn list_once(
         self: &Arc<Self>,
         who: &Identity,
         path: &FilePath,
         options: &ListOptions,
-    ) -> Result<Listing> {
+    ) -> Result<(Listing, bool)> {
         let (directory, mut walk) = self
             .walk(who, path, options.depth(), options.after.as_ref())
             .await?;
@@ -102,11 +144,12 @@ impl Engine {
             let is_full = wanted && !items.is_empty() && bytes + size_of_entry(&item) > MAX_BYTES;
             let is_long = seen >= MAX_SEEN.max(limit) || (seen > 0 && effort.is_spent());
             if (wanted && items.len() == limit) || is_full || is_long {
-                return Ok(Listing {
+                let listing = Listing {
                     directory,
                     items,
                     next: last,
-                });
+                };
+                return Ok((listing, !walk.is_incomplete()));
             }
             seen += 1;
             last = Some(item.path.clone());
@@ -115,11 +158,12 @@ impl Engine {
                 items.push(item);
             }
         }
-        Ok(Listing {
+        let listing = Listing {
             directory,
             items,
             next: None,
-        })
+        };
+        Ok((listing, !walk.is_incomplete()))
     }
 }
 

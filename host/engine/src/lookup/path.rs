@@ -463,8 +463,7 @@ impl LookupTarget {
         let content = self.content().unwrap_or_default();
         let content_type = content
             .content_type
-            .or_else(|| attributes.content_type.clone())
-            .or_else(|| guess(path));
+            .or_else(|| attributes.content_type.clone());
         Info {
             path: path.clone(),
             kind: attributes.kind,
@@ -506,45 +505,5 @@ pub(crate) fn bare_directory() -> Attributes {
         content_encoding: None,
         object: None,
         changed: None,
-    }
-}
-
-/// By the name. Text is declared to be UTF-8, as nearly all is: where nothing is declared and the
-/// browser may not look for itself (`nosniff`), it takes text for Latin-1. XML declares itself, and
-/// what stands in a header would count for more (RFC 7303 section 3.2).
-fn guess(path: &FilePath) -> Option<String> {
-    let guessed = mime_guess::from_path(path.name()).first_raw()?;
-    let is_text = guessed.starts_with("text/") && !guessed.ends_with("xml");
-    Some(if is_text {
-        format!("{guessed}; charset=utf-8")
-    } else {
-        guessed.to_owned()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn guessed_text_is_utf_8_and_nothing_else_has_a_charset() {
-        let table = [
-            ("a.txt", Some("text/plain; charset=utf-8")),
-            ("a.HTML", Some("text/html; charset=utf-8")),
-            ("a.css", Some("text/css; charset=utf-8")),
-            ("a.csv", Some("text/csv; charset=utf-8")),
-            ("a.md", Some("text/markdown; charset=utf-8")),
-            ("a.js", Some("text/javascript; charset=utf-8")),
-            ("a.xml", Some("text/xml")),
-            ("a.svg", Some("image/svg+xml")),
-            ("a.json", Some("application/json")),
-            ("a.png", Some("image/png")),
-            ("a.unknown", None),
-            ("txt", None),
-        ];
-        for (name, expected) in table {
-            let path = FilePath::root().join(name).expect("a good name");
-            assert_eq!(guess(&path).as_deref(), expected, "{name}");
-        }
     }
 }

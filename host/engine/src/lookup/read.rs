@@ -26,17 +26,31 @@ pub enum OpenedPath {
     File {
         /// Of the object as opened.
         info: Info,
-        /// The whole of it.
+        /// Its bytes.
         source: Source,
+        /// Which bytes these are, if not the whole file.
+        part: Option<Range<u64>>,
     },
     /// Names; see [`Engine::list`].
     Directory(Info),
 }
 
+/// Which bytes of a file its storage is asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum WantedBytes {
+    /// All of them.
+    Whole,
+    /// These.
+    Range(ByteRange),
+    /// These if asking costs a round trip, as with object stores; else all of them, of which the
+    /// caller can take any part.
+    RangeOrWhole(ByteRange),
+}
+
 /// What came of opening a file.
 pub(crate) enum OpenAttempt {
-    /// It is open.
-    File(LookupTarget, Source),
+    /// It is open. The bytes are those that were wanted, or, if a range is given, those.
+    File(LookupTarget, Source, Option<Range<u64>>),
     /// There is none, but this.
     Other(Lookup),
     /// It needs a closer look.
@@ -44,17 +58,21 @@ pub(crate) enum OpenAttempt {
 }
 
 impl Engine {
-    /// Opens what a path names, whole.
+    /// Opens what a path names: whole, or, where that saves a round trip to the storage, just the
+    /// range that the caller is going to read.
     pub fn open<'a>(
         &'a self,
         who: &'a Identity,
         path: &'a FilePath,
+        range: Option<ByteRange>,
     ) -> BoxFuture<'a, Result<OpenedPath>> {
         Box::pin(async move {
-            Ok(match self.open_object(who, path).await? {
-                (target, Some(source)) => OpenedPath::File {
+            let wanted = range.map_or(WantedBytes::Whole, WantedBytes::RangeOrWhole);
+            Ok(match self.open_wanted(who, path, wanted).await? {
+                (target, Some((source, part))) => OpenedPath::File {
                     info: target.info(path),
                     source,
+                    part,
                 },
                 (target, None) => OpenedPath::Directory(target.info(path)),
             })
@@ -67,13 +85,23 @@ impl Engine {
         who: &Identity,
         path: &FilePath,
     ) -> Result<(LookupTarget, Option<Source>)> {
+        let (target, opened) = self.open_wanted(who, path, WantedBytes::Whole).await?;
+        Ok((target, opened.map(|(source, _)| source)))
+    }
+
+    async fn open_wanted(
+        &self,
+        who: &Identity,
+        path: &FilePath,
+        wanted: WantedBytes,
+    ) -> Result<(LookupTarget, Option<(Source, Option<Range<u64>>)>)> {
         // The quick way for what is there: one read, one question. Whatever is not a file is looked
         // at with care.
         let attempt = self
-            .open_file(who, &[Action::Read], path, None, Condition::Always)
+            .open_file(who, &[Action::Read], path, wanted, Condition::Always)
             .await?;
         let mut place = match attempt {
-            OpenAttempt::File(target, source) => return Ok((target, Some(source))),
+            OpenAttempt::File(target, source, part) => return Ok((target, Some((source, part)))),
             OpenAttempt::Other(place) => place,
             OpenAttempt::Unclear => self.find_for(who, path).await?,
         };
@@ -81,7 +109,8 @@ impl Engine {
         let Some(target) = place.target.take() else {
             return Err(place.absence());
         };
-        self.open_target(path, target).await
+        let (target, source) = self.open_target(path, target).await?;
+        Ok((target, source.map(|source| (source, None))))
     }
 
     /// Opens a part of a file that was opened before and whose source cannot be sliced: from
@@ -108,19 +137,19 @@ impl Engine {
             .etag
             .clone()
             .map_or(Condition::Always, |etag| Condition::EtagIn(vec![etag]));
-        let range = ByteRange {
+        let wanted = WantedBytes::Range(ByteRange {
             start: range.start,
             end: Some(range.end),
-        };
+        });
         // Not every storage has etags, and not every component looks at conditions.
         let same = |info: &Info| {
             info.size == whole.size && info.etag == whole.etag && info.modified == whole.modified
         };
         match self
-            .open_file(who, actions, &whole.path, Some(range), condition)
+            .open_file(who, actions, &whole.path, wanted, condition)
             .await?
         {
-            OpenAttempt::File(target, source) if same(&target.info(&whole.path)) => Ok(source),
+            OpenAttempt::File(target, source, _) if same(&target.info(&whole.path)) => Ok(source),
             _ => Err(raced(&whole.path)),
         }
     }
@@ -175,30 +204,37 @@ impl Engine {
         who: &Identity,
         actions: &[Action],
         path: &FilePath,
-        range: Option<ByteRange>,
+        wanted: WantedBytes,
         condition: Condition,
     ) -> Result<OpenAttempt> {
         if self.mounts.any_within(path) {
             return Ok(OpenAttempt::Unclear);
         }
+        let range = match wanted {
+            WantedBytes::Range(range) => Some(range),
+            WantedBytes::Whole | WantedBytes::RangeOrWhole(_) => None,
+        };
         let options = ReadOptions { range, condition };
-        let (ancestors, target, source) = loop {
+        let (ancestors, target, source, part) = loop {
             // One for all that is looked at: a move of a directory on the way may end in between.
             let view = self.tombstones.view();
             let began = Instant::now();
             let opened = match self.look_along(&view, path, Some(&options)).await {
-                Ok(None) => self.open_apart(&view, who, path, &options).await?,
-                Ok(opened) => opened,
+                Ok(None) => {
+                    self.open_apart(&view, who, path, wanted, &options.condition)
+                        .await?
+                }
+                Ok(opened) => opened.map(|way| (way, None)),
                 Err(error) => return Err(self.veiled(who, path, error).await),
             };
-            let Some(WalkedWay {
+            let Some((way, part)) = opened else {
+                return Ok(OpenAttempt::Unclear);
+            };
+            let WalkedWay {
                 ancestors,
                 found,
                 records: (before, after),
-            }) = opened
-            else {
-                return Ok(OpenAttempt::Unclear);
-            };
+            } = way;
             if !(before.agree_with(&after) && self.tombstones.still(&view, path)) {
                 // It would be judged by the records of something else.
                 continue;
@@ -207,7 +243,11 @@ impl Engine {
                 Ok((_, None)) => return Ok(OpenAttempt::Unclear),
                 Ok((attributes, Some(source))) => {
                     if let Some(records) = self.records_of(path, &attributes, before, after) {
-                        break (ancestors, self.judged(path, attributes, records), source);
+                        let part = part.map(|range| {
+                            range.start..range.end.unwrap_or(u64::MAX).min(attributes.size)
+                        });
+                        let target = self.judged(path, attributes, records);
+                        break (ancestors, target, source, part);
                     }
                 }
                 // A backend that is down is down for the closer look as well.
@@ -237,18 +277,20 @@ impl Engine {
         if let Err(error) = self.authorizer.require(who, &questions).await {
             return Err(self.denied(who, path, &ancestors, error).await);
         }
-        Ok(OpenAttempt::File(target, source))
+        Ok(OpenAttempt::File(target, source, part))
     }
 
     /// Opens a file where each directory on the way has to be asked for: before, and once more
-    /// afterwards, as opening it may have waited long for its turn.
+    /// afterwards, as opening it may have waited long for its turn. The range is that of the bytes,
+    /// if they are not all that was wanted.
     async fn open_apart(
         &self,
         view: &View,
         who: &Identity,
         path: &FilePath,
-        options: &ReadOptions,
-    ) -> Result<Option<WalkedWay>> {
+        wanted: WantedBytes,
+        condition: &Condition,
+    ) -> Result<Option<(WalkedWay, Option<ByteRange>)>> {
         let Some((mount, rest)) = self.mounts.owner(path) else {
             return Ok(None);
         };
@@ -258,18 +300,30 @@ impl Engine {
                 return Ok(None);
             };
             let before = self.records_at(view, path).await?;
-            let ReadOptions { range, condition } = options.clone();
-            let found = self
-                .read_visible(path, &*storage, rest, range, condition)
-                .await
-                .map(|(attributes, source)| (attributes, Some(source)));
+            let read = async |range| {
+                self.read_visible(path, &*storage, rest, range, condition.clone())
+                    .await
+            };
+            let (found, part) = match wanted {
+                WantedBytes::Whole => (read(None).await, None),
+                WantedBytes::Range(range) => (read(Some(range)).await, None),
+                WantedBytes::RangeOrWhole(range) => match read(Some(range)).await {
+                    // What the answer says of the file is not in the error.
+                    Err(error) if matches!(error.kind(), ErrorKind::RangeNotSatisfiable { .. }) => {
+                        (read(None).await, None)
+                    }
+                    read => (read, Some(range)),
+                },
+            };
+            let found = found.map(|(attributes, source)| (attributes, Some(source)));
             let after = self.records_at(view, path).await?;
             if self.is_still_the_way(path, &ancestors).await? {
-                return Ok(Some(WalkedWay {
+                let way = WalkedWay {
                     ancestors,
                     found,
                     records: (before, after),
-                }));
+                };
+                return Ok(Some((way, part)));
             }
         }
     }

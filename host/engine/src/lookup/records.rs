@@ -24,12 +24,19 @@ pub(crate) struct Records {
     own: MaybeRecord,
     /// While it may be that of something else.
     or: Option<MaybeRecord>,
+    /// What is neither's is allowed no more than both: a record may have been read before it
+    /// changed places, and then it is of the other.
+    both: bool,
 }
 
 impl Records {
     /// That of the path alone.
     pub(crate) fn one(own: MaybeRecord) -> Self {
-        Self { own, or: None }
+        Self {
+            own,
+            or: None,
+            both: false,
+        }
     }
 
     /// That of a directory, if there is no doubt about it.
@@ -76,6 +83,9 @@ impl Engine {
         let Some((arriving, origin)) = view.arrival(path) else {
             return Ok(Records::one(own));
         };
+        if arriving.is_exchange {
+            return self.exchanged_records(path, own, &origin).await;
+        }
         let moved = self.metadata.get(&origin).await?;
         let replaced = *path == arriving.to;
         // Every move begins with a record of what moves, which goes when all records have followed.
@@ -90,7 +100,39 @@ impl Engine {
         // Below a directory that arrives nothing else can be; at the path itself something may be
         // replaced.
         let or = (replaced || own.is_some()).then_some(own);
-        Ok(Records { own: moved, or })
+        Ok(Records {
+            own: moved,
+            or,
+            both: false,
+        })
+    }
+
+    /// The records of two paths of which what is at one may have come from the other, both of one
+    /// moment.
+    async fn exchanged_records(
+        &self,
+        path: &FilePath,
+        mut own: MaybeRecord,
+        origin: &FilePath,
+    ) -> Result<Records> {
+        let revision = |record: &MaybeRecord| record.as_ref().map(|record| record.revision);
+        loop {
+            let from = self.metadata.get(origin).await?;
+            let again = self.metadata.get(path).await?;
+            if revision(&own) != revision(&again) {
+                own = again;
+                continue;
+            }
+            if own.is_none() && from.is_none() {
+                return Ok(Records::one(None));
+            }
+            return Ok(Records {
+                own,
+                or: Some(from),
+                // Where others make the exchange, what is cached of them may be of two moments.
+                both: self.tombstones.is_shared(),
+            });
+        }
     }
 
     /// What was found at a path, judged by the records that it may have now.
@@ -115,7 +157,7 @@ impl Engine {
         attributes: Attributes,
         records: Records,
     ) -> LookupTarget {
-        let Records { own, or } = records;
+        let Records { own, or, both } = records;
         let Some(or) = or else {
             return self.target(path, attributes, own);
         };
@@ -135,11 +177,20 @@ impl Engine {
             (true, false) => self.target(path, attributes, own),
             (false, true) => self.target(path, attributes, or),
             _ => {
+                let either: Vec<Arc<Record>> = [&own, &or]
+                    .into_iter()
+                    .flatten()
+                    .filter(|_| both)
+                    .cloned()
+                    .collect();
                 let one = self.target(path, attributes.clone(), own).to_record(path);
                 let other = self.target(path, attributes.clone(), or).to_record(path);
+                let narrower = self.defaults.narrower(&one, &other);
                 let record = Record {
                     object: None,
-                    ..self.defaults.narrower(&one, &other)
+                    ..either
+                        .iter()
+                        .fold(narrower, |record, one| self.defaults.narrower(&record, one))
                 };
                 self.target(path, attributes, Some(record.into()))
             }

@@ -1,7 +1,7 @@
-//! Files that are shared: whether a user may share one, and reading one because they did.
+//! What is shared: whether a user may share a file or a directory, and reading it because they did.
 //!
-//! A reader of a shared file is not known. The one who shared it is, and what they may not do any
-//! more with what is there now, nobody may in their name. What a link is, is not known here.
+//! Its reader is not known. The one who shared it is, and what they may not do any more with what
+//! is there now is not done in their name. What a link is, is not known here.
 
 use std::ops::Range;
 
@@ -14,14 +14,15 @@ use futures_util::future::BoxFuture;
 
 use crate::failure::{refuse, special};
 use crate::lookup::path::{Lookup, LookupTarget};
-use crate::lookup::read::OpenAttempt;
+use crate::lookup::read::{OpenAttempt, OpenedPath, WantedBytes};
 use crate::{Engine, Info};
 
-/// What the one who shares a file has to be allowed, each time it is read.
+/// What the one who shares something has to be allowed, each time it is read.
 const NEEDED: [Action; 2] = [Action::Read, Action::Share];
 
 impl Engine {
-    /// Whether the caller may share what a path names, which has to be a file that they may read.
+    /// Whether the caller may share what a path names, which has to be a file or a directory that
+    /// they may read.
     pub fn permit_share<'a>(
         &'a self,
         who: &'a Identity,
@@ -29,7 +30,11 @@ impl Engine {
     ) -> BoxFuture<'a, Result<Info>> {
         Box::pin(async move {
             let place = self.find_for(who, path).await?;
-            file(path, self.permit_shared(who, &place).await?)
+            let info = self.permit_shared(who, &place).await?.info(path);
+            if info.kind == EntryKind::Special {
+                return Err(special(path));
+            }
+            Ok(info)
         })
     }
 
@@ -40,23 +45,51 @@ impl Engine {
         path: &'a FilePath,
     ) -> BoxFuture<'a, Result<(Info, Source)>> {
         Box::pin(async move {
-            let attempt = self
-                .open_file(maker, &NEEDED, path, None, Condition::Always)
-                .await?;
-            let mut place = match attempt {
-                OpenAttempt::File(target, source) => return Ok((target.info(path), source)),
-                OpenAttempt::Other(place) => place,
-                OpenAttempt::Unclear => self.find_for(maker, path).await?,
-            };
-            self.permit_shared(maker, &place).await?;
-            let Some(target) = place.target.take() else {
-                return Err(place.absence());
-            };
-            match self.open_target(path, target).await? {
+            match self.open_as_shared(maker, path).await? {
                 (target, Some(source)) => Ok((target.info(path), source)),
                 (_, None) => Err(directory(path)),
             }
         })
+    }
+
+    /// Opens what is in a directory that this user shared, or the directory, if they may share that
+    /// still. The names of a directory are listed as this user may.
+    pub fn open_shared_tree<'a>(
+        &'a self,
+        maker: &'a Identity,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<OpenedPath>> {
+        Box::pin(async move {
+            Ok(match self.open_as_shared(maker, path).await? {
+                (target, Some(source)) => OpenedPath::File {
+                    info: target.info(path),
+                    source,
+                    part: None,
+                },
+                (target, None) => OpenedPath::Directory(target.info(path)),
+            })
+        })
+    }
+
+    /// Opens what a path names; a directory has no bytes.
+    async fn open_as_shared(
+        &self,
+        maker: &Identity,
+        path: &FilePath,
+    ) -> Result<(LookupTarget, Option<Source>)> {
+        let attempt = self
+            .open_file(maker, &NEEDED, path, WantedBytes::Whole, Condition::Always)
+            .await?;
+        let mut place = match attempt {
+            OpenAttempt::File(target, source, _) => return Ok((target, Some(source))),
+            OpenAttempt::Other(place) => place,
+            OpenAttempt::Unclear => self.find_for(maker, path).await?,
+        };
+        self.permit_shared(maker, &place).await?;
+        let Some(target) = place.target.take() else {
+            return Err(place.absence());
+        };
+        self.open_target(path, target).await
     }
 
     /// Opens a part of a file that [was opened](Self::open_shared) before; see
@@ -76,7 +109,13 @@ impl Engine {
         maker: &'a Identity,
         path: &'a FilePath,
     ) -> BoxFuture<'a, Result<Info>> {
-        Box::pin(async move { self.permit_share(maker, path).await })
+        Box::pin(async move {
+            let info = self.permit_share(maker, path).await?;
+            if info.kind == EntryKind::Directory {
+                return Err(directory(path));
+            }
+            Ok(info)
+        })
     }
 
     async fn permit_shared<'a>(
@@ -91,20 +130,11 @@ impl Engine {
     }
 }
 
-fn file(path: &FilePath, target: &LookupTarget) -> Result<Info> {
-    let info = target.info(path);
-    match info.kind {
-        EntryKind::File => Ok(info),
-        EntryKind::Directory => Err(directory(path)),
-        EntryKind::Special => Err(special(path)),
-    }
-}
-
 fn directory(path: &FilePath) -> callfs_model::error::Error {
     refuse(
         ErrorKind::IsADirectory,
         path,
-        "is a directory; only a file can be shared",
+        "is a directory, and the link is of a file",
     )
 }
 
@@ -130,10 +160,36 @@ mod tests {
                 .expect("hers");
             let share = async |at: &str| kind(world.engine.permit_share(&bob(), &path(at)).await);
             assert_eq!(share("/d/a").await, ErrorKind::PermissionDenied);
-            assert_eq!(share("/d").await, ErrorKind::IsADirectory);
+            let directory = world.engine.permit_share(&bob(), &path("/d")).await;
+            assert_eq!(directory.expect("readable").kind, EntryKind::Directory);
             assert_eq!(share("/d/none").await, ErrorKind::NotFound);
             world.chmod(&alice(), "/d", 0o700).await;
             assert_eq!(share("/d/none").await, ErrorKind::PermissionDenied);
+            assert_eq!(share("/d").await, ErrorKind::PermissionDenied);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shared_directory_gives_what_is_in_it_as_its_sharer_may() {
+        for world in [folder(), plain(), bucket()].map(World::new) {
+            world.put(&alice(), "/d/a", "hello").await.expect("stored");
+            world.put(&alice(), "/d/e/b", "deep").await.expect("stored");
+            world.put(&alice(), "/d/secret", "x").await.expect("stored");
+            world.chmod(&alice(), "/d/secret", 0o600).await;
+            let engine = &world.engine;
+            let open = async |at: &str| engine.open_shared_tree(&bob(), &path(at)).await;
+            for (at, is_file) in [("/d", false), ("/d/e", false), ("/d/e/b", true)] {
+                match open(at).await.expect("readable") {
+                    OpenedPath::File { info, .. } => assert!(is_file, "{}", info.path),
+                    OpenedPath::Directory(info) => assert!(!is_file, "{}", info.path),
+                }
+            }
+            assert_eq!(kind(open("/d/secret").await), ErrorKind::PermissionDenied);
+            assert_eq!(kind(open("/d/none").await), ErrorKind::NotFound);
+            world.chmod(&alice(), "/d/e", 0o700).await;
+            for closed in ["/d/e", "/d/e/b", "/d/e/none"] {
+                assert_eq!(kind(open(closed).await), ErrorKind::PermissionDenied);
+            }
         }
     }
 

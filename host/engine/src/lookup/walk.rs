@@ -6,8 +6,10 @@
 //! levels: the outermost forget their names then, and fetch them again when it is their turn. It
 //! enters what the caller may list, and no links. A walk may take as long as its reader likes, so
 //! the authorizer is asked again after each page was fetched: no name is shown that was made after
-//! its directory was closed.
+//! its directory was closed. A walk that ends has shown all of the directory, which was there all
+//! the time.
 
+mod overtaken;
 mod permission;
 
 use std::sync::Arc;
@@ -46,11 +48,19 @@ pub struct Walk {
     /// How many pages were begun.
     pages: u64,
     reads_ahead: bool,
+    /// How often a directory was gone for a moment.
+    returns: usize,
+    /// A directory was shown whose names are not, because it was removed before.
+    is_incomplete: bool,
 }
 
 /// A directory that the walk is in.
 struct WalkLevel {
     children: Children,
+    /// The state of the moves before the directory itself was found.
+    shown: View,
+    /// The same before the names were found that are shown now.
+    fetched: View,
     /// In what state of the moves its first page may be shown without asking again.
     permitted: Option<View>,
     /// Only names greater than this are still to come.
@@ -67,6 +77,10 @@ struct WalkLevel {
 struct Pending {
     path: FilePath,
     node: AccessNode,
+    /// Its name, if names of no other directory are to be shown.
+    object: Option<String>,
+    /// The state of the moves before it was found.
+    shown: View,
     /// Below it, start after this.
     floor: Option<String>,
 }
@@ -104,6 +118,7 @@ impl Engine {
         let target = self.permit(who, &place, Action::List).await?;
         let info = target.info(path);
         let node = target.node.clone();
+        let object = target.attributes.object.clone();
         let engine = self.clone();
         let who = who.clone();
         let way = place.ancestors;
@@ -117,11 +132,15 @@ impl Engine {
             levels: Vec::new(),
             pages: 0,
             reads_ahead: false,
+            returns: 0,
+            is_incomplete: false,
         };
         if max_depth > 0 {
             let top = Pending {
                 path: path.clone(),
                 node,
+                object,
+                shown: view.clone(),
                 floor,
             };
             walk.enter(top, view).await?;
@@ -153,6 +172,12 @@ impl Walk {
     /// grows, at who they are shown to.
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+
+    /// Whether a directory that was shown was removed before its names were: what was shown is of
+    /// no one moment.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
     /// From now on each page of names is fetched while the one before it is taken: for a reader who
@@ -201,7 +226,8 @@ impl Walk {
             level.last = Some(child.path.name().to_owned());
             let info = child.target.info(&child.path);
             if deeper && child.is_enterable() {
-                level.pending.push(child.into());
+                let shown = level.fetched.clone();
+                level.pending.push(Pending::of(child, shown));
             }
             return Ok(Some(info));
         }
@@ -235,6 +261,13 @@ impl Walk {
             return Ok(true);
         }
         self.pages += 1;
+        if level.children.is_in_doubt() && !self.settle().await? {
+            return Ok(false);
+        }
+        let Some(level) = self.levels.last_mut() else {
+            return Ok(false);
+        };
+        level.fetched = view.clone();
         let directory = level.children.directory().clone();
         let tombstones = &self.engine.tombstones;
         let permitted = level.permitted.take();
@@ -248,7 +281,8 @@ impl Walk {
         if moved && let Some(level) = self.levels.last_mut() {
             level.next = None;
             let after = level.last.clone();
-            level.children = Children::new(&self.engine, directory, after, PAGE);
+            let object = level.children.listed().object;
+            level.children = Children::new(&self.engine, directory, after, PAGE).only_of(object);
             level.children.reads_ahead = self.reads_ahead;
         }
         Ok(!moved)
@@ -256,17 +290,25 @@ impl Walk {
 
     /// Goes into a directory that may be listed, as was found in this state of the moves.
     async fn enter(&mut self, directory: Pending, permitted: View) -> Result<()> {
-        let Pending { path, node, floor } = directory;
+        let Pending {
+            path,
+            node,
+            object,
+            shown,
+            floor,
+        } = directory;
         let deeper = self.levels.len() + 1 < self.max_depth;
         let pending = match &floor {
             Some(floor) if deeper => passed(&self.engine, &path, floor).await?,
             _ => Vec::new(),
         };
         let after = names_after(floor.as_deref());
-        let mut children = Children::new(&self.engine, path, after.clone(), PAGE);
+        let mut children = Children::new(&self.engine, path, after.clone(), PAGE).only_of(object);
         children.reads_ahead = self.reads_ahead;
         self.levels.push(WalkLevel {
             children,
+            fetched: shown.clone(),
+            shown,
             permitted: Some(permitted),
             last: after,
             next: None,
@@ -345,11 +387,14 @@ fn is_closed(error: &Error) -> bool {
     closed
 }
 
-impl From<Child> for Pending {
-    fn from(child: Child) -> Self {
+impl Pending {
+    /// A directory that is to be entered as it is then: it may be another one by that time.
+    fn of(child: Child, shown: View) -> Self {
         Self {
             path: child.path,
             node: child.target.node,
+            object: None,
+            shown,
             floor: None,
         }
     }
@@ -365,6 +410,7 @@ async fn passed(engine: &Engine, directory: &FilePath, floor: &str) -> Result<Ve
     };
     let is_open = |end: &usize| first.is_char_boundary(*end) && first.as_bytes()[*end] < b'/';
     let mut pending = Vec::new();
+    let shown = engine.tombstones.view();
     for end in (1..first.len()).filter(is_open).chain([first.len()]) {
         let name = &first[..end];
         let found = engine
@@ -374,7 +420,7 @@ async fn passed(engine: &Engine, directory: &FilePath, floor: &str) -> Result<Ve
         let floor = rest.filter(|_| end == first.len()).map(ToOwned::to_owned);
         pending.extend(found.map(|child| Pending {
             floor,
-            ..child.into()
+            ..Pending::of(child, shown.clone())
         }));
     }
     Ok(pending)

@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 
 use crate::Engine;
 use crate::failure::about;
+use crate::recovery::exchanges::ExchangeInFlight;
 use crate::recovery::intents::Interrupted;
 use crate::recovery::tombstones::{LEFT, MoveInFlight, Tombstone};
 
@@ -140,6 +141,19 @@ impl Engine {
                 Intent::Rename { from, to } => {
                     self.heal_move(lock, one.id, from, to, one.is_in_doubt())
                         .await
+                }
+                Intent::Exchange {
+                    one: place,
+                    other,
+                    objects,
+                } => {
+                    let exchange = ExchangeInFlight {
+                        id: one.id,
+                        one: place,
+                        other,
+                        objects,
+                    };
+                    self.heal_exchange(lock, &exchange, one.is_in_doubt()).await
                 }
                 Intent::Reconcile { path } => self.reconcile(lock, one.id, path, until).await,
                 Intent::Tombstone { .. } | Intent::Mounted { .. } => Ok(true),

@@ -49,6 +49,7 @@ impl Interrupted {
     pub(crate) fn paths(&self) -> Vec<FilePath> {
         match &self.intent {
             Intent::Rename { from, to } => vec![from.clone(), to.clone()],
+            Intent::Exchange { one, other, .. } => vec![one.clone(), other.clone()],
             Intent::Tombstone { path, .. }
             | Intent::Reconcile { path }
             | Intent::Mounted { path, .. } => vec![path.clone()],
@@ -119,7 +120,9 @@ impl Intents {
                 .iter()
                 .any(|path| at.is_within(path) || path.is_within(at))
         };
-        let is_move = |one: &Interrupted| matches!(one.intent, Intent::Rename { .. });
+        let is_move = |one: &Interrupted| {
+            matches!(one.intent, Intent::Rename { .. } | Intent::Exchange { .. })
+        };
         self.all()
             .iter()
             .filter(|one| is_move(one) && one.paths().iter().any(related))

@@ -116,7 +116,7 @@ impl Generator {
     }
 
     fn act(&mut self, number: usize) -> Act {
-        match self.below(30) {
+        match self.below(33) {
             0..2 => Act::MakeDirectory(self.path()),
             2..8 => Act::Put {
                 to: self.destination(),
@@ -154,6 +154,10 @@ impl Generator {
             25..29 => Act::ChangeMode {
                 at: self.existing(),
                 mode: self.any(&MODES),
+            },
+            30..33 => Act::Exchange {
+                one: self.existing(),
+                other: self.existing(),
             },
             _ => Act::ChangeOwner {
                 at: self.existing(),

@@ -46,6 +46,10 @@ pub(super) enum Act {
         overwrite: bool,
         create_parents: bool,
     },
+    Exchange {
+        one: String,
+        other: String,
+    },
     Copy {
         from: String,
         to: String,
@@ -112,7 +116,7 @@ impl Act {
                 let stored = engine.put(who, &path(to), body, options).await?;
                 Ok(made_or_not(stored.created))
             }
-            Self::Get(at) => match engine.open(who, &path(at)).await? {
+            Self::Get(at) => match engine.open(who, &path(at), None).await? {
                 OpenedPath::Directory(info) => Ok(shown(&info)),
                 OpenedPath::File { source, .. } => drained(source).await,
             },
@@ -139,7 +143,11 @@ impl Act {
                     ..move_to(to)
                 };
                 let moved = engine.rename(who, &path(from), options).await?;
-                Ok(moved.to_string())
+                Ok(moved.path.to_string())
+            }
+            Self::Exchange { one, other } => {
+                let exchanged = world.exchange(who, one, other).await?;
+                Ok(exchanged.to_string())
             }
             Self::Copy {
                 from,

@@ -28,7 +28,8 @@ type Compared = Result<(), String>;
 pub(super) async fn check(what: ModelCheck, kind: Kind, sequence: &[Operation]) -> Compared {
     let (_, near, far) = kind;
     let mut world = by_unix(World::with_far(near(), Memory::new("far", far())).await);
-    let mut tree = Tree::new();
+    let can = [near(), far()].map(|abilities| abilities.exchange);
+    let mut tree = Tree::new().exchanging(can);
     for operation in sequence {
         match what {
             ModelCheck::Answers => answers(&world, &mut tree, operation).await?,
@@ -96,7 +97,12 @@ async fn steps(world: &World, tree: &mut Tree, operation: &Operation) -> Compare
 
 /// The bytes of a file, if somebody can read one there.
 async fn read(world: &World, who: Who, at: &str) -> Option<String> {
-    match world.engine.open(&who.identity(), &path(at)).await.ok()? {
+    match world
+        .engine
+        .open(&who.identity(), &path(at), None)
+        .await
+        .ok()?
+    {
         OpenedPath::Directory(_) => None,
         OpenedPath::File { source, .. } => drained(source).await.ok(),
     }

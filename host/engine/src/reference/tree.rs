@@ -11,8 +11,9 @@ use super::rights::{READ, SEARCH, STICKY, WRITE, has};
 
 const UMASK: u32 = 0o022;
 
+/// What is at each path, and whether `/` and `/far` can exchange two paths.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Tree(BTreeMap<String, Node>);
+pub(super) struct Tree(BTreeMap<String, Node>, [bool; 2]);
 
 /// What is at a path.
 #[derive(Clone, PartialEq, Eq)]
@@ -125,7 +126,13 @@ impl Tree {
             group: "root".into(),
             mode: 0o1777,
         };
-        Self(["/", "/far"].map(|path| (path.into(), open.clone())).into())
+        let mounts = ["/", "/far"].map(|path| (path.into(), open.clone()));
+        Self(mounts.into(), [true; 2])
+    }
+
+    /// The same on mounts that can, or cannot, exchange two paths.
+    pub(super) fn exchanging(self, can: [bool; 2]) -> Self {
+        Self(self.0, can)
     }
 
     /// Does what the engine should do.
@@ -163,6 +170,11 @@ impl Tree {
                     self.permit_move(who, from)?;
                 }
                 Ok(to.clone())
+            }
+            Act::Exchange { one, other } => {
+                self.permit_exchange(who, one, other)?;
+                self.exchange(one, other);
+                Ok(other.clone())
             }
             Act::Copy {
                 from,
@@ -385,6 +397,36 @@ impl Tree {
                 self.0.insert(format!("{to}{}", &path[from.len()..]), node);
             }
         }
+    }
+
+    fn permit_exchange(&self, who: &Identity, one: &str, other: &str) -> ModelChecked<()> {
+        let is_inside = other.starts_with(&prefix(one)) || one.starts_with(&prefix(other));
+        if one != other && is_inside {
+            return Err(ErrorKind::BadRequest);
+        }
+        self.permit_move(who, one)?;
+        self.permit_move(who, other)?;
+        let [near, far] = self.1;
+        let is_far = |path: &str| path.starts_with("/far/");
+        match (is_far(one), is_far(other)) {
+            (false, false) if near => Ok(()),
+            (true, true) if far => Ok(()),
+            _ => Err(ErrorKind::Unsupported),
+        }
+    }
+
+    fn exchange(&mut self, one: &str, other: &str) {
+        let swapped = |path: &str| {
+            let at = |from: &str, to: &str| {
+                let rest = path.strip_prefix(from)?;
+                (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+            };
+            at(one, other).or_else(|| at(other, one))
+        };
+        let nodes = std::mem::take(&mut self.0).into_iter();
+        self.0 = nodes
+            .map(|(path, node)| (swapped(&path).unwrap_or(path), node))
+            .collect();
     }
 
     fn copy(&mut self, who: &Identity, from: &str, to: &str, overwrite: bool) -> ModelAnswer {

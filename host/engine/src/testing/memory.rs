@@ -1,5 +1,7 @@
 //! A storage in memory with the semantics of the contract, whatever its declared abilities.
 
+mod exchange;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -32,6 +34,8 @@ struct State {
     version: u64,
     /// Runs before the next change becomes visible.
     before: Option<Hook>,
+    /// Each runs before something is answered that is asked of it, the last of them first.
+    before_asked: Vec<(String, Hook)>,
     /// What was asked of it, as `stat a/b`.
     asked: Vec<String>,
     failure: Option<ErrorKind>,
@@ -178,6 +182,28 @@ impl Memory {
             .retain(|one, _| one != path && !one.starts_with(&format!("{path}/")));
     }
 
+    /// Moves a path and everything below it, as another program would.
+    pub(crate) fn shift(&self, from: &str, to: &str) {
+        let below = format!("{from}/");
+        let mut state = self.state();
+        state.version += 1;
+        let version = state.version;
+        if let Some(object) = state.objects.get_mut(from) {
+            object.changed = version;
+        }
+        let objects = std::mem::take(&mut state.objects).into_iter();
+        let (moving, staying): (Vec<_>, Vec<_>) =
+            objects.partition(|(one, _)| one == from || one.starts_with(&below));
+        let moved = |(one, object): (String, Object)| {
+            let path = format!("{to}{}", &one[from.len()..]);
+            (path, object)
+        };
+        state.objects = staying
+            .into_iter()
+            .chain(moving.into_iter().map(moved))
+            .collect();
+    }
+
     /// Puts another directory in the place of one, with what was in that.
     pub(crate) fn replace_directory(&self, path: &str, mode: u32) {
         let number = self.number();
@@ -201,6 +227,12 @@ impl Memory {
 
     pub(crate) fn before_change(&self, hook: impl FnOnce(&Memory) + Send + 'static) {
         self.state().before = Some(Box::new(hook));
+    }
+
+    /// Runs once, before it answers that, as `list a/b`.
+    pub(crate) fn before_asked(&self, what: &str, hook: impl FnOnce(&Memory) + Send + 'static) {
+        let hook: Hook = Box::new(hook);
+        self.state().before_asked.push((what.into(), hook));
     }
 
     /// What was asked of it since the last time.
@@ -306,8 +338,14 @@ impl Memory {
         if let Some(steps) = steps {
             steps.take().await?;
         }
+        let asked = format!("{what} {path}");
+        let due = |(at, _): &mut (String, Hook)| *at == asked;
+        let hook = self.state().before_asked.pop_if(due);
+        if let Some((_, hook)) = hook {
+            hook(self);
+        }
         let mut state = self.state();
-        state.asked.push(format!("{what} {path}"));
+        state.asked.push(asked);
         match state.failure {
             Some(kind) => Err(error(kind)),
             None if what == "list" && state.closed.iter().any(|one| one == path) => {
@@ -385,11 +423,16 @@ impl Memory {
             EntryKind::Special => Err(error(ErrorKind::Unsupported)),
             EntryKind::File => {
                 let attributes = self.attributes_of(&object);
+                let size = attributes.size;
                 let whole = Source::from_bytes(object.bytes);
-                let part = range.and_then(|range| {
-                    whole.slice(range.start..range.end.unwrap_or(attributes.size))
-                });
-                Ok((attributes, part.unwrap_or(whole)))
+                let Some(ByteRange { start, end }) = range else {
+                    return Ok((attributes, whole));
+                };
+                if start >= size {
+                    return Err(error(ErrorKind::RangeNotSatisfiable { size }));
+                }
+                let part = whole.slice(start..end.unwrap_or(size).min(size));
+                Ok((attributes, part.expect("held bytes are seekable")))
             }
         }
     }
@@ -480,9 +523,11 @@ impl Storage for Memory {
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<ListingPage> {
         self.ask("list", path).await?;
-        if self.object(path)?.kind != EntryKind::Directory {
+        let object = self.object(path)?;
+        if object.kind != EntryKind::Directory {
             return Err(error(ErrorKind::NotADirectory));
         }
+        let directory = self.attributes_of(&object).object;
         let prefix = if path.is_empty() {
             String::new()
         } else {
@@ -517,6 +562,7 @@ impl Storage for Memory {
         Ok(ListingPage {
             entries: entries?,
             more,
+            directory,
         })
     }
 
@@ -626,31 +672,19 @@ impl Storage for Memory {
         )?))
     }
 
+    async fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        self.ask("exchange", one).await?;
+        self.before();
+        self.swap(one, other)
+    }
+
     async fn rename(&self, from: &str, to: &str, condition: Condition) -> Result<()> {
         self.ask("rename", from).await?;
         self.before();
         self.object(from)?;
         self.parent_exists(to)?;
         self.check(to, &condition)?;
-        let below = format!("{from}/");
-        let mut state = self.state();
-        state.version += 1;
-        let version = state.version;
-        if let Some(object) = state.objects.get_mut(from) {
-            object.changed = version;
-        }
-        let objects = std::mem::take(&mut state.objects).into_iter();
-        let (moving, mut staying): (Vec<_>, BTreeMap<_, _>) = {
-            let (moving, staying): (Vec<_>, Vec<_>) =
-                objects.partition(|(one, _)| one == from || one.starts_with(&below));
-            (moving, staying.into_iter().collect())
-        };
-        staying.extend(
-            moving
-                .into_iter()
-                .map(|(one, object)| (format!("{to}{}", &one[from.len()..]), object)),
-        );
-        state.objects = staying;
+        self.shift(from, to);
         Ok(())
     }
 }

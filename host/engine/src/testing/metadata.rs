@@ -180,6 +180,27 @@ impl Metadata for FakeMetadata {
                         .map(|record| (record.path.clone(), record))
                         .collect();
                 }
+                Change::Exchange { one, other } => {
+                    let moved =
+                        |at: &FilePath| at.moved(&one, &other).or_else(|| at.moved(&other, &one));
+                    let too_long = |at: &FilePath| moved(at).is_some_and(|at| at.is_err());
+                    if state.records.keys().any(too_long) {
+                        return Err(Error::new(ErrorKind::BadRequest, "a path is too long"));
+                    }
+                    let records = std::mem::take(&mut state.records);
+                    state.records = records
+                        .into_values()
+                        .map(|record| match moved(&record.path) {
+                            Some(path) => Record {
+                                path: path.expect("short enough"),
+                                revision,
+                                ..record
+                            },
+                            None => record,
+                        })
+                        .map(|record| (record.path.clone(), record))
+                        .collect();
+                }
                 Change::Begin(id, intent) => state.intents.push((id, intent)),
                 Change::End(id) => state.intents.retain(|(one, _)| *one != id),
                 Change::Expect { path, revision } => {

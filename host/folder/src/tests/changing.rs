@@ -290,6 +290,7 @@ async fn a_read_only_folder_refuses_every_change() {
         failed(folder.remove_file("f", Condition::Always).await),
         failed(folder.remove_directory("d").await),
         failed(folder.rename("f", "g", Condition::Always).await),
+        failed(folder.exchange("f", "g").await),
     ];
     for (kind, message) in refusals {
         assert_eq!(

@@ -146,3 +146,57 @@ async fn a_large_directory_is_never_listed_as_it_was() {
         assert_eq!(page.last().map(|entry| &entry.name), Some(&name));
     }
 }
+
+#[tokio::test]
+async fn a_page_names_the_directory_that_it_is_of() {
+    let served = Fixture::new();
+    served.put("d/a", "x");
+    served.put("d/b", "x");
+    served.link("to-d", "d");
+    let object = served.folder.stat("d").await.expect("there").object;
+    assert!(object.is_some(), "the filesystem keeps times of birth");
+    for (path, after, limit) in [("d", None, 1), ("d", Some("a"), 1), ("to-d", None, 9)] {
+        let page = served.folder.list_page(path, after, limit).await;
+        let page = page.expect("listed");
+        assert_eq!(page.directory, object, "{path} after {after:?}");
+        assert_eq!(page.more, after.is_none() && limit == 1);
+        assert_eq!(page.entries.len(), limit.min(2) as usize);
+    }
+    let renaming = served.folder.rename("d", "e", Condition::Always);
+    renaming.await.expect("renamed");
+    served.put("d/other", "x");
+    let page = async |path: &'static str| {
+        served
+            .folder
+            .list_page(path, None, 9)
+            .await
+            .expect("listed")
+    };
+    assert_eq!(page("e").await.directory, object);
+    assert_ne!(page("d").await.directory, object);
+}
+
+/// What is renamed within a directory is there under one of its names, at any moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_shows_what_is_renamed_meanwhile() {
+    let served = Fixture::new();
+    for number in 0..50 {
+        served.put(&format!("d/{number:02}"), "x");
+    }
+    let from = served.path("d/00");
+    let to = served.path("d/99");
+    let renamed = tokio::task::spawn_blocking(move || {
+        // Slower than a listing, which reads a directory again only so often.
+        let pace = std::time::Duration::from_millis(20);
+        for _ in 0..20 {
+            fs::rename(&from, &to).expect("renamed");
+            std::thread::sleep(pace);
+            fs::rename(&to, &from).expect("renamed");
+            std::thread::sleep(pace);
+        }
+    });
+    while !renamed.is_finished() {
+        assert!(served.names("d").await.len() >= 50);
+    }
+    renamed.await.expect("renamed");
+}

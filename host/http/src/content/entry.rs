@@ -14,6 +14,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::content::media_types::MediaTypes;
+use crate::fields::members::EntryMembers;
+use crate::fields::mtime::X_MTIME;
 use crate::state::{App, Info};
 
 const X_TYPE: HeaderName = HeaderName::from_static("x-callfs-type");
@@ -21,7 +24,6 @@ const X_SIZE: HeaderName = HeaderName::from_static("x-callfs-size");
 const X_MODE: HeaderName = HeaderName::from_static("x-callfs-mode");
 const X_OWNER: HeaderName = HeaderName::from_static("x-callfs-owner");
 const X_GROUP: HeaderName = HeaderName::from_static("x-callfs-group");
-const X_MTIME: HeaderName = HeaderName::from_static("x-callfs-mtime");
 const X_INSTANCE_ID: HeaderName = HeaderName::from_static("x-callfs-instance-id");
 
 /// What an entry is.
@@ -39,27 +41,54 @@ pub(crate) enum EntryType {
 #[schema(as = Entry)]
 pub(crate) struct EntryDocument<'a> {
     /// The last name of its path; empty for the root.
-    name: &'a str,
+    pub(crate) name: &'a str,
     /// The path from the root.
     #[schema(pattern = "^/")]
-    path: &'a str,
+    pub(crate) path: &'a str,
     #[serde(rename = "type")]
-    kind: EntryType,
+    pub(crate) kind: EntryType,
     /// In bytes.
-    size: u64,
+    pub(crate) size: u64,
     /// POSIX permission bits in octal.
     #[schema(pattern = "^[0-7]{4,5}$")]
-    mode: String,
+    pub(crate) mode: String,
     /// The user that owns it.
-    owner: &'a str,
+    pub(crate) owner: &'a str,
     /// The group that owns it.
-    group: &'a str,
+    pub(crate) group: &'a str,
     /// When it was last changed.
     #[schema(format = DateTime, required)]
-    mtime: Option<String>,
+    pub(crate) mtime: Option<String>,
     /// As in `ETag`, without the quotes.
     #[schema(required)]
-    etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
+    /// SHA-256 of the bytes in hexadecimal digits. Only with `fields=sha256`, and `null` if it is
+    /// not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    pub(crate) sha256: Option<Option<String>>,
+    /// The media type of a file. Only with `fields=content_type`, and `null` if it is not a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) content_type: Option<Option<String>>,
+}
+
+impl<'a> EntryDocument<'a> {
+    /// An entry with more members than each has.
+    pub(crate) fn with(info: &'a Info, members: EntryMembers, types: &MediaTypes) -> Self {
+        let digest = || info.sha256.map(hex::encode);
+        let content_type = || {
+            let content_type = content_type(info, types);
+            (info.kind == EntryKind::File)
+                .then(|| content_type.to_str().map(ToOwned::to_owned).ok())
+                .flatten()
+        };
+        Self {
+            sha256: members.sha256.then(digest),
+            content_type: members.content_type.then(content_type),
+            ..Self::from(info)
+        }
+    }
 }
 
 impl<'a> From<&'a Info> for EntryDocument<'a> {
@@ -74,6 +103,8 @@ impl<'a> From<&'a Info> for EntryDocument<'a> {
             group: &info.group,
             mtime: info.modified.and_then(rfc3339),
             etag: info.etag.as_deref(),
+            sha256: None,
+            content_type: None,
         }
     }
 }
@@ -88,14 +119,19 @@ pub(crate) fn response(body: Body) -> Response {
 
 /// All that is known about a file or directory, but for the length of its content.
 pub(crate) fn add_headers(headers: &mut HeaderMap, info: &Info, app: &App) {
-    add_content(headers, info);
+    add_content(headers, info, app);
     add_attributes(headers, info, app);
 }
 
 /// What anybody who gets the content may know.
-pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info) {
+pub(crate) fn add_content(headers: &mut HeaderMap, info: &Info, app: &App) {
     add_validators(headers, info);
-    headers.insert(CONTENT_TYPE, content_type(info));
+    add_form(headers, info, app);
+}
+
+/// The form that the content has: its type and its coding.
+pub(crate) fn add_form(headers: &mut HeaderMap, info: &Info, app: &App) {
+    headers.insert(CONTENT_TYPE, content_type(info, &app.media_types));
     let encoding = info.content_encoding.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(encoding)) = encoding {
         headers.insert(CONTENT_ENCODING, encoding);
@@ -112,10 +148,21 @@ pub(crate) fn add_attributes(headers: &mut HeaderMap, info: &Info, app: &App) {
     headers.insert(X_MODE, text(&mode(info.mode)));
     headers.insert(X_OWNER, text(&info.owner));
     headers.insert(X_GROUP, text(&info.group));
+    add_time(headers, info);
+    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
+}
+
+/// What a change has made of something: the version that a condition of the next request names, and
+/// its time to the nanosecond.
+pub(crate) fn add_outcome(headers: &mut HeaderMap, info: &Info) {
+    add_validators(headers, info);
+    add_time(headers, info);
+}
+
+fn add_time(headers: &mut HeaderMap, info: &Info) {
     if let Some(time) = info.modified.and_then(rfc3339) {
         headers.insert(X_MTIME, text(&time));
     }
-    headers.insert(X_INSTANCE_ID, app.instance_id.clone());
 }
 
 /// What a later conditional request needs.
@@ -139,15 +186,17 @@ fn last_modified(nanoseconds: i64, now: SystemTime) -> Option<String> {
     Some(httpdate::fmt_http_date(time.min(now)))
 }
 
-fn content_type(info: &Info) -> HeaderValue {
+/// As stored, else by the name.
+fn content_type(info: &Info, types: &MediaTypes) -> HeaderValue {
     match info.kind {
         EntryKind::Directory => HeaderValue::from_static("application/json"),
-        EntryKind::File | EntryKind::Special => {
-            let known = info
+        EntryKind::Special => HeaderValue::from_static("application/octet-stream"),
+        EntryKind::File => {
+            let stored = info
                 .content_type
                 .as_deref()
-                .and_then(|known| HeaderValue::from_str(known).ok());
-            known.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+                .and_then(|stored| HeaderValue::from_str(stored).ok());
+            stored.unwrap_or_else(|| types.of(info.path.name()))
         }
     }
 }
@@ -207,6 +256,8 @@ fn text(value: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use callfs_model::path::FilePath;
 
     use super::*;
@@ -238,6 +289,40 @@ mod tests {
             serde_json::to_value(EntryDocument::from(&info())).expect("json"),
             expected
         );
+    }
+
+    #[test]
+    fn an_entry_has_more_members_where_they_are_asked_for() {
+        let members = EntryMembers {
+            sha256: true,
+            content_type: true,
+        };
+        let types = MediaTypes::new(&BTreeMap::new()).expect("the built-in types");
+        let directory = Info {
+            kind: EntryKind::Directory,
+            ..info()
+        };
+        let guessed = info();
+        let known = Info {
+            content_type: Some("text/x-stored".into()),
+            sha256: Some([0xab; 32]),
+            ..info()
+        };
+        for (info, sha256, content_type) in [
+            (&directory, serde_json::Value::Null, serde_json::Value::Null),
+            (
+                &guessed,
+                serde_json::Value::Null,
+                "text/plain; charset=utf-8".into(),
+            ),
+            (&known, "ab".repeat(32).into(), "text/x-stored".into()),
+        ] {
+            let entry = EntryDocument::with(info, members, &types);
+            let entry = serde_json::to_value(entry).expect("json");
+            assert_eq!(entry["sha256"], sha256);
+            assert_eq!(entry["content_type"], content_type);
+            assert_eq!(entry.as_object().map(serde_json::Map::len), Some(11));
+        }
     }
 
     #[test]

@@ -5,24 +5,30 @@ use axum::body::Body;
 use axum::response::Response;
 use callfs_model::error::{Error, ErrorKind, Result};
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, HeaderMap, HeaderValue};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, HeaderMap, HeaderValue};
 
 use crate::content::entry;
 use crate::fields::digest;
-use crate::state::{Info, Outcome, Precondition};
+use crate::state::{App, Info, Outcome, Precondition};
 
 /// The response for a file, but for its bytes: 200, or 304 if the client has them already.
 pub(crate) fn head(
     info: &Info,
     precondition: &Precondition,
     request: &HeaderMap,
+    app: &App,
 ) -> Result<Response> {
-    if let Some(response) = judge(info, precondition)? {
+    if let Some(mut response) = judge(info, precondition)? {
+        // What the edge decides by, as it would of a 200, and takes away again.
+        let headers = response.headers_mut();
+        entry::add_form(headers, info, app);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(info.size));
         return Ok(response);
     }
     let mut response = entry::response(Body::empty());
     let headers = response.headers_mut();
-    entry::add_content(headers, info);
+    entry::add_content(headers, info, app);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     digest::add(headers, info, request);
     Ok(response)

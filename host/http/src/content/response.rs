@@ -14,6 +14,7 @@ use axum::response::Response;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::Identity;
 use callfs_model::source::Source;
+use callfs_model::storage::ByteRange;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use http::StatusCode;
@@ -50,6 +51,15 @@ impl RequestedPart {
         })
     }
 
+    /// The range if it is a single one that does not depend on the file, for storages that are asked
+    /// for each part. With `If-Range` the whole file may be the answer.
+    pub(crate) fn single(&self) -> Option<ByteRange> {
+        match self.if_range {
+            None => self.ranges.as_ref()?.single(),
+            Some(_) => None,
+        }
+    }
+
     /// The parts of a file to send, none for the whole.
     pub(crate) fn parts(&self, info: &Info, source: &Source) -> Result<Vec<Range<u64>>> {
         // Several parts must be of one version, and without an etag nobody can tell when the
@@ -83,6 +93,8 @@ pub(crate) struct FileResponse {
     pub(crate) reader: Reader,
     pub(crate) info: Info,
     pub(crate) source: Source,
+    /// What the source has of the file, if not all.
+    pub(crate) opened: Option<Range<u64>>,
 }
 
 impl FileResponse {
@@ -96,7 +108,7 @@ impl FileResponse {
     ) -> Result<Response> {
         let limit = self.app.idle_timeout;
         let mut body = if parts.is_empty() {
-            self.whole()
+            self.whole().await?
         } else {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             self.parts(parts, response.headers_mut()).await?
@@ -109,22 +121,33 @@ impl FileResponse {
         Ok(response)
     }
 
-    fn whole(self) -> Source {
+    async fn whole(self) -> Result<Source> {
+        if self.opened.is_some() {
+            let size = self.info.size;
+            return self.into_parts().open(0..size).await;
+        }
+        Ok(self.carried_from(0))
+    }
+
+    /// The source as it was opened, which begins at that byte of the file.
+    fn carried_from(self, start: u64) -> Source {
         match self.reader {
             Reader::Caller(_) => self.source,
-            Reader::Link(_, redemption) => redemption.carry(self.source, 0),
+            Reader::Link(_, redemption) => redemption.carry(self.source, start),
         }
     }
 
     async fn parts(self, mut ranges: Vec<Range<u64>>, headers: &mut HeaderMap) -> Result<Source> {
         let size = self.info.size;
-        let parts = self.into_parts();
         if ranges.len() > 1 {
-            return multipart::body(parts, ranges, size, headers);
+            return multipart::body(self.into_parts(), ranges, size, headers);
         }
         let range = ranges.swap_remove(0);
         headers.insert(CONTENT_RANGE, content_range(&range, size)?);
-        parts.open(range).await
+        if self.opened.as_ref() == Some(&range) {
+            return Ok(self.carried_from(range.start));
+        }
+        self.into_parts().open(range).await
     }
 
     /// A stream is let go of, because whoever makes it may have to end before anything else can be
@@ -135,12 +158,13 @@ impl FileResponse {
             reader,
             info,
             source,
+            opened,
         } = self;
         let (who, redemption) = match reader {
             Reader::Caller(who) => (PartReader::Caller(who), None),
             Reader::Link(maker, redemption) => (PartReader::LinkOf(maker), Some(redemption)),
         };
-        let parts = if source.is_seekable() {
+        let parts = if opened.is_none() && source.is_seekable() {
             Parts::Sliced(source)
         } else {
             Parts::Opened { app, who, info }

@@ -124,7 +124,7 @@ fn is_malformed(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// The same bytes, without the buffer that they are a small part of: a body in pieces of one byte
 /// would keep one buffer for each of them.
-fn unpinned(piece: Bytes) -> Bytes {
+pub(crate) fn unpinned(piece: Bytes) -> Bytes {
     const SMALL: usize = 4096;
     if piece.len() < SMALL {
         Bytes::copy_from_slice(&piece)

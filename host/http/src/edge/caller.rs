@@ -37,17 +37,25 @@ impl FromRequestParts<Arc<App>> for Caller {
 }
 
 /// What a caller showed, kept for as long as an answer that asks again who the caller is.
-pub(crate) struct ShownCredentials(Vec<Credential>);
+pub(crate) enum ShownCredentials {
+    /// What authenticators look at.
+    Request(Vec<Credential>),
+    /// The token of a link, which stands for its maker.
+    Link(String),
+}
 
 impl ShownCredentials {
     /// Those in the headers of a request.
     pub(crate) fn of(headers: &HeaderMap, app: &App) -> Result<Self> {
-        shown(headers, app.authentication.current().headers()).map(Self)
+        shown(headers, app.authentication.current().headers()).map(Self::Request)
     }
 
     /// Who the caller is now; fails if they are nobody any more.
     pub(crate) async fn identify(&self, app: &App) -> Result<Arc<Identity>, Error> {
-        app.authentication.current().identify(&self.0).await
+        match self {
+            Self::Request(shown) => app.authentication.current().identify(shown).await,
+            Self::Link(token) => Ok(Arc::new(app.links.redeemable(token).await?.identity())),
+        }
     }
 }
 

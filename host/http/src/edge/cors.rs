@@ -16,6 +16,7 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
+use crate::edge::security::RESOURCE_POLICY;
 use crate::fields::lines;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -23,7 +24,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Disposition, Content-Digest, \
                                Repr-Digest, Want-Repr-Digest, If-Match, If-None-Match, \
                                If-Modified-Since, If-Unmodified-Since, If-Range, Range, \
-                               X-Request-Id, Traceparent";
+                               X-CallFS-MTime, X-Request-Id, Traceparent";
 /// What a page may read beside the few headers that any page may.
 const RESPONSE_HEADERS: &str = "\
     Accept-Ranges, Allow, Content-Disposition, Content-Location, Content-Range, ETag, \
@@ -92,8 +93,15 @@ impl Cors {
         Some(response)
     }
 
-    /// Lets the page read the response, if it may.
-    pub(crate) fn add_headers(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    /// Lets the page read the response, if it may, and embed it. Where every page is welcome, those
+    /// that ask without CORS embed what needs no key: a browser sends such a request with the Basic
+    /// credentials that it remembers.
+    pub(crate) fn add_headers(
+        &self,
+        origin: Option<&HeaderValue>,
+        needs_key: bool,
+        headers: &mut HeaderMap,
+    ) {
         match (&self.origins, origin) {
             (Origins::Any, _) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
@@ -108,6 +116,9 @@ impl Cors {
                 ACCESS_CONTROL_EXPOSE_HEADERS,
                 HeaderValue::from_static(RESPONSE_HEADERS),
             );
+        }
+        if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) && !(self.is_open() && needs_key) {
+            headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
         }
         // Even to whoever is not named: what is stored of their answer must not be given to those
         // who are.

@@ -6,17 +6,25 @@ use http::header::{
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Which pages may embed a response that they cannot read.
+pub(crate) const RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// `sandbox` gives a served HTML page an origin of its own, without scripts: it cannot reach the
 /// API with the credentials that the browser remembers.
 const SEALED: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 /// Who opens a film gets a page made by the browser, which asks for the film again, part by part,
-/// and as a stranger where it is sealed. What is declared as audio or video is never taken for a
-/// page (`nosniff`).
+/// and as a stranger where it is sealed. What is declared as audio or video, or as a playlist of
+/// them, is never taken for a page (`nosniff`).
 const PLAYED: HeaderValue =
     HeaderValue::from_static("default-src 'none'; media-src 'self'; frame-ancestors 'none'");
+
+/// A page of this service, which has links and no script. Not a sandbox, in which a browser would
+/// save no file that a link leads to.
+pub(crate) const PLAIN_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
 /// Adds them.
 pub(crate) fn add(headers: &mut HeaderMap) {
@@ -44,7 +52,9 @@ fn is_played(headers: &HeaderMap) -> bool {
         let is_played = ["audio", "video"]
             .iter()
             .any(|one| kind.eq_ignore_ascii_case(one));
-        is_played && !is_document
+        let is_playlist = kind.eq_ignore_ascii_case("application")
+            && subtype.trim_end().eq_ignore_ascii_case("vnd.apple.mpegurl");
+        is_playlist || (is_played && !is_document)
     })
 }
 
@@ -60,6 +70,8 @@ mod tests {
             ("video/x+xml", false),
             ("VIDEO/X+XML", false),
             ("audio/x+xml ; charset=utf-8", false),
+            ("application/vnd.apple.mpegurl", true),
+            ("application/dash+xml", false),
             ("image/svg+xml", false),
             ("text/html", false),
             ("videos/mp4", false),

@@ -12,15 +12,19 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use callfs_model::error::Error;
+use callfs_model::error::{Error, ErrorKind};
 use callfs_model::request::{self, RequestNames};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{
+    ACCEPT_RANGES, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+    ORIGIN,
+};
 use http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 
 use crate::content::streams;
 use crate::edge::client_address::ConnectionPeer;
+use crate::edge::compression::Compression;
 use crate::edge::cors::Cors;
 use crate::edge::counted::Counted;
 use crate::edge::rate_limit::RateLimits;
@@ -28,6 +32,7 @@ use crate::edge::request_id::{self, RequestId, X_REQUEST_ID};
 use crate::edge::{security, shown};
 use crate::fields::lines;
 use crate::problem::{Problem, Result};
+use crate::routes::download::DOWNLOAD;
 use crate::routes::health;
 use callfs_telemetry::Metrics;
 
@@ -39,6 +44,7 @@ pub struct Edge {
     log_requests: bool,
     rate_limits: Option<Arc<RateLimits>>,
     cors: Option<Arc<Cors>>,
+    compression: Option<Arc<Compression>>,
 }
 
 impl Edge {
@@ -50,6 +56,7 @@ impl Edge {
             log_requests,
             rate_limits: None,
             cors: None,
+            compression: None,
         }
     }
 
@@ -64,6 +71,14 @@ impl Edge {
     /// Lets pages of other sites call from a browser.
     pub(crate) fn open_to(self, cors: Option<Arc<Cors>>) -> Self {
         Self { cors, ..self }
+    }
+
+    /// Compresses what clients take compressed.
+    pub(crate) fn compressed(self, compression: Option<Arc<Compression>>) -> Self {
+        Self {
+            compression,
+            ..self
+        }
     }
 
     /// The response to a request; it never fails.
@@ -95,6 +110,10 @@ impl Edge {
             Ok(origin) => (origin, refused),
             Err(problem) => (None, refused.or(Some(problem))),
         };
+        let compression = self.compression.as_ref().and_then(|compression| {
+            let preference = compression.preference(&method, request.headers())?;
+            Some((compression, preference))
+        });
         let handled = async {
             if let Err(problem) = arrived {
                 streams::discard(request.into_body());
@@ -141,18 +160,29 @@ impl Edge {
             let allow = response.headers_mut().remove(ALLOW);
             response = problem.render(&method, &path, id.as_str(), allow);
         }
+        if let Some((compression, preference)) = compression {
+            response = compression.apply(&preference, response);
+        }
         if matches!(
             response.status(),
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         ) {
             // The router adds the length of the empty body, which is not what the header would mean
-            // here.
-            response.headers_mut().remove(CONTENT_LENGTH);
+            // here. A 304 repeats nothing about the content (RFC 9110 section 15.4.5).
+            for name in [
+                CONTENT_LENGTH,
+                CONTENT_TYPE,
+                CONTENT_ENCODING,
+                ACCEPT_RANGES,
+            ] {
+                response.headers_mut().remove(name);
+            }
         }
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         security::add(response.headers_mut());
         if let Some(cors) = &self.cors {
-            cors.add_headers(origin.as_ref(), response.headers_mut());
+            let needs_key = !uri.path().starts_with(DOWNLOAD);
+            cors.add_headers(origin.as_ref(), needs_key, response.headers_mut());
         }
         if let Some(standing) = standing {
             standing.add_headers(response.headers_mut());
@@ -193,6 +223,12 @@ fn log(problem: &Problem, id: &RequestId, trace_id: Option<&str>, method: &Metho
         // 501 is about what the client asked for.
         502.. => {
             tracing::warn!(
+                request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"
+            )
+        }
+        // Its client may be gone, and has no other way to learn why nothing was stored.
+        _ if error.kind() == ErrorKind::Interrupted => {
+            tracing::info!(
                 request_id, trace_id, %method, path, status, code, plugin, cause, "{error}"
             )
         }

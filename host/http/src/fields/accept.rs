@@ -80,7 +80,7 @@ impl Shape {
 }
 
 /// RFC 9110 section 12.4.2: from 0 to 1, with at most three digits after the point.
-fn thousandths(value: &str) -> Option<u16> {
+pub(crate) fn thousandths(value: &str) -> Option<u16> {
     let (whole, digits) = value.split_once('.').unwrap_or((value, ""));
     if !matches!(whole, "0" | "1")
         || digits.len() > 3

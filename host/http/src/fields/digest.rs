@@ -2,7 +2,8 @@
 //! for.
 //!
 //! Files are stored without a content coding and whole, so `Content-Digest` and `Repr-Digest` of a
-//! request are about the same bytes. Whether a body has its digest is for the engine to find out.
+//! request are about the same bytes, but for a form, which is the content and not what is stored.
+//! Whether a body has its digest is for the engine to find out.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,8 +13,8 @@ use crate::fields::dictionary::{self, Value};
 use crate::problem::{Problem, Result};
 use crate::state::{Digest, Info};
 
-const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+pub(crate) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 
 /// What the body of a request must hash to. Algorithms that are not known, or known to be broken,

@@ -8,20 +8,34 @@
 use std::time::UNIX_EPOCH;
 
 use axum::extract::FromRequestParts;
+use http::Method;
 use http::header::{
     HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_UNMODIFIED_SINCE,
+    IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::request::Parts;
 
+use crate::fields::accept_encoding::{AcceptedCodings, ContentCoding};
 use crate::fields::lines;
 use crate::problem::{Problem, Result};
 use crate::state::{EntityTag, Etags, Precondition};
 
-/// Reads them.
+/// Reads those of a request that changes something: the tag of any coding stands for the version.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Precondition> {
-    let if_none_match = etags(headers, IF_NONE_MATCH)?;
-    let if_match = etags(headers, IF_MATCH)?;
+    read(headers, |_| true)
+}
+
+/// Reads those of a request that reads: a tag stands for bytes that the client has, so that of a
+/// coding counts only where the answer may have that coding. A part has none.
+fn of_read(headers: &HeaderMap) -> Result<Precondition> {
+    read(headers, |coding| {
+        !headers.contains_key(RANGE) && AcceptedCodings::of(headers).takes(coding)
+    })
+}
+
+fn read(headers: &HeaderMap, counts: impl Fn(ContentCoding) -> bool) -> Result<Precondition> {
+    let if_none_match = etags(headers, IF_NONE_MATCH)?.map(|etags| with_plain(etags, &counts));
+    let if_match = etags(headers, IF_MATCH)?.map(|etags| with_plain(etags, &counts));
     // A date is ignored where the entity tags say the same thing better (sections 13.1.3 and
     // 13.1.4).
     let if_unmodified_since = date(headers, &IF_UNMODIFIED_SINCE)?.filter(|_| if_match.is_none());
@@ -41,8 +55,31 @@ impl<S: Sync> FromRequestParts<S> for Preconditions {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        of(&parts.headers).map(Self)
+        let precondition = if matches!(parts.method, Method::GET | Method::HEAD) {
+            of_read(&parts.headers)
+        } else {
+            of(&parts.headers)
+        };
+        precondition.map(Self)
     }
+}
+
+/// The tags, and for each that has a coding that counts, the tag of its version. The tag itself
+/// stays: a storage may end its own tags like that.
+fn with_plain(etags: Etags, counts: impl Fn(ContentCoding) -> bool) -> Etags {
+    let Etags::List(mut tags) = etags else {
+        return etags;
+    };
+    let of_version = |EntityTag { weak, tag }: &EntityTag| {
+        let (coding, plain) = ContentCoding::of_tag(tag)?;
+        counts(coding).then(|| EntityTag {
+            weak: *weak,
+            tag: plain.into(),
+        })
+    };
+    let plain: Vec<EntityTag> = tags.iter().filter_map(of_version).collect();
+    tags.extend(plain);
+    Etags::List(tags)
 }
 
 /// `"*"`, or a list of entity tags; several fields of one name are one list.
@@ -71,6 +108,18 @@ fn etags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Etags>> {
         (true, true) => Ok(Some(Etags::Any)),
         (false, false) => Ok(Some(Etags::List(tags))),
         _ => Err(refused()),
+    }
+}
+
+/// The same of a text that stands for one header field; none if it is malformed.
+pub(crate) fn parse_etags(text: &str) -> Option<Etags> {
+    match text.trim_matches(is_space) {
+        "*" => Some(Etags::Any),
+        list => {
+            let mut tags = Vec::new();
+            parse_list(list, &mut tags)?;
+            (!tags.is_empty()).then_some(Etags::List(tags))
+        }
     }
 }
 
@@ -142,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_read_like_a_header_field() {
+        for text in ["*", " * ", "\"a\"", "W/\"a\", \"b\""] {
+            let header = parse(IF_MATCH, &[text]).expect(text);
+            assert_eq!(parse_etags(text), header.if_match, "{text}");
+        }
+        for text in ["", " ", ",", "a", "\"a", "*, \"a\"", "\"a\" \"b\""] {
+            assert_eq!(parse_etags(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn reads_entity_tags() {
         let table: [(&[&str], Option<Etags>); 8] = [
             (&["*"], Some(Etags::Any)),
@@ -207,6 +267,46 @@ mod tests {
                 None
             );
         }
+    }
+
+    #[test]
+    fn a_tag_with_a_coding_stands_for_its_version_where_the_coding_can_be_sent() {
+        let both = || list(&[(false, "a-gzip"), (false, "a")]);
+        let alone = || list(&[(false, "a-gzip")]);
+        // The other fields of the request, then what is read of `If-Match: "a-gzip"`.
+        type Row = (&'static [(&'static str, &'static str)], Option<Etags>);
+        let table: [Row; 5] = [
+            (&[("accept-encoding", "gzip")], both()),
+            (&[("accept-encoding", "br, *;q=0.1")], both()),
+            (&[("accept-encoding", "br")], alone()),
+            (&[], alone()),
+            (
+                &[("accept-encoding", "gzip"), ("range", "bytes=0-1")],
+                alone(),
+            ),
+        ];
+        for (others, expected) in table {
+            let mut headers = HeaderMap::new();
+            for (name, value) in others {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            for name in [IF_MATCH, IF_NONE_MATCH] {
+                headers.insert(name, HeaderValue::from_static("\"a-gzip\""));
+            }
+            let reading = of_read(&headers).expect("well-formed");
+            assert_eq!(reading.if_match, expected, "{others:?}");
+            assert_eq!(reading.if_none_match, expected, "{others:?}");
+            let changing = of(&headers).expect("well-formed");
+            assert_eq!(changing.if_match, both(), "{others:?}");
+            assert_eq!(changing.if_none_match, both(), "{others:?}");
+        }
+        let weak = parse(IF_MATCH, &["W/\"a-br\", \"b\""]).expect("well-formed");
+        let expected = list(&[(true, "a-br"), (false, "b"), (true, "a")]);
+        assert_eq!(weak.if_match, expected);
+        assert_eq!(
+            parse(IF_MATCH, &["*"]).expect("well-formed").if_match,
+            Some(Etags::Any)
+        );
     }
 
     #[test]

@@ -1,5 +1,9 @@
-//! Query parameters, none of which is ever ignored: a name that a resource does not know is an
-//! error that lists those it knows, and so is a value that makes no sense.
+//! Query parameters. A name that a resource does not know is an error that lists those it knows,
+//! and so is a value that makes no sense.
+//!
+//! Reading a file is the exception: whatever else its query has is ignored there, because programs
+//! add parameters to the address of any file: `git clone` its `?service=git-upload-pack`, a page a
+//! number that keeps caches from answering.
 
 use std::borrow::Cow;
 
@@ -8,6 +12,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::problem::{Problem, Result};
 
+/// Parameters that may be repeated, as clients write those that are lists.
+const LISTS: [&str; 1] = ["fields"];
+
 /// The parameters of one request.
 #[derive(Debug)]
 pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
@@ -15,6 +22,21 @@ pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 impl<'a> Query<'a> {
     /// The parameters of a request to a resource that knows these names.
     pub(crate) fn of(uri: &'a Uri, known: &[&str]) -> Result<Self> {
+        Self::read(uri, known, |name| {
+            Err(name.map_or_else(not_utf8, |name| unknown(name, known)))
+        })
+    }
+
+    /// The parameters that are known, of a request that may have any others.
+    pub(crate) fn known_of(uri: &'a Uri, known: &[&str]) -> Result<Self> {
+        Self::read(uri, known, |_| Ok(()))
+    }
+
+    fn read(
+        uri: &'a Uri,
+        known: &[&str],
+        other: impl Fn(Option<&str>) -> Result<()>,
+    ) -> Result<Self> {
         let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for part in uri
             .query()
@@ -23,17 +45,35 @@ impl<'a> Query<'a> {
             .filter(|part| !part.is_empty())
         {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let name = decode(name)?;
-            let value = decode(value)?;
-            if !known.contains(&&*name) {
-                return Err(unknown(&name, known));
-            }
-            if parameters.iter().any(|(other, _)| *other == name) {
+            let name = match decode(name) {
+                Some(name) if known.contains(&&*name) => name,
+                name => {
+                    other(name.as_deref())?;
+                    continue;
+                }
+            };
+            let value = decode(value).ok_or_else(not_utf8)?;
+            if parameters.iter().any(|(other, _)| *other == name) && !LISTS.contains(&&*name) {
                 return Err(Problem::bad_request(format!(
                     "the query parameter '{name}' is given twice"
                 )));
             }
             parameters.push((name, value));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// The parameters of these names, for a resource whose address may be given others on its way:
+    /// those mean nothing.
+    pub(crate) fn among(uri: &'a Uri, known: &[&str]) -> Result<Self> {
+        let parts = uri.query().unwrap_or_default().split('&');
+        let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        for part in parts {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let is_first = || parameters.iter().all(|(other, _)| other != name);
+            if known.contains(&name) && (LISTS.contains(&name) || is_first()) {
+                parameters.push((Cow::Borrowed(name), decode(value)?));
+            }
         }
         Ok(Self(parameters))
     }
@@ -56,11 +96,20 @@ impl<'a> Query<'a> {
             .map(|(_, value)| &**value)
     }
 
+    /// A list as it was given: what each parameter of the name says.
+    pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        let of_name = self.0.iter().filter(move |(other, _)| other == name);
+        of_name.map(|(_, value)| &**value)
+    }
+
     /// A flag: false if it is absent, true if it has no value.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.text(name) {
-            None | Some("false" | "0") => Ok(false),
-            Some("" | "true" | "1") => Ok(true),
+            None | Some("0") => Ok(false),
+            Some("" | "1") => Ok(true),
+            Some(other) if other.eq_ignore_ascii_case("false") => Ok(false),
+            // As Python writes it, for one.
+            Some(other) if other.eq_ignore_ascii_case("true") => Ok(true),
             Some(other) => Err(Problem::bad_request(format!(
                 "the query parameter '{name}' is '{other}'; give true or false"
             ))),
@@ -97,17 +146,18 @@ impl<'a> Query<'a> {
     }
 }
 
-/// As browsers and forms write it: `+` is a space.
-fn decode(text: &str) -> Result<Cow<'_, str>> {
-    let not_utf8 = |_| Problem::bad_request("the query is not valid UTF-8 after percent-decoding");
+/// As browsers and forms write it: `+` is a space. None if it is not UTF-8.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");
-        let decoded = percent_decode_str(&spaced)
-            .decode_utf8()
-            .map_err(not_utf8)?;
-        return Ok(Cow::Owned(decoded.into_owned()));
+        let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+        return Some(Cow::Owned(decoded.into_owned()));
     }
-    percent_decode_str(text).decode_utf8().map_err(not_utf8)
+    percent_decode_str(text).decode_utf8().ok()
+}
+
+fn not_utf8() -> Problem {
+    Problem::bad_request("the query is not valid UTF-8 after percent-decoding")
 }
 
 fn unknown(name: &str, known: &[&str]) -> Problem {
@@ -137,6 +187,29 @@ mod tests {
         assert_eq!(query.number("limit", 1..=10).expect("a number"), Some(5));
         assert_eq!(query.text("after"), Some("/a b+c"));
         assert_eq!(query.text("x"), None);
+    }
+
+    #[test]
+    fn passes_over_what_is_not_known_where_that_is_wanted() {
+        let uri = uri("utm_source=mail&limit=5&x=%ff&limit=6&&after=%2Fa");
+        let query = Query::among(&uri, &["limit", "after"]).expect("readable");
+        assert_eq!(query.number("limit", 1..=10).expect("a number"), Some(5));
+        assert_eq!(query.text("after"), Some("/a"));
+        assert_eq!(query.iter().count(), 2);
+    }
+
+    #[test]
+    fn a_list_may_be_given_as_several_parameters() {
+        let uri = uri("fields=a,b&limit=5&fields=c");
+        let known = ["fields", "limit"];
+        for query in [Query::of(&uri, &known), Query::known_of(&uri, &known)] {
+            let query = query.expect("known");
+            assert_eq!(query.list("fields").collect::<Vec<_>>(), ["a,b", "c"]);
+            assert_eq!(query.list("limit").collect::<Vec<_>>(), ["5"]);
+            assert_eq!(query.list("after").count(), 0);
+        }
+        let query = Query::among(&uri, &["fields"]).expect("readable");
+        assert_eq!(query.list("fields").collect::<Vec<_>>(), ["a,b", "c"]);
     }
 
     #[test]
@@ -170,5 +243,47 @@ mod tests {
         );
         assert!(Query::none(&uri("")).is_ok());
         assert!(Query::none(&uri("x")).is_err());
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false_in_any_case() {
+        let flag = |query: &str| {
+            let uri = uri(query);
+            Query::of(&uri, &["all"]).and_then(|query| query.flag("all"))
+        };
+        for yes in ["all", "all=", "all=1", "all=true", "all=True", "all=TRUE"] {
+            assert!(flag(yes).expect(yes), "{yes}");
+        }
+        for no in ["", "all=0", "all=false", "all=False", "all=FALSE"] {
+            assert!(!flag(no).expect(no), "{no}");
+        }
+        for bad in ["all=yes", "all=2", "all=tru", "all=%20true", "all=01"] {
+            assert!(flag(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_others_add_can_be_left_alone() {
+        let limit = |query: &str| {
+            let uri = uri(query);
+            Query::known_of(&uri, &["limit"])
+                .map(|query| query.text("limit").map(str::to_owned))
+                .ok()
+        };
+        for ignored in [
+            "service=git-upload-pack",
+            "_=1&_=2",
+            "x=%ff",
+            "%ff",
+            "%zz",
+            "=",
+        ] {
+            assert_eq!(limit(ignored), Some(None), "{ignored}");
+            let with = limit(&format!("{ignored}&limit=5&{ignored}"));
+            assert_eq!(with, Some(Some("5".to_owned())), "{ignored}");
+        }
+        for bad in ["limit=1&limit=2", "limit=%ff"] {
+            assert_eq!(limit(bad), None, "{bad}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use callfs_model::storage::ByteRange;
 use http::header::{HeaderMap, RANGE};
 
 use crate::fields::lines;
@@ -59,6 +60,17 @@ impl ByteRanges {
             .map(Spec::parse)
             .collect();
         specs.filter(|specs| !specs.is_empty()).map(Self)
+    }
+
+    /// The range, if there is one only and its start is known without the size of the file.
+    pub(crate) fn single(&self) -> Option<ByteRange> {
+        match self.0[..] {
+            [Spec::From(start, last)] => Some(ByteRange {
+                start,
+                end: last.and_then(|last| last.checked_add(1)),
+            }),
+            _ => None,
+        }
     }
 
     /// What this selects of a file of that size, in bytes.

@@ -3,14 +3,18 @@
 //!
 //! A slash at its end is remembered, because it says that a directory is meant. Segments that are a
 //! single dot are dropped (RFC 3986 section 6.2.2.3): a client that resolves links writes `./a:b`,
-//! so that a name with a colon is no scheme. `..` is refused: it may have been meant for anything
-//! above. What a mount or a permission makes of the path is not known here.
+//! so that a name with a colon is no scheme. Empty segments are dropped where something is only
+//! read: clients that join addresses write two slashes. A change is refused with them, because it
+//! may be that a name is missing, and a change would go to the wrong place. `..` is always refused:
+//! it may have been meant for anything above. What a mount or a permission makes of the path is not
+//! known here.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use axum::extract::FromRequestParts;
 use callfs_model::path::{FilePath, PathError};
+use http::Method;
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -53,7 +57,7 @@ pub(crate) struct RequestTarget {
 
 impl RequestTarget {
     /// From what follows the route's prefix in the raw target: empty, or a slash and more.
-    fn parse(raw: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(raw: &str, method: &Method) -> Result<Self, Problem> {
         check_escapes(raw)?;
         let text = percent_decode_str(raw)
             .decode_utf8()
@@ -63,12 +67,21 @@ impl RequestTarget {
         if !text.starts_with('/') {
             return Err(PathError::Relative.into());
         }
-        let text = without_dots(text);
+        let text = if matches!(*method, Method::GET | Method::HEAD) {
+            without_segments(text, &["//", "/."], |segment| matches!(segment, "" | "."))
+        } else {
+            without_segments(text, &["/."], |segment| segment == ".")
+        };
         let path = FilePath::parse(&text)?;
         Ok(Self {
             trailing_slash: text.len() > 1 && text.ends_with('/'),
             path,
         })
+    }
+
+    /// Whether nothing but a directory can be meant.
+    pub(crate) fn means_directory(&self) -> bool {
+        self.trailing_slash || self.path.is_root()
     }
 }
 
@@ -80,20 +93,25 @@ impl<S: Sync> FromRequestParts<S> for RequestTarget {
         let raw = path
             .strip_prefix(FILES)
             .or_else(|| path.strip_prefix(DIRECTORIES));
-        Self::parse(raw.ok_or_else(Problem::no_such_route)?)
+        Self::parse(raw.ok_or_else(Problem::no_such_route)?, &parts.method)
     }
 }
 
-/// Without the segments that are a single dot; one at the end leaves its slash, as RFC 3986 section
-/// 5.2.4 has it.
-fn without_dots(text: &str) -> Cow<'_, str> {
-    if !text.contains("/.") {
+/// A text that starts with a slash without some of its segments; one at the end leaves its slash,
+/// as RFC 3986 section 5.2.4 has it. A text that has none of the `signs` has no such segment.
+fn without_segments<'a>(
+    text: &'a str,
+    signs: &[&str],
+    is_dropped: fn(&str) -> bool,
+) -> Cow<'a, str> {
+    if !signs.iter().any(|sign| text.contains(sign)) {
         return Cow::Borrowed(text);
     }
     let mut kept = String::with_capacity(text.len());
-    let mut segments = text.split('/').peekable();
+    kept.push('/');
+    let mut segments = text[1..].split('/').peekable();
     while let Some(segment) = segments.next() {
-        if segment != "." {
+        if !is_dropped(segment) {
             kept.push_str(segment);
             if segments.peek().is_some() {
                 kept.push('/');
@@ -164,13 +182,52 @@ mod tests {
             ("/.a/.../a.", "/.a/.../a.", false),
         ];
         for (raw, path, trailing_slash) in table {
-            let target =
-                RequestTarget::parse(raw).unwrap_or_else(|e| panic!("{raw}: {:?}", e.error()));
-            assert_eq!(
-                (target.path.as_str(), target.trailing_slash),
-                (path, trailing_slash),
-                "{raw}"
-            );
+            for method in [Method::GET, Method::PUT] {
+                assert_eq!(
+                    parsed(raw, &method),
+                    (path.to_owned(), trailing_slash),
+                    "{method} {raw}"
+                );
+            }
+        }
+    }
+
+    fn parsed(raw: &str, method: &Method) -> (String, bool) {
+        let target = RequestTarget::parse(raw, method)
+            .unwrap_or_else(|problem| panic!("{raw}: {:?}", problem.error()));
+        (target.path.to_string(), target.trailing_slash)
+    }
+
+    #[test]
+    fn slashes_too_many_are_dropped_where_nothing_is_changed() {
+        let table = [
+            ("//", "/", false),
+            ("///", "/", false),
+            ("//a", "/a", false),
+            ("/a//b", "/a/b", false),
+            ("/a//b/", "/a/b", true),
+            ("/a//", "/a", true),
+            ("/a%2F%2Fb", "/a/b", false),
+            ("/.//a", "/a", false),
+            ("/a/.//", "/a", true),
+            ("/a//./b", "/a/b", false),
+        ];
+        for (raw, path, trailing_slash) in table {
+            for method in [Method::GET, Method::HEAD] {
+                assert_eq!(
+                    parsed(raw, &method),
+                    (path.to_owned(), trailing_slash),
+                    "{method} {raw}"
+                );
+            }
+            for method in [Method::PUT, Method::POST, Method::PATCH, Method::DELETE] {
+                let problem = RequestTarget::parse(raw, &method).expect_err(raw);
+                assert_eq!(
+                    (problem.status().as_u16(), problem.error().message()),
+                    (400, "the path has an empty name ('//'); write one slash"),
+                    "{method} {raw}"
+                );
+            }
         }
     }
 
@@ -192,11 +249,11 @@ mod tests {
                 "/./../a",
                 "the path has a '..' segment; give the path without it",
             ),
-            ("/.//a", "the path has an empty name ('//')"),
-            ("/a/.//", "the path has an empty name ('//')"),
             ("/%ff", "the path is not valid UTF-8 after percent-decoding"),
-            ("//", "the path has an empty name ('//')"),
-            ("/a//b", "the path has an empty name ('//')"),
+            (
+                "//a/../b",
+                "the path has a '..' segment; give the path without it",
+            ),
             (
                 "/a%2F..%2Fb",
                 "the path has a '..' segment; give the path without it",
@@ -221,7 +278,7 @@ mod tests {
             ),
         ];
         for (raw, message) in table {
-            let problem = RequestTarget::parse(raw).expect_err(raw);
+            let problem = RequestTarget::parse(raw, &Method::GET).expect_err(raw);
             assert_eq!(
                 (problem.status().as_u16(), problem.error().message()),
                 (400, message),
@@ -237,7 +294,8 @@ mod tests {
             let url = url(FILES, &path);
             assert!(url.parse::<http::Uri>().is_ok(), "{url}");
             let raw = url.strip_prefix(FILES).expect("the prefix");
-            assert_eq!(RequestTarget::parse(raw).expect("a good target").path, path);
+            let target = RequestTarget::parse(raw, &Method::PUT).expect("a good target");
+            assert_eq!(target.path, path);
         }
     }
 }

@@ -14,12 +14,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use callfs_model::error::{Error, ErrorKind};
 use callfs_model::identity::Identity;
-use callfs_model::path::FilePath;
+use callfs_model::path::{FilePath, PathError};
 use http::header::{
     ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
 };
 use http::{StatusCode, Uri};
+pub(crate) use lines::{ContinuationDocument, ContinuationType};
 pub(crate) use page::PageQuery;
 use serde::Serialize;
 pub(crate) use stream::ListingReader;
@@ -28,13 +30,15 @@ use utoipa::ToSchema;
 use crate::content::entry::{self, EntryDocument, EntryType};
 use crate::edge::caller::{Caller, ShownCredentials};
 use crate::edge::request_id::RequestId;
+use crate::edge::security::PLAIN_PAGE;
 use crate::fields::accept::Shape;
+use crate::fields::members::EntryMembers;
 use crate::fields::query::Query;
 use crate::fields::target::{DIRECTORIES, FILES, RequestTarget};
 use crate::problem::Result;
-use crate::state::{App, ListOptions};
+use crate::state::{App, Info, ListOptions, Listing};
 
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "recursive",
     "max_depth",
     wanted::PARAMETERS[0],
@@ -42,6 +46,7 @@ const KNOWN: [&str; 7] = [
     wanted::PARAMETERS[2],
     PageQuery::PARAMETERS[0],
     PageQuery::PARAMETERS[1],
+    PageQuery::PARAMETERS[2],
 ];
 
 /// A page of a listing.
@@ -90,7 +95,7 @@ pub(crate) async fn get(
     let mut response = match shape {
         Shape::Json | Shape::Html => document(&app, &who, &target.path, options, &page).await?,
         Shape::Lines => {
-            let lines = lines::format();
+            let lines = lines::format(app.clone(), page.members);
             let shown = ShownCredentials::of(&headers, &app)?;
             stream::body(
                 &app,
@@ -127,7 +132,7 @@ async fn document(
         recursive,
         max_depth,
         count: listing.items.len(),
-        items: listing.items.iter().map(EntryDocument::from).collect(),
+        items: entries(app, &listing.items, page.members),
         next: listing.next.as_ref(),
     };
     let mut response = Json(document).into_response();
@@ -164,7 +169,7 @@ pub(crate) fn add_shape(headers: &mut HeaderMap, shape: Shape) {
             CONTENT_TYPE,
             HeaderValue::from_static("text/html; charset=utf-8"),
         );
-        headers.insert(CONTENT_SECURITY_POLICY, html::POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, PLAIN_PAGE);
     }
 }
 
@@ -182,10 +187,15 @@ pub(crate) async fn array(
         ..ListOptions::default()
     };
     let listing = app.engine.list(who, path, options).await?;
-    let entries: Vec<EntryDocument> = listing.items.iter().map(EntryDocument::from).collect();
+    let entries = entries(app, &listing.items, page.members);
     let mut response = Json(entries).into_response();
     page.add_next(response.headers_mut(), FILES, path, listing.next.as_ref());
     Ok(response)
+}
+
+fn entries<'a>(app: &App, items: &'a [Info], members: EntryMembers) -> Vec<EntryDocument<'a>> {
+    let entry = |info| EntryDocument::with(info, members, &app.media_types);
+    items.iter().map(entry).collect()
 }
 
 /// The entries of a directory as links.
@@ -196,11 +206,69 @@ pub(crate) async fn index(
     page: PageQuery,
     request_id: RequestId,
 ) -> Result<Response> {
+    let links = html::format(&path, page.continued());
     let options = ListOptions {
         after: page.after,
         ..ListOptions::default()
     };
-    let links = html::format(&path);
     let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
     Ok(entry::response(body))
+}
+
+/// The same below a directory that is the root for those who read it.
+pub(crate) async fn index_below(
+    app: &Arc<App>,
+    reader: ListingReader,
+    path: &FilePath,
+    root: &FilePath,
+    page: PageQuery,
+    request_id: RequestId,
+) -> Result<Response, Error> {
+    let options = ListOptions {
+        after: cursor(&page, root)?,
+        ..ListOptions::default()
+    };
+    let continued = page.continued();
+    let from = root.clone();
+    let links = html::format(&shown_below(path, root), move |next| {
+        continued(&shown_below(next, &from))
+    });
+    let path = path.clone();
+    let body = stream::body(app, reader, path, options, page.limit, request_id, links).await?;
+    Ok(entry::response(body))
+}
+
+/// The entries of a directory, with their paths from such a root.
+pub(crate) async fn entries_below(
+    app: &App,
+    who: &Identity,
+    path: &FilePath,
+    root: &FilePath,
+    page: &PageQuery,
+) -> Result<Listing, Error> {
+    let options = ListOptions {
+        after: cursor(page, root)?,
+        limit: page.limit.unwrap_or(usize::MAX),
+        ..ListOptions::default()
+    };
+    let mut listing = app.engine.list(who, path, options).await?;
+    for item in &mut listing.items {
+        item.path = shown_below(&item.path, root);
+    }
+    listing.next = listing.next.map(|next| shown_below(&next, root));
+    Ok(listing)
+}
+
+/// Where a page goes on, from the root of all.
+fn cursor(page: &PageQuery, root: &FilePath) -> Result<Option<FilePath>, Error> {
+    let after = page.after.as_ref();
+    let after = after.and_then(|after| after.moved(&FilePath::root(), root));
+    let refused = |error: PathError| Error::new(ErrorKind::BadRequest, error.to_string());
+    after.transpose().map_err(refused)
+}
+
+/// A path below a root, from that root on.
+fn shown_below(path: &FilePath, root: &FilePath) -> FilePath {
+    let shown = path.moved(root, &FilePath::root()).and_then(Result::ok);
+    shown.unwrap_or_else(FilePath::root)
 }

@@ -1,4 +1,4 @@
-//! `/v1/links`: making links to files, and looking after one's own.
+//! `/v1/links`: making links to files and directories, and looking after one's own.
 //!
 //! Administrators look after everybody's. A token is told to the maker of a link when it is made,
 //! and to nobody after that.
@@ -17,14 +17,14 @@ use callfs_model::path::FilePath;
 pub(crate) use generate::{IssuedLink, NewLink, generate};
 use http::header::{HeaderValue, LINK};
 use http::{StatusCode, Uri};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::content::entry::rfc3339;
 use crate::edge::caller::Caller;
 use crate::fields::query::Query;
 use crate::problem::{Problem, Result};
-use crate::state::{App, Link as Record, LinkId};
+use crate::state::{App, Link as Record, LinkId, LinkOptions};
 
 const LINKS: &str = "/v1/links";
 const DEFAULT_LIMIT: usize = 100;
@@ -37,9 +37,12 @@ pub(crate) struct LinkDocument<'a> {
     /// Names the link where it is looked up or revoked.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
-    /// The file that it shares.
+    /// What it shares.
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
+    #[serde(rename = "type")]
+    kind: LinkType,
+    disposition: LinkDisposition,
     /// The name to save it under, if it is not the file's own.
     #[schema(required)]
     filename: Option<&'a str>,
@@ -51,10 +54,53 @@ pub(crate) struct LinkDocument<'a> {
     /// When it stops working.
     #[schema(format = DateTime, required)]
     expires: Option<String>,
-    /// How often the file can be downloaded with it.
-    max_downloads: u32,
-    /// How often it was downloaded.
-    downloads: u32,
+    /// How often a file can be downloaded with it; `null` if it is unlimited.
+    #[schema(required)]
+    max_downloads: Option<u32>,
+    /// How often it was downloaded; `null` if it is unlimited, because that is not counted.
+    #[schema(required)]
+    downloads: Option<u32>,
+    /// Whether there is no limit of downloads until it expires.
+    unlimited: bool,
+}
+
+/// What a browser does with the files of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LinkDisposition {
+    /// Save it.
+    Attachment,
+    /// Show it, if the browser can.
+    Inline,
+}
+
+impl LinkDisposition {
+    fn of(options: &LinkOptions) -> Self {
+        if options.inline {
+            Self::Inline
+        } else {
+            Self::Attachment
+        }
+    }
+}
+
+/// What a link shares.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LinkType {
+    File,
+    /// A directory with everything below it.
+    Directory,
+}
+
+impl LinkType {
+    fn of(options: &LinkOptions) -> Self {
+        if options.directory {
+            Self::Directory
+        } else {
+            Self::File
+        }
+    }
 }
 
 /// A page of links.
@@ -73,12 +119,15 @@ impl<'a> From<&'a Record> for LinkDocument<'a> {
         Self {
             id: hex::encode(link.id),
             path: &link.path,
+            kind: LinkType::of(&link.options),
+            disposition: LinkDisposition::of(&link.options),
             filename: link.filename.as_deref(),
             maker: &link.maker,
             created: time(link.created),
             expires: time(link.expires),
-            max_downloads: link.max_uses,
-            downloads: link.spent,
+            max_downloads: limit(link),
+            downloads: (!link.options.unlimited).then_some(link.spent),
+            unlimited: link.options.unlimited,
         }
     }
 }
@@ -177,6 +226,11 @@ async fn find(app: &App, who: &Identity, uri: &Uri) -> Result<Record> {
 
 fn parse(text: &str) -> Option<LinkId> {
     hex::decode(text).ok()?.try_into().ok()
+}
+
+/// How many downloads a link allows; none if it is unlimited.
+fn limit(link: &Record) -> Option<u32> {
+    (!link.options.unlimited).then_some(link.max_uses)
 }
 
 /// Milliseconds since 1970 as JSON has times.

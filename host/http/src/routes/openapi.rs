@@ -25,7 +25,7 @@ use utoipa::openapi::{
 
 use crate::content::entry::{EntryDocument, EntryType};
 use crate::problem::ProblemDocument as Problem;
-use crate::routes::{directories, files, health, links};
+use crate::routes::{directories, download, files, health, links, root};
 
 /// What a reader has to know before the first operation.
 const DESCRIPTION: &str = "One REST filesystem over any storage.
@@ -38,6 +38,10 @@ send the key as the password, with any user name.
 
 **Failures** are `application/problem+json` (RFC 9457) with a stable `code`. 423, 429 and 503 \
 carry `Retry-After`.
+
+**Compression**: text is compressed (zstd, br, gzip) where `Accept-Encoding` allows it. HTTP \
+clients do both by themselves. A compressed response has an entity tag of its own, which conditions \
+take like the one of the file.
 
 **Values**: times in JSON are RFC 3339 in UTC, sizes are bytes.
 
@@ -127,9 +131,12 @@ fn tags() -> [Tag; 4] {
         ),
         tag(
             links::openapi::TAG,
-            "Share files by URLs that need no key and expire.",
+            "Share files and directories by URLs that need no key and expire.",
         ),
-        tag(system::TAG, "Health, metrics and this document."),
+        tag(
+            system::TAG,
+            "The page at the root, this document, health and metrics.",
+        ),
     ]
 }
 
@@ -161,10 +168,16 @@ fn components(paths: &Paths) -> Components {
         .schema_from::<EntryDocument>()
         .schema_from::<EntryType>()
         .schema_from::<directories::ListingDocument>()
+        .schema_from::<directories::ContinuationDocument>()
+        .schema_from::<directories::ContinuationType>()
+        .schema_from::<download::SharedEntryDocument>()
         .schema_from::<links::NewLink>()
         .schema_from::<links::IssuedLink>()
         .schema_from::<links::LinkDocument>()
         .schema_from::<links::LinkListDocument>()
+        .schema_from::<links::LinkDisposition>()
+        .schema_from::<links::LinkType>()
+        .schema_from::<root::RootDocument>()
         .schema_from::<health::Health>()
         .schema_from::<health::Readiness>()
         .schema_from::<health::HealthPart>()
@@ -172,6 +185,8 @@ fn components(paths: &Paths) -> Components {
         .schema_from::<Problem>()
         .schema(codes, schema_of_codes)
         .schemas_from_iter(files::openapi::schemas())
+        .schemas_from_iter(directories::openapi::schemas())
+        .schemas_from_iter([operation::upload_form()])
         .security_scheme(BEARER, SecurityScheme::Http(bearer));
     headers::everywhere()
         .fold(components, |built, (name, header)| {

@@ -2,8 +2,13 @@
 //! or sends no request.
 //!
 //! What a slow peer takes from the kernel's buffer counts, even when nothing new fits in yet. What
-//! is read passes a [gate](super::gate); else it knows nothing of HTTP but when the first request
-//! arrived and whether a body was left unread.
+//! is read passes a [gate](super::gate); else it knows nothing of HTTP but when a request arrived,
+//! whether that changes something, and whether a body was left unread.
+//!
+//! A peer may close its side, or all of the connection, as soon as it has sent its request. A
+//! closed side is no reason to give up: the answer is still sent. A reset is one while the request
+//! only reads. Where the request changes something, all of it that arrived before the reset is
+//! still read, and the answer is discarded.
 
 use std::ffi::c_int;
 use std::io::{self, IoSlice};
@@ -18,6 +23,7 @@ use std::time::Duration;
 
 use rustix::ioctl::{Getter, ioctl};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::gate::{GateStep, RequestGate};
 use super::head::RefusedHead;
@@ -31,22 +37,50 @@ const LINGER_MAX: usize = 64 << 20;
 const HEAD_PIECE: usize = 8 << 10;
 
 /// A connected socket.
-pub(super) trait Socket: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {}
+pub(super) trait Socket: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {
+    /// Ready where there is something to read, be it the end or a failure.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-impl<S: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static> Socket for S {}
+    /// The failure of the connection that was not reported yet; takes nothing of what arrived.
+    fn failure(&self) -> io::Result<Option<io::Error>>;
+}
+
+impl Socket for TcpStream {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(cx)
+    }
+
+    fn failure(&self) -> io::Result<Option<io::Error>> {
+        self.take_error()
+    }
+}
+
+impl Socket for UnixStream {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(cx)
+    }
+
+    fn failure(&self) -> io::Result<Option<io::Error>> {
+        self.take_error()
+    }
+}
 
 /// What the connection's protocol tells its socket.
 #[derive(Default)]
 pub(super) struct SocketWatch {
     in_use: AtomicBool,
+    changes: AtomicBool,
     unread: AtomicBool,
     ending: AtomicBool,
     refused: Mutex<Option<Box<RefusedHead>>>,
 }
 
 impl SocketWatch {
-    /// From now on the protocol itself knows how long it waits for the next request.
-    pub(super) fn request_arrived(&self) {
+    /// The head of a request was read; `changes` if the request may change something, so that it is
+    /// carried out even if its client is gone. From now on the protocol itself knows how long it
+    /// waits for the next request.
+    pub(super) fn request_arrived(&self, changes: bool) {
+        self.changes.store(changes, Relaxed);
         self.in_use.store(true, Relaxed);
     }
 
@@ -149,6 +183,31 @@ impl<S: Socket> TimedSocket<S> {
         }
     }
 
+    /// Fails if the peer has reset the connection while it waits for an answer that is of no use to
+    /// another reader. The protocol reads nothing meanwhile.
+    fn poll_reset(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        let only_reads = self.watch.in_use.load(Relaxed) && !self.watch.changes.load(Relaxed);
+        if only_reads && self.stream.poll_readable(cx).is_ready() {
+            return self.stream.failure()?.map_or(Ok(()), Err);
+        }
+        Ok(())
+    }
+
+    /// What was written, or would have been if the peer were still there.
+    fn discarded_if_gone(
+        &self,
+        written: Poll<io::Result<usize>>,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Err(error)) if self.watch.changes.load(Relaxed) && is_gone(&error) => {
+                tracing::debug!(cause = %error, "the client is gone; its answer is discarded");
+                Poll::Ready(Ok(length))
+            }
+            written => written,
+        }
+    }
+
     fn poll_written<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -235,6 +294,7 @@ impl<S: Socket> AsyncWrite for TimedSocket<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let written = self.discarded_if_gone(written, bytes.len());
         self.poll_written(cx, written)
     }
 
@@ -244,6 +304,8 @@ impl<S: Socket> AsyncWrite for TimedSocket<S> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let length = parts.iter().map(|part| part.len()).sum();
+        let written = self.discarded_if_gone(written, length);
         self.poll_written(cx, written)
     }
 
@@ -252,7 +314,8 @@ impl<S: Socket> AsyncWrite for TimedSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        Poll::Ready(self.poll_reset(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -264,6 +327,17 @@ impl<S: Socket> AsyncWrite for TimedSocket<S> {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Whether a write failed because the peer takes nothing any more.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::NotConnected
+    )
 }
 
 /// How many bytes the kernel holds that the peer has not taken; zero where it cannot tell.
@@ -340,9 +414,82 @@ mod tests {
             ours.read_u8().await.expect_err("nothing sent").kind(),
             io::ErrorKind::TimedOut
         );
-        watch.request_arrived();
+        watch.request_arrived(false);
         let waited = tokio::time::timeout(Duration::from_millis(50), ours.read_u8()).await;
         assert!(waited.is_err(), "the protocol's own business now");
+    }
+
+    /// Ends a connection with a reset.
+    fn reset(theirs: TcpStream) {
+        theirs.set_zero_linger().expect("an open socket");
+        drop(theirs);
+    }
+
+    async fn tcp_pair() -> (TimedSocket<TcpStream>, TcpStream, Arc<SocketWatch>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let theirs = TcpStream::connect(listener.local_addr().expect("bound"));
+        let theirs = theirs.await.expect("connected");
+        let ours = listener.accept().await.expect("connected").0;
+        let watch = Arc::new(SocketWatch::default());
+        let limit = Duration::from_secs(30);
+        let ours = TimedSocket::new(ours, limit, limit, watch.clone());
+        (ours, theirs, watch)
+    }
+
+    /// Until a flush fails; the test runner ends a test that waits for ever.
+    async fn flush_until_it_fails(ours: &mut TimedSocket<TcpStream>) -> io::Error {
+        std::future::poll_fn(|cx| match Pin::new(&mut *ours).poll_flush(cx) {
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_reset_ends_what_only_reads() {
+        let (mut ours, theirs, watch) = tcp_pair().await;
+        watch.request_arrived(false);
+        let (error, ()) = tokio::join!(flush_until_it_fails(&mut ours), async {
+            tokio::task::yield_now().await;
+            reset(theirs);
+        });
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_closed_side_ends_nothing() {
+        let (mut ours, mut theirs, watch) = tcp_pair().await;
+        watch.request_arrived(false);
+        theirs.shutdown().await.expect("open");
+        ours.stream.readable().await.expect("its end");
+        ours.flush().await.expect("no failure");
+        ours.write_all(b"answer").await.expect("taken");
+        let mut answer = [0; 6];
+        theirs.read_exact(&mut answer).await.expect("the answer");
+        assert_eq!(&answer, b"answer");
+    }
+
+    #[tokio::test]
+    async fn what_arrived_before_a_reset_is_read_where_it_changes_something() {
+        const BODY: &str = "PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody";
+        let (mut ours, mut theirs, watch) = tcp_pair().await;
+        theirs.write_all(BODY.as_bytes()).await.expect("sent");
+        reset(theirs);
+        watch.request_arrived(true);
+        // Until the kernel knows, a write succeeds; afterwards it is discarded.
+        for _ in 0..3 {
+            ours.stream.readable().await.expect("bytes");
+            ours.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+                .await
+                .expect("taken or discarded");
+            ours.flush().await.expect("taken or discarded");
+        }
+        let mut read = vec![0; BODY.len()];
+        ours.read_exact(&mut read).await.expect("all that was sent");
+        assert_eq!(read, BODY.as_bytes());
+        watch.request_arrived(false);
+        let error = ours.write_all(b"answer").await.expect_err("nobody reads");
+        assert!(is_gone(&error), "{error}");
     }
 
     #[tokio::test]

@@ -84,6 +84,93 @@ fn slow() -> (Router, Arc<Semaphore>, Arc<Semaphore>) {
     (router().route("/slow", get(handler)), begun, done)
 }
 
+/// `/held`, which begins once it has its body, is done once it is told so, and says what became of
+/// it.
+#[derive(Clone)]
+struct HeldRoute {
+    begun: Arc<Semaphore>,
+    told: Arc<Semaphore>,
+    done: Arc<Semaphore>,
+    ended: Arc<Semaphore>,
+}
+
+/// Ended, be it done or given up.
+struct SaysWhenDropped(Arc<Semaphore>);
+
+impl Drop for SaysWhenDropped {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+impl HeldRoute {
+    fn new() -> (Router, Self) {
+        let semaphore = || Arc::new(Semaphore::new(0));
+        let route = Self {
+            begun: semaphore(),
+            told: semaphore(),
+            done: semaphore(),
+            ended: semaphore(),
+        };
+        let Self {
+            begun,
+            told,
+            done,
+            ended,
+        } = route.clone();
+        let handler = async move |body: Body| {
+            let _ended = SaysWhenDropped(ended.clone());
+            if collect(body, 1 << 20).await.is_err() {
+                return "cut";
+            }
+            begun.add_permits(1);
+            let told = told.acquire().await;
+            told.expect("open").forget();
+            done.add_permits(1);
+            "done"
+        };
+        let methods = get(handler.clone())
+            .put(handler.clone())
+            .patch(handler.clone())
+            .post(handler.clone())
+            .delete(handler);
+        (router().route("/held", methods), route)
+    }
+}
+
+/// Waits for one permit.
+async fn once(what: &Semaphore) {
+    let permit = tokio::time::timeout(DEADLINE, what.acquire()).await;
+    permit.expect("in time").expect("open").forget();
+}
+
+/// How a client leaves that has sent all it will.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    ClosesItsSide,
+    Closes,
+    Resets,
+}
+
+impl Leaving {
+    const ALL: [Self; 3] = [Self::ClosesItsSide, Self::Closes, Self::Resets];
+
+    /// Leaves; the rest of the connection, if there is one.
+    async fn leave(self, mut stream: TcpStream) -> Option<TcpStream> {
+        match self {
+            Self::ClosesItsSide => {
+                stream.shutdown().await.expect("open");
+                Some(stream)
+            }
+            Self::Closes => None,
+            Self::Resets => {
+                stream.set_zero_linger().expect("open");
+                None
+            }
+        }
+    }
+}
+
 async fn start(idle: u64, drain: u64) -> (SocketAddr, Shutdown, JoinHandle<()>) {
     start_with(router(), idle, drain).await
 }
@@ -274,6 +361,127 @@ async fn a_body_is_malformed_or_ends_early() {
         assert!(answer.contains(message), "{chunks:?}: {answer}");
         assert!(answer.contains("connection: close"), "{chunks:?}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn a_change_that_arrived_whole_is_carried_out_whatever_becomes_of_its_client() {
+    let (router, held) = HeldRoute::new();
+    let (address, ..) = start_with(router, 1000, 1000).await;
+    for method in ["PUT", "POST", "PATCH", "DELETE"] {
+        for body in [
+            "content-length: 4\r\n\r\nbody",
+            "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+            "content-length: 4\r\nexpect: 100-continue\r\n\r\nbody",
+            "content-length: 0\r\n\r\n",
+        ] {
+            for leaving in Leaving::ALL {
+                let mut stream = connect(address).await;
+                let request = format!("{method} /held HTTP/1.1\r\nhost: x\r\n{body}");
+                stream.write_all(request.as_bytes()).await.expect("sent");
+                let rested = leaving.leave(stream).await;
+                once(&held.begun).await;
+                held.told.add_permits(1);
+                once(&held.done).await;
+                once(&held.ended).await;
+                if let Some(mut stream) = rested {
+                    let (answer, reset) = rest(&mut stream).await;
+                    let complete = answer.contains("HTTP/1.1 200 OK") && answer.ends_with("done");
+                    assert!(complete && !reset, "{method} {body:?}: {answer}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_complete_is_never_taken_for_one_that_is() {
+    let (router, held) = HeldRoute::new();
+    let (address, ..) = start_with(router, 1000, 1000).await;
+    for body in [
+        "content-length: 5\r\n\r\nbody",
+        "content-length: 5\r\n\r\n",
+        "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n",
+        "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n",
+        "transfer-encoding: chunked\r\n\r\n",
+    ] {
+        for leaving in Leaving::ALL {
+            let mut stream = connect(address).await;
+            let request = format!("PUT /held HTTP/1.1\r\nhost: x\r\n{body}");
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            let rested = leaving.leave(stream).await;
+            once(&held.ended).await;
+            assert_eq!(held.begun.available_permits(), 0, "{leaving:?} {body:?}");
+            if let Some(mut stream) = rested {
+                let (answer, _) = rest(&mut stream).await;
+                assert!(answer.ends_with("cut"), "{body:?}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_only_reads_is_given_up_when_its_client_resets_and_not_when_it_closes_its_side() {
+    let (router, held) = HeldRoute::new();
+    let (address, ..) = start_with(router, 1000, 1000).await;
+    let ask = b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = connect(address).await;
+    stream.write_all(ask).await.expect("sent");
+    once(&held.begun).await;
+    Leaving::Resets.leave(stream).await;
+    once(&held.ended).await;
+    assert_eq!(held.done.available_permits(), 0);
+
+    let mut stream = connect(address).await;
+    stream.write_all(ask).await.expect("sent");
+    once(&held.begun).await;
+    let rested = Leaving::ClosesItsSide.leave(stream).await;
+    held.told.add_permits(1);
+    let (answer, _) = rest(&mut rested.expect("one side")).await;
+    assert!(answer.ends_with("done"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_gets_all_its_answers_and_is_let_go() {
+    let (address, ..) = start(60_000, 1000).await;
+    let hello = "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n";
+    let echo = "PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody";
+    for (requests, answers) in [
+        (String::new(), 0),
+        (hello.to_owned(), 1),
+        (hello.repeat(2), 2),
+        (format!("{echo}{hello}{echo}"), 3),
+    ] {
+        let mut stream = connect(address).await;
+        stream.write_all(requests.as_bytes()).await.expect("sent");
+        stream.shutdown().await.expect("open");
+        // Long before a connection is ended that is only idle.
+        let read = tokio::time::timeout(DEADLINE / 2, rest(&mut stream)).await;
+        let (answer, reset) = read.expect("let go");
+        let given = answer.matches("HTTP/1.1 200 OK").count();
+        assert_eq!((given, reset), (answers, false), "{requests:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_server_ends_once_a_change_is_done_whose_client_is_gone() {
+    let (router, held) = HeldRoute::new();
+    // The drain timeout comes long after the deadline: it does not end the server here.
+    let (address, shutdown, served) = start_with(router, 1000, 600_000).await;
+    let mut stream = connect(address).await;
+    stream
+        .write_all(b"DELETE /held HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    once(&held.begun).await;
+    Leaving::Resets.leave(stream).await;
+    shutdown.begin();
+    assert!(!served.is_finished());
+    held.told.add_permits(1);
+    tokio::time::timeout(DEADLINE, served)
+        .await
+        .expect("in time")
+        .expect("no panic");
+    once(&held.done).await;
 }
 
 #[tokio::test]

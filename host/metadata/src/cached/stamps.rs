@@ -81,7 +81,9 @@ impl Stamps {
             match change {
                 Change::Put(record) => underway.counters.push(stamps.counter(&record.path)),
                 Change::Remove(path) => underway.counters.push(stamps.counter(path)),
-                Change::RemoveTree(_) | Change::Rename { .. } => underway.trees = true,
+                Change::RemoveTree(_) | Change::Rename { .. } | Change::Exchange { .. } => {
+                    underway.trees = true
+                }
                 Change::Begin(..)
                 | Change::End(_)
                 | Change::Expect { .. }

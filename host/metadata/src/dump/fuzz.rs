@@ -31,6 +31,7 @@ const LINES: [&str; 12] = [
      \"token_sha256\":\"0202020202020202020202020202020202020202020202020202020202020202\",\
      \"path\":\"/a\",\"maker\":\"alice\",\
      \"rights\":{\"groups\":[\"staff\"],\"admin\":false,\"attributes\":[[\"a\",\"b\"]]},\
+     \"options\":{\"inline\":true,\"unlimited\":true,\"directory\":false},\
      \"filename\":null,\"created\":1000,\"expires\":9223372036854775807,\"max_uses\":3,\
      \"spent\":1,\"uses\":[{\"holder\":\"fffffffffffffffffffffffffffffffe\",\"taken\":true,\
      \"until\":9,\"version\":\"v1\",\"handed\":[{\"start\":0,\"end\":5},\
@@ -42,7 +43,7 @@ const LINES: [&str; 12] = [
     "\n",
 ];
 
-const TOKENS: [&str; 32] = [
+const TOKENS: [&str; 33] = [
     "{",
     "}",
     "[",
@@ -74,6 +75,7 @@ const TOKENS: [&str; 32] = [
     "{\"end\":{\"records\":2,\"intents\":0,\"links\":0}}\n",
     "{\"start\":1,\"end\":0}",
     "\"rights\":{},",
+    "\"options\":{},",
     "\"callfs_metadata\":2",
 ];
 

@@ -3,12 +3,14 @@
 
 use std::ops::Range;
 
-use callfs_model::metadata::{Content, Intent, Link, MakerRights, Record, Use};
+use callfs_model::metadata::{Content, Intent, Link, LinkOptions, MakerRights, Record, Use};
 use callfs_model::path::FilePath;
+use callfs_model::storage::ObjectIdentity;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Counts;
+use crate::object;
 
 /// The first line. Only the version is looked at before it is known.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +33,24 @@ pub(super) enum DumpLine {
 
 /// Bytes of one length.
 pub(super) struct Hex<const N: usize>(pub(super) [u8; N]);
+
+/// An object, as rows name it.
+pub(super) struct ObjectLine(ObjectIdentity);
+
+impl Serialize for ObjectLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&object::written(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let object = object::read(&text);
+        let malformed = || D::Error::custom("an object is its storage, a colon and its name");
+        object.map(Self).ok_or_else(malformed)
+    }
+}
 
 /// Permission bits.
 fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
@@ -97,6 +117,11 @@ pub(super) enum What {
     Reconcile {
         path: FilePath,
     },
+    Exchange {
+        one: FilePath,
+        other: FilePath,
+        objects: [ObjectLine; 2],
+    },
 }
 
 /// Times are in milliseconds since 1970-01-01T00:00:00Z.
@@ -109,6 +134,8 @@ pub(super) struct LinkLine {
     maker: String,
     #[serde(default, skip_serializing_if = "is_unknown")]
     rights: MakerRights,
+    #[serde(default, skip_serializing_if = "is_plain")]
+    options: LinkOptions,
     filename: Option<String>,
     created: i64,
     expires: i64,
@@ -119,6 +146,10 @@ pub(super) struct LinkLine {
 
 fn is_unknown(rights: &MakerRights) -> bool {
     *rights == MakerRights::default()
+}
+
+fn is_plain(options: &LinkOptions) -> bool {
+    *options == LinkOptions::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -236,6 +267,15 @@ impl What {
                 storage: storage.map(Hex),
             },
             Intent::Reconcile { path } => Self::Reconcile { path },
+            Intent::Exchange {
+                one,
+                other,
+                objects,
+            } => Self::Exchange {
+                one,
+                other,
+                objects: objects.map(ObjectLine),
+            },
             Intent::Mounted { .. } => return None,
         })
     }
@@ -256,6 +296,15 @@ impl From<What> for Intent {
                 newest: None,
             },
             What::Reconcile { path } => Self::Reconcile { path },
+            What::Exchange {
+                one,
+                other,
+                objects,
+            } => Self::Exchange {
+                one,
+                other,
+                objects: objects.map(|object| object.0),
+            },
         }
     }
 }
@@ -268,6 +317,7 @@ impl From<Link> for LinkLine {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,
@@ -301,6 +351,7 @@ impl From<Link> for LinkLine {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,
@@ -319,6 +370,7 @@ impl From<LinkLine> for Link {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,
@@ -351,6 +403,7 @@ impl From<LinkLine> for Link {
             path,
             maker,
             rights,
+            options,
             filename,
             created,
             expires,

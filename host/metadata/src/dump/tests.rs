@@ -1,4 +1,6 @@
-use callfs_model::metadata::{Change, Content, Intent, Link, MakerRights, NextObject, Record, Use};
+use callfs_model::metadata::{
+    Change, Content, Intent, Link, LinkOptions, MakerRights, NextObject, Record, Use,
+};
 
 use super::*;
 use crate::SqliteStore;
@@ -21,6 +23,11 @@ fn link(number: u8) -> Link {
             groups: vec!["staff".into()],
             admin: number == 1,
             attributes: vec![("a".into(), "b".into())],
+        },
+        options: LinkOptions {
+            directory: number == 1,
+            unlimited: number == 1,
+            inline: false,
         },
         filename: (number == 1).then(|| "größe.txt".into()),
         created: 1_000,
@@ -84,6 +91,12 @@ async fn filled(folder: &Folder) -> SqliteStore {
         },
     ));
     changes.push(Change::Begin([6; 16], mounted(4)));
+    let exchange = Intent::Exchange {
+        one: path("/x"),
+        other: path("/y"),
+        objects: [object("1:2"), object("3:4")],
+    };
+    changes.push(Change::Begin([7; 16], exchange));
     changes.push(Change::Begin(
         [5; 16],
         Intent::Reconcile { path: path("/r") },
@@ -132,7 +145,7 @@ async fn another_store_holds_the_same_afterwards() {
         verify(&mut &*dump).expect("whole"),
         Counts {
             records: 309,
-            intents: 3,
+            intents: 4,
             links: 2
         }
     );
@@ -143,7 +156,7 @@ async fn another_store_holds_the_same_afterwards() {
     );
     assert!(
         text.contains(&"ab".repeat(32))
-            && text.ends_with("{\"end\":{\"records\":309,\"intents\":3,\"links\":2}}\n")
+            && text.ends_with("{\"end\":{\"records\":309,\"intents\":4,\"links\":2}}\n")
     );
 
     let other = there.sqlite().await;
@@ -152,7 +165,7 @@ async fn another_store_holds_the_same_afterwards() {
     let imported = put_in(&other, &dump, false).await.expect("imported");
     let counts = Counts {
         records: 309,
-        intents: 2,
+        intents: 3,
         links: 2,
     };
     let spared = vec![path("/d")];
@@ -250,7 +263,7 @@ async fn a_dump_that_was_cut_off_or_damaged_is_refused() {
     assert_eq!(refusal(b""), "the dump is empty");
     assert!(refusal(&without(0)).starts_with("line 1 is not the first line"));
     assert!(refusal(&without(lines.len() - 1)).contains("cut off"));
-    assert!(refusal(&without(5)).contains("counts 314 lines before it, and there are 313"));
+    assert!(refusal(&without(5)).contains("counts 315 lines before it, and there are 314"));
     assert!(refusal(&dump[..dump.len() / 2]).contains("of the dump makes no sense"));
     assert!(refusal(&[&dump[..], b"{}\n"].concat()).contains("comes after its end"));
     let newer = String::from_utf8(dump.clone())

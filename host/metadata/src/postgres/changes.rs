@@ -7,7 +7,9 @@ use callfs_model::path::FilePath;
 use sqlx::PgConnection;
 
 use crate::object;
-use crate::sql::{SqlFailure, begun_before, below, columns, depth, next, too_long};
+use crate::sql::{
+    ASIDE, SqlFailure, begun_before, below, below_key, columns, depth, next, too_long,
+};
 
 /// Carries out all of the changes in order. `revision` is the last one that was given.
 pub(super) async fn carry_out(
@@ -38,6 +40,10 @@ pub(super) async fn carry_out(
             Change::Rename { from, to } => {
                 *revision += 1;
                 rename(connection, from, to, *revision).await?;
+            }
+            Change::Exchange { one, other } => {
+                *revision += 1;
+                exchange(connection, one, other, *revision).await?;
             }
             Change::Begin(id, intent) => begin(connection, id, intent).await?,
             Change::End(id) => end(connection, id).await?,
@@ -140,37 +146,77 @@ async fn rename(
     if from == to {
         return Ok(());
     }
-    // Neither is the root: `Change::check` refused that, since every path is within it.
-    let (lower, upper) = below(from);
-    if to.as_str().len() > from.as_str().len() {
-        let longest = "SELECT max(length(path))::bigint FROM records WHERE substr(path, 1, 2000) \
-                       >= substr($1, 1, 2000) AND substr(path, 1, 2000) <= substr($2, 1, 2000) \
-                       AND path > $1 AND path < $2";
-        let longest = sqlx::query_scalar(longest)
-            .bind(&lower)
-            .bind(&upper)
-            .fetch_one(&mut *connection)
-            .await?;
-        if let Some(refused) = too_long(from, to, longest) {
-            return Err(SqlFailure::Refused(refused));
-        }
-    }
+    refuse_too_long(connection, from, to).await?;
     remove_tree(connection, to).await?;
+    // Neither is the root: `Change::check` refused that, since every path is within it.
+    let deeper = depth(to) - depth(from);
+    re_key(connection, from.as_str(), to.as_str(), deeper, revision).await?;
+    Ok(())
+}
+
+async fn exchange(
+    connection: &mut PgConnection,
+    one: &FilePath,
+    other: &FilePath,
+    revision: i64,
+) -> Result<(), SqlFailure<sqlx::Error>> {
+    if one == other {
+        return Ok(());
+    }
+    refuse_too_long(connection, one, other).await?;
+    refuse_too_long(connection, other, one).await?;
+    let deeper = depth(other) - depth(one);
+    re_key(connection, one.as_str(), ASIDE, deeper, revision).await?;
+    re_key(connection, other.as_str(), one.as_str(), -deeper, revision).await?;
+    re_key(connection, ASIDE, other.as_str(), 0, revision).await?;
+    Ok(())
+}
+
+/// The longest path below `from` has to fit below `to` as well.
+async fn refuse_too_long(
+    connection: &mut PgConnection,
+    from: &FilePath,
+    to: &FilePath,
+) -> Result<(), SqlFailure<sqlx::Error>> {
+    if to.as_str().len() <= from.as_str().len() {
+        return Ok(());
+    }
+    let (lower, upper) = below(from);
+    let longest = "SELECT max(length(path))::bigint FROM records WHERE substr(path, 1, 2000) >= \
+                   substr($1, 1, 2000) AND substr(path, 1, 2000) <= substr($2, 1, 2000) AND path \
+                   > $1 AND path < $2";
+    let longest = sqlx::query_scalar(longest)
+        .bind(lower)
+        .bind(upper)
+        .fetch_one(connection)
+        .await?;
+    too_long(from, to, longest).map_or(Ok(()), |refused| Err(SqlFailure::Refused(refused)))
+}
+
+/// Moves a tree to where nothing is.
+async fn re_key(
+    connection: &mut PgConnection,
+    from: &str,
+    to: &str,
+    deeper: i64,
+    revision: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE records SET path = $1, depth = $2, revision = $3 WHERE sha256(path) = sha256($4) \
-         AND path = $4",
+        "UPDATE records SET path = $1, depth = depth + $2, revision = $3 WHERE sha256(path) = \
+         sha256($4) AND path = $4",
     )
-    .bind(to.as_str().as_bytes())
-    .bind(depth(to))
+    .bind(to.as_bytes())
+    .bind(deeper)
     .bind(revision)
-    .bind(from.as_str().as_bytes())
+    .bind(from.as_bytes())
     .execute(&mut *connection)
     .await?;
+    let (lower, upper) = below_key(from);
     sqlx::query(RENAME_BELOW)
-        .bind(to.as_str().as_bytes())
+        .bind(to.as_bytes())
         // At most MAX_PATH, so it fits.
-        .bind(from.as_str().len() as i32 + 1)
-        .bind(depth(to) - depth(from))
+        .bind(from.len() as i32 + 1)
+        .bind(deeper)
         .bind(revision)
         .bind(lower)
         .bind(upper)

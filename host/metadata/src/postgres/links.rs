@@ -84,6 +84,15 @@ pub(super) async fn carry_out(
             };
             create(connection, &link).await
         }
+        LinkChange::Offer(link, rights, options) => {
+            let rights = rights.clone();
+            let link = Link {
+                rights,
+                options: *options,
+                ..link.clone()
+            };
+            create(connection, &link).await
+        }
         LinkChange::Replace(link) => {
             let refused = || SqlFailure::Refused(link_changed());
             (update(connection, link).await? == 1)
@@ -119,7 +128,7 @@ async fn create(connection: &mut PgConnection, link: &Link) -> Result<(), SqlFai
 async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx::Error> {
     let insert = format!(
         "INSERT INTO links ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, \
-         $12) ON CONFLICT DO NOTHING"
+         $12, $13) ON CONFLICT DO NOTHING"
     );
     let inserted = sqlx::query(AssertSqlSafe(insert))
         .bind(link.id.as_slice())
@@ -133,6 +142,7 @@ async fn insert(connection: &mut PgConnection, link: &Link) -> Result<u64, sqlx:
         .bind(i64::from(link.spent))
         .bind(json(&link.uses).map_err(sqlx::Error::Encode)?)
         .bind(json(&link.rights).map_err(sqlx::Error::Encode)?)
+        .bind(json(&link.options).map_err(sqlx::Error::Encode)?)
         .bind(link.kept_until())
         .execute(connection)
         .await?;

@@ -150,6 +150,39 @@ function steps.rename(from, to)
   end)
 end
 
+function steps.exchange(one, other)
+  if one == other then
+    return
+  end
+  refuse_too_long(one, other)
+  refuse_too_long(other, one)
+  revision = revision + 1
+  local taken = {}
+  local function take(from, to)
+    local function lift(page)
+      local old = set(page, {})
+      local moved, records = {}, {}
+      for i, path in ipairs(page) do
+        if old[i] then
+          moved[#moved + 1] = to .. string.sub(path, #from + 1)
+          records[#moved] = renewed(old[i])
+        end
+      end
+      if #moved > 0 then
+        taken[#taken + 1] = { moved, records }
+      end
+    end
+    lift({ from })
+    pages(from, lift)
+  end
+  -- Both are taken before either is put, so that no page of one holds records of the other.
+  take(one, other)
+  take(other, one)
+  for _, page in ipairs(taken) do
+    set(page[1], page[2])
+  end
+end
+
 -- Their order is the one of the revisions.
 function steps.begin(id, body)
   if call('HEXISTS', INTENTS, id) == 1 then

@@ -43,6 +43,7 @@ fn arguments(change: &Change) -> Result<(&'static str, Vec<u8>, Vec<u8>)> {
         Change::Remove(path) => ("remove", bytes(path), Vec::new()),
         Change::RemoveTree(path) => ("remove_tree", bytes(path), Vec::new()),
         Change::Rename { from, to } => ("rename", bytes(from), bytes(to)),
+        Change::Exchange { one, other } => ("exchange", bytes(one), bytes(other)),
         Change::Begin(id, intent) => ("begin", id.to_vec(), json(intent)?),
         Change::End(id) => ("end", id.to_vec(), Vec::new()),
         Change::Expect { path, revision } => (
@@ -82,6 +83,13 @@ pub(super) fn outcome(changes: &[Change], answer: &[String]) -> Result<()> {
             Error::new(
                 ErrorKind::BadRequest,
                 format!("cannot move {from} to {to}: {why}"),
+            )
+        }
+        ("too long", Some(Change::Exchange { one, other })) => {
+            let why = PathError::TooLong(detail.parse().unwrap_or(MAX_PATH));
+            Error::new(
+                ErrorKind::BadRequest,
+                format!("cannot exchange {one} and {other}: {why}"),
             )
         }
         _ => damaged("its script refuses something else"),

@@ -6,7 +6,7 @@ use ::redis::{Script, ScriptInvocation};
 use async_trait::async_trait;
 use callfs_model::error::Result;
 use callfs_model::metadata::{
-    Link, LinkChange, LinkId, LinkStore, MakerRights, Use, link_changed, link_exists,
+    Link, LinkChange, LinkId, LinkOptions, LinkStore, MakerRights, Use, link_changed, link_exists,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,14 @@ impl LinkStore for RedisStore {
         match change {
             LinkChange::Create(link) => self.create_link(link).await,
             LinkChange::Issue(link, rights) => self.create_link(Link { rights, ..link }).await,
+            LinkChange::Offer(link, rights, options) => {
+                let link = Link {
+                    rights,
+                    options,
+                    ..link
+                };
+                self.create_link(link).await
+            }
             LinkChange::Replace(link) => self.replace_link(&link).await,
             LinkChange::Remove(id) => {
                 let mut remove = script(&self.keys, "remove");
@@ -86,6 +94,7 @@ impl RedisStore {
             .arg(hex::encode(&link.maker));
         create.arg(json(&LinkBody {
             rights: link.rights.clone(),
+            options: link.options,
             link: Link {
                 spent: 0,
                 uses: Vec::new(),
@@ -147,6 +156,8 @@ struct LinkBody {
     link: Link,
     #[serde(default)]
     rights: MakerRights,
+    #[serde(default)]
+    options: LinkOptions,
 }
 
 /// What of a link changes.
@@ -168,12 +179,17 @@ fn links(values: Vec<Vec<u8>>) -> Result<Vec<Link>> {
                 .nth(2)
                 .ok_or_else(|| damaged("a link without a body"))?;
             let (revision, (spent, uses)): (u64, (u32, Vec<Use>)) = numbered(uses)?;
-            let LinkBody { link, rights } = parsed(body)?;
+            let LinkBody {
+                link,
+                rights,
+                options,
+            } = parsed(body)?;
             Ok(Link {
                 spent,
                 uses,
                 revision,
                 rights,
+                options,
                 ..link
             })
         })

@@ -102,7 +102,7 @@ impl IntentRow {
 
 /// Of a row of the links: those that [`LinkRow`] has, and when the link may be swept.
 pub(crate) const COLUMNS: &str = "id, token_sha256, path, maker, filename, created, expires, \
-                                  max_uses, spent, uses, revision, rights, kept_until";
+                                  max_uses, spent, uses, revision, rights, options, kept_until";
 
 row! {
     LinkRow {
@@ -118,6 +118,7 @@ row! {
         uses: String,
         revision: i64,
         rights: Option<String>,
+        options: Option<String>,
     }
 }
 
@@ -125,6 +126,7 @@ impl LinkRow {
     pub(crate) fn link(self) -> Result<Link> {
         let uses = serde_json::from_str(&self.uses);
         let rights = self.rights.as_deref().map(serde_json::from_str);
+        let options = self.options.as_deref().map(serde_json::from_str);
         let count = |number: i64| {
             u32::try_from(number).map_err(|_| damaged("a number of uses is too large"))
         };
@@ -144,6 +146,12 @@ impl LinkRow {
                 .map(Option::unwrap_or_default)
                 .map_err(|cause| {
                     damaged(&format!("the rights of a link cannot be read: {cause}"))
+                })?,
+            options: options
+                .transpose()
+                .map(Option::unwrap_or_default)
+                .map_err(|cause| {
+                    damaged(&format!("the options of a link cannot be read: {cause}"))
                 })?,
             filename: self.filename,
             created: self.created,

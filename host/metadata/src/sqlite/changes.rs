@@ -8,7 +8,9 @@ use rusqlite::{Connection, params};
 use super::failure::SqliteOutcome;
 use super::file::{execute, row};
 use crate::object;
-use crate::sql::{SqlFailure, begun_before, below, columns, depth, next, too_long};
+use crate::sql::{
+    ASIDE, SqlFailure, begun_before, below, below_key, columns, depth, next, too_long,
+};
 
 /// Carries out all of the changes in order. `revision` is the last one that was given.
 pub(super) fn carry_out(
@@ -27,6 +29,10 @@ pub(super) fn carry_out(
             Change::Rename { from, to } => {
                 *revision += 1;
                 rename(connection, from, to, *revision)?;
+            }
+            Change::Exchange { one, other } => {
+                *revision += 1;
+                exchange(connection, one, other, *revision)?;
             }
             Change::Begin(id, intent) => begin(connection, id, intent)?,
             Change::End(id) => end(connection, id)?,
@@ -91,24 +97,49 @@ fn rename(connection: &Connection, from: &FilePath, to: &FilePath, revision: i64
     }
     refuse_too_long(connection, from, to)?;
     remove_tree(connection, to)?;
-    let source = from.as_str().as_bytes();
-    let target = to.as_str().as_bytes();
-    let rename = "UPDATE records SET path = ?, depth = ?, revision = ? WHERE path = ?";
+    // Neither is the root: `Change::check` refused that, since every path is within it.
+    let deeper = depth(to) - depth(from);
+    re_key(connection, from.as_str(), to.as_str(), deeper, revision)?;
+    Ok(())
+}
+
+fn exchange(
+    connection: &Connection,
+    one: &FilePath,
+    other: &FilePath,
+    revision: i64,
+) -> SqliteOutcome {
+    if one == other {
+        return Ok(());
+    }
+    refuse_too_long(connection, one, other)?;
+    refuse_too_long(connection, other, one)?;
+    let deeper = depth(other) - depth(one);
+    re_key(connection, one.as_str(), ASIDE, deeper, revision)?;
+    re_key(connection, other.as_str(), one.as_str(), -deeper, revision)?;
+    re_key(connection, ASIDE, other.as_str(), 0, revision)?;
+    Ok(())
+}
+
+/// Moves a tree to where nothing is.
+fn re_key(
+    connection: &Connection,
+    from: &str,
+    to: &str,
+    deeper: i64,
+    revision: i64,
+) -> rusqlite::Result<()> {
+    let source = from.as_bytes();
+    let target = to.as_bytes();
+    let rename = "UPDATE records SET path = ?, depth = depth + ?, revision = ? WHERE path = ?";
     execute(
         connection,
         rename,
-        params![target, depth(to), revision, source],
+        params![target, deeper, revision, source],
     )?;
-    // Neither is the root: `Change::check` refused that, since every path is within it.
-    let (lower, upper) = below(from);
-    let values = params![
-        target,
-        source.len() as i64 + 1,
-        depth(to) - depth(from),
-        revision,
-        lower,
-        upper,
-    ];
+    let (lower, upper) = below_key(from);
+    let first = source.len() as i64 + 1;
+    let values = params![target, first, deeper, revision, lower, upper];
     execute(connection, RENAME_BELOW, values)?;
     Ok(())
 }

@@ -50,6 +50,15 @@ pub(super) fn carry_out(connection: &Connection, change: &LinkChange) -> SqliteO
             };
             create(connection, &link)
         }
+        LinkChange::Offer(link, rights, options) => {
+            let rights = rights.clone();
+            let link = Link {
+                rights,
+                options: *options,
+                ..link.clone()
+            };
+            create(connection, &link)
+        }
         LinkChange::Replace(link) => {
             let changed = update(connection, link)?;
             let refused = || SqlFailure::Refused(link_changed());
@@ -69,8 +78,8 @@ pub(super) fn carry_out(connection: &Connection, change: &LinkChange) -> SqliteO
 
 fn create(connection: &Connection, link: &Link) -> SqliteOutcome {
     let insert = format!(
-        "INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT \
-         DO NOTHING"
+        "INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON \
+         CONFLICT DO NOTHING"
     );
     let values = params![
         link.id,
@@ -84,6 +93,7 @@ fn create(connection: &Connection, link: &Link) -> SqliteOutcome {
         link.spent,
         json(&link.uses).map_err(rusqlite::Error::ToSqlConversionFailure)?,
         json(&link.rights).map_err(rusqlite::Error::ToSqlConversionFailure)?,
+        json(&link.options).map_err(rusqlite::Error::ToSqlConversionFailure)?,
         link.kept_until(),
     ];
     let refused = || SqlFailure::Refused(link_exists());

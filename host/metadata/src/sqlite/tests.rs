@@ -1,4 +1,4 @@
-use callfs_model::metadata::{Link, LinkStore, MakerRights};
+use callfs_model::metadata::{Link, LinkOptions, LinkStore, MakerRights};
 
 use super::*;
 use crate::suite::{Folder, Place, link_suite, metadata_suite, path, record, tombstone};
@@ -71,6 +71,7 @@ async fn records_its_schema_as_sqlx_did() {
         "4 fences 48 7D6CCFA43CEE96F2",
         "7 link rights 48 32B9002265E69A32",
         "8 objects 48 845060CFCDCB9444",
+        "9 link options 48 2B15704367D9A092",
     ];
     assert_eq!(recorded.expect("read"), by_sqlx);
 }
@@ -190,7 +191,7 @@ async fn an_index_without_links_gets_them() {
     for statement in [
         "DROP TABLE links",
         "DROP TABLE fences",
-        "DELETE FROM _sqlx_migrations WHERE version BETWEEN 3 AND 7",
+        "DELETE FROM _sqlx_migrations WHERE version BETWEEN 3 AND 7 OR version = 9",
     ] {
         execute(&folder, statement);
     }
@@ -204,7 +205,7 @@ async fn an_index_without_links_gets_them() {
 }
 
 #[tokio::test]
-async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
+async fn links_from_before_the_rights_of_their_makers_and_options_were_recorded_stay() {
     let folder = Folder::new();
     let store = folder.sqlite().await;
     let link = Link {
@@ -215,6 +216,10 @@ async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
         rights: MakerRights {
             admin: true,
             ..MakerRights::default()
+        },
+        options: LinkOptions {
+            inline: true,
+            ..LinkOptions::default()
         },
         filename: None,
         created: 1,
@@ -228,7 +233,8 @@ async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
     store.close().await;
     for statement in [
         "ALTER TABLE links DROP COLUMN rights",
-        "DELETE FROM _sqlx_migrations WHERE version = 7",
+        "ALTER TABLE links DROP COLUMN options",
+        "DELETE FROM _sqlx_migrations WHERE version IN (7, 9)",
     ] {
         execute(&folder, statement);
     }
@@ -239,6 +245,7 @@ async fn links_from_before_the_rights_of_their_makers_were_recorded_stay() {
         found,
         Link {
             rights: unknown,
+            options: LinkOptions::default(),
             ..link
         }
     );

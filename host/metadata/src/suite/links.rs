@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callfs_model::metadata::{Link, MakerRights, Use};
+use callfs_model::metadata::{Link, LinkOptions, MakerRights, Use};
 
 use super::*;
 
@@ -17,6 +17,7 @@ fn link(number: u8, maker: &str) -> Link {
             admin: number % 2 == 1,
             attributes: vec![("name".into(), "value \"1\"".into())],
         },
+        options: LinkOptions::default(),
         filename: Some("größe.txt".into()),
         created: 1_000 + i64::from(number),
         expires: 2_000,
@@ -99,6 +100,33 @@ pub(crate) async fn gives_back_links_as_they_were(place: &impl Place<Store: Link
     store.remove(&[1; 16]).await.expect("removed");
     store.remove(&[1; 16]).await.expect("was removed before");
     assert_eq!(store.by_token(&[1; 32]).await.expect("read"), None);
+}
+
+pub(crate) async fn gives_back_the_options_of_links(place: &impl Place<Store: LinkStore>) {
+    let store = place.open().await;
+    let given = (0..8_u8).map(|bits| LinkOptions {
+        inline: bits & 1 != 0,
+        unlimited: bits & 2 != 0,
+        directory: bits & 4 != 0,
+    });
+    let links: Vec<Link> = (1..)
+        .zip(given)
+        .map(|(number, options)| Link {
+            options,
+            ..link(number, "alice")
+        })
+        .collect();
+    for link in &links {
+        store.create(link.clone()).await.expect("created");
+    }
+    let listed = store.list(Some("alice"), None, 10).await;
+    assert_eq!(listed.expect("listed"), links);
+    // They are not changed with the uses.
+    for link in &links {
+        assert!(store.replace(link.clone()).await.expect("replaced"));
+        let found = store.by_id(&link.id).await.expect("read").expect("there");
+        assert_eq!(found.options, link.options);
+    }
 }
 
 pub(crate) async fn replaces_a_link_once_per_revision(place: &impl Place<Store: LinkStore>) {

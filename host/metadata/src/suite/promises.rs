@@ -26,6 +26,11 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
                 storage: [b':'; 16],
             },
             3 => Intent::Reconcile { path: at },
+            2 => Intent::Exchange {
+                one: at,
+                other: path("/other"),
+                objects: [object("12:34"), object("ä\0:")],
+            },
             _ => Intent::Rename {
                 from: at,
                 to: path("/to"),
@@ -53,12 +58,12 @@ pub(crate) async fn keeps_intents_in_order(place: &impl Place) {
         .expect("ended");
     assert_eq!(store.intents().await.expect("read"), [intent(9), intent(5)]);
     store
-        .apply([1, 8, 4, 7, 3].map(begin).into())
+        .apply([1, 8, 4, 7, 3, 2].map(begin).into())
         .await
         .expect("begun again");
     assert_eq!(
         store.intents().await.expect("read"),
-        [9, 5, 1, 8, 4, 7, 3].map(intent)
+        [9, 5, 1, 8, 4, 7, 3, 2].map(intent)
     );
 }
 
@@ -106,6 +111,7 @@ pub(crate) async fn carries_out_all_or_nothing(place: &impl Place) {
         put("/new"),
         Change::RemoveTree(path("/kept/inner")),
         rename("/kept", "/moved"),
+        exchange("/moved", "/new"),
         Change::Begin([2; 16], intent.clone()),
         Change::Begin([1; 16], intent.clone()),
     ];

@@ -1,4 +1,5 @@
-//! The records of links: which file may be read by whoever has a token, how often, and until when.
+//! The records of links: which file, or which directory, may be read with a token, how often, and
+//! until when.
 //!
 //! A record is changed by comparing its revision and replacing the whole, so that of two who change
 //! it at once one has to look again. Nothing here knows what a token is or when a use may be taken:
@@ -23,7 +24,7 @@ pub struct Link {
     pub id: LinkId,
     /// SHA-256 of the token, which itself is nowhere.
     pub token_sha256: [u8; 32],
-    /// The file.
+    /// The file, or the directory.
     pub path: FilePath,
     /// The user who made it.
     pub maker: String,
@@ -32,6 +33,10 @@ pub struct Link {
     /// [`LinkChange::Issue`] carries it.
     #[serde(skip)]
     pub rights: MakerRights,
+    /// What it gives that earlier links did not. It is not part of the serialized form either;
+    /// [`LinkChange::Offer`] carries it.
+    #[serde(skip)]
+    pub options: LinkOptions,
     /// What the file is called when it is downloaded; none for its own name.
     pub filename: Option<String>,
     /// When it was made, in milliseconds since 1970-01-01T00:00:00Z, as all times here.
@@ -59,6 +64,19 @@ pub struct MakerRights {
     pub admin: bool,
     /// Anything an authorizer may want to know, by name.
     pub attributes: Vec<(String, String)>,
+}
+
+/// What a link gives that earlier links did not: the default is what those give, a file to save, a
+/// number of times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkOptions {
+    /// A file is to be shown where that is possible, rather than saved.
+    pub inline: bool,
+    /// It may be used without limit until it expires, and its uses are not counted.
+    pub unlimited: bool,
+    /// It is of a directory with everything below it; such a link is unlimited.
+    pub directory: bool,
 }
 
 impl From<&Identity> for MakerRights {
@@ -130,6 +148,9 @@ pub enum LinkChange {
     /// Records a link, with the rights of its maker. Refused with
     /// [`AlreadyExists`](crate::error::ErrorKind::AlreadyExists) if its id or token is recorded.
     Issue(Link, MakerRights),
+    /// The same for a link with options. Without them it is issued, so that logs and nodes from
+    /// before there were any are told of nothing that they cannot read.
+    Offer(Link, MakerRights, LinkOptions),
 }
 
 /// A store of links.
@@ -155,7 +176,13 @@ pub trait LinkStore: Send + Sync {
     /// Records a link. Refused if its id or its token is recorded already.
     async fn create(&self, link: Link) -> Result<()> {
         let rights = link.rights.clone();
-        self.change(LinkChange::Issue(link, rights)).await
+        let options = link.options;
+        let change = if options == LinkOptions::default() {
+            LinkChange::Issue(link, rights)
+        } else {
+            LinkChange::Offer(link, rights, options)
+        };
+        self.change(change).await
     }
 
     /// Replaces the uses of a link, and how many are spent, if it still has the revision of this

@@ -209,6 +209,7 @@ async fn preconditions_are_about_the_destination() {
         let options = || CopyOptions {
             overwrite: true,
             precondition: absent(),
+            modified: None,
         };
         let copy = async |from: &str, to: &str| {
             world

@@ -72,7 +72,7 @@ async fn creates_for_the_caller_with_its_parents() {
             ("alice", "staff", 0o644, 5)
         );
         assert_eq!(sha256, Some(Sha256::digest(b"hello").into()));
-        assert_eq!(content_type.as_deref(), Some("text/plain; charset=utf-8"));
+        assert_eq!(content_type, None);
         assert!(etag.is_some());
         for parent in ["/new", "/new/deep"] {
             let record = world.metadata.record(parent).expect("a record");
@@ -574,4 +574,28 @@ async fn directories_that_only_mounts_make_exist_are_made_when_needed() {
         ErrorKind::NotADirectory
     );
     other.assert_quiet();
+}
+
+#[tokio::test]
+async fn a_time_comes_with_the_bytes_and_ends_with_them() {
+    for world in worlds() {
+        let put = async |modified| {
+            let options = PutOptions {
+                modified,
+                ..PutOptions::default()
+            };
+            let body = Source::from_bytes("x");
+            let stored = world.engine.put(&alice(), &path("/a"), body, options).await;
+            let found = world
+                .engine
+                .stat(&alice(), &path("/a"))
+                .await
+                .expect("there");
+            assert_eq!(stored.expect("stored").info, found);
+            found.modified
+        };
+        assert_eq!(put(Some(-5)).await, Some(-5));
+        assert_eq!(put(Some(7)).await, Some(7));
+        assert_ne!(put(None).await, Some(7));
+    }
 }

@@ -246,7 +246,7 @@ impl Put {
             etag: attributes.etag.clone(),
             content_type: self.options.content_type.clone(),
             sha256: digest.or(self.sha256).filter(|_| known),
-            modified: None,
+            modified: self.options.modified,
             changed: attributes.changed,
         }
     }

@@ -108,7 +108,8 @@ impl Scene {
             overwrite: true,
             ..move_to(self.to)
         };
-        self.world.engine.rename(who, &path(self.from), over).await
+        let moved = self.world.engine.rename(who, &path(self.from), over).await;
+        moved.map(|info| info.path)
     }
 
     /// Whether all of it is at a path; never a part of it.

@@ -419,3 +419,18 @@ async fn a_directory_that_the_storage_may_not_read_moves_with_the_one_that_holds
             .contains(&"a-longer-name/lost+found/x".to_owned())
     );
 }
+
+#[tokio::test]
+async fn a_move_answers_what_has_arrived() {
+    for world in [folder(), plain()].map(World::new) {
+        world.put(&alice(), "/a", "x").await.expect("stored");
+        world.mkdir(&alice(), "/d").await.expect("made");
+        for (from, to) in [("/a", "/b"), ("/d", "/e"), ("/b", "/b")] {
+            let engine = &world.engine;
+            let moved = engine.rename(&alice(), &path(from), move_to(to)).await;
+            let moved = moved.expect("moved");
+            let found = engine.stat(&alice(), &path(to)).await.expect("there");
+            assert_eq!(moved, found, "{from} to {to}");
+        }
+    }
+}

@@ -74,7 +74,7 @@ async fn the_topmost_missing_directory_is_named() {
 #[tokio::test]
 async fn a_directory_that_could_not_be_opened_as_a_file_is_not_looked_at_again() {
     let world = planted();
-    let opened = world.engine.open(&bob(), &path("/a/b")).await;
+    let opened = world.engine.open(&bob(), &path("/a/b"), None).await;
     assert!(matches!(opened, Ok(OpenedPath::Directory(_))));
     assert_eq!(looks(&world), ["read a/b"]);
 }

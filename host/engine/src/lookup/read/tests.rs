@@ -21,6 +21,42 @@ async fn a_recorded_path_costs_one_read() {
 }
 
 #[tokio::test]
+async fn a_range_is_one_read_where_each_part_has_to_be_asked_for() {
+    let range = |start, end| ByteRange { start, end };
+    let cases = [
+        (range(1, Some(3)), "el", Some(1..3)),
+        (range(3, None), "lo", Some(3..5)),
+        (range(0, Some(9)), "hello", Some(0..5)),
+        // The answer has to say how large the file is.
+        (range(5, None), "hello", None),
+    ];
+    for (world, is_asked) in [(folder(), false), (plain(), true)] {
+        let world = World::new(world);
+        let who = alice();
+        let at = path("/a");
+        world.put(&who, "/a", "hello").await.expect("stored");
+        for (wanted, bytes, opened) in cases.clone() {
+            world.disk.asked();
+            let Ok(OpenedPath::File {
+                info,
+                mut source,
+                part,
+            }) = world.engine.open(&who, &at, Some(wanted)).await
+            else {
+                panic!("{wanted:?}: not a file")
+            };
+            let reads = 1 + usize::from(is_asked && opened.is_none());
+            assert_eq!(world.disk.asked(), vec!["read a"; reads], "{wanted:?}");
+            assert_eq!(info.size, 5);
+            assert_eq!(part, opened.filter(|_| is_asked), "{wanted:?}");
+            let piece = source.next().await.expect("readable").expect("not empty");
+            let bytes = if is_asked { bytes } else { "hello" };
+            assert_eq!(piece, bytes.as_bytes(), "{wanted:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_other_programs_put_there_is_adopted() {
     let world = World::new(folder());
     world.disk.plant("photos/cat.JPG", "meow");
@@ -33,10 +69,7 @@ async fn what_other_programs_put_there_is_adopted() {
         (info.owner.as_str(), info.group.as_str(), info.mode),
         ("root", "root", 0o644)
     );
-    assert_eq!(
-        (info.content_type.as_deref(), info.sha256),
-        (Some("image/jpeg"), None)
-    );
+    assert_eq!((info.content_type.as_deref(), info.sha256), (None, None));
     assert_eq!(
         world
             .get(&bob(), "/photos/cat.JPG")
@@ -74,14 +107,12 @@ async fn type_and_digest_belong_to_the_bytes_they_were_given_with() {
             stored.info
         );
         world.disk.rewrite("a.bin", "replaced");
-        let Ok(OpenedPath::File { info, .. }) = world.engine.open(&alice(), &path("/a.bin")).await
+        let Ok(OpenedPath::File { info, .. }) =
+            world.engine.open(&alice(), &path("/a.bin"), None).await
         else {
             panic!("not a file")
         };
-        assert_eq!(
-            (info.content_type.as_deref(), info.sha256),
-            (Some("application/octet-stream"), None)
-        );
+        assert_eq!((info.content_type.as_deref(), info.sha256), (None, None));
         assert_eq!((info.owner.as_str(), info.size), ("alice", 8));
     }
 }
@@ -235,7 +266,7 @@ async fn mounts_appear_with_the_directories_that_lead_to_them() {
     for at in ["/", "/a", "/a/b"] {
         assert!(
             matches!(
-                world.engine.open(&bob(), &path(at)).await,
+                world.engine.open(&bob(), &path(at), None).await,
                 Ok(OpenedPath::Directory(_))
             ),
             "{at}"

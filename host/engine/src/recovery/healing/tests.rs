@@ -453,7 +453,7 @@ async fn a_moved_object_is_never_judged_by_another_record() {
                 if world.disk.has("b") {
                     let error = world
                         .engine
-                        .open(&bob(), &path("/b"))
+                        .open(&bob(), &path("/b"), None)
                         .await
                         .err()
                         .expect("closed to bob");

@@ -193,7 +193,10 @@ impl Engine {
                 storage,
                 newest,
             }),
-            Intent::Rename { .. } | Intent::Reconcile { .. } | Intent::Mounted { .. } => None,
+            Intent::Rename { .. }
+            | Intent::Exchange { .. }
+            | Intent::Reconcile { .. }
+            | Intent::Mounted { .. } => None,
         }))
     }
 

@@ -2,11 +2,14 @@
 //! over plain HTTP.
 //!
 //! Links are relative, so that the page holds behind any prefix, and the page is only found where
-//! its own address ends in a slash; so do links to directories. There is no script in it and
-//! nothing to load, and its policy forbids both.
+//! its own address ends in a slash; so do links to directories. A link is the name and nothing
+//! else, for programs that compare it with what they look for; every character that could make it
+//! anything but one name is escaped. There is no script in it and nothing to load, and its policy
+//! forbids both.
 
 use std::fmt::Write;
 
+use callfs_model::error::Result;
 use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
 use http::Uri;
@@ -16,11 +19,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::stream::Format;
 use crate::content::entry;
 use crate::state::Info;
-
-/// Not a sandbox, in which a browser would save no file that a link leads to.
-pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
 
 /// Where the page of a directory is, relative to an address of it without the slash at its end.
 pub(super) fn location(uri: &Uri) -> Option<HeaderValue> {
@@ -36,8 +34,12 @@ pub(super) fn location(uri: &Uri) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("./{name}/{query}")).ok()
 }
 
-/// The page of a directory.
-pub(super) fn format(directory: &FilePath) -> Format {
+/// The page of a directory. What it leaves out for a limit is behind a link whose query `continued`
+/// makes of a cursor.
+pub(super) fn format(
+    directory: &FilePath,
+    continued: impl Fn(&FilePath) -> String + Send + 'static,
+) -> Format {
     let title = escaped(directory.as_str());
     let mut before = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta \
@@ -52,9 +54,18 @@ pub(super) fn format(directory: &FilePath) -> Format {
         page.extend(row(info).into_bytes());
         Ok(())
     };
+    let next = move |cursor: &FilePath, page: &mut Vec<u8>| -> Result<()> {
+        let query = escaped(&continued(cursor));
+        page.extend(
+            format!("<tr><td><a href=\"{query}\">more</a></td><td></td><td></td></tr>\n")
+                .into_bytes(),
+        );
+        Ok(())
+    };
     Format {
         before: before.into_bytes(),
-        entry,
+        entry: Box::new(entry),
+        next: Box::new(next),
         after: b"</table>\n</body>\n</html>\n",
     }
 }
@@ -80,7 +91,7 @@ fn row(info: &Info) -> String {
     let changed = info.modified.and_then(entry::rfc3339).unwrap_or_default();
     format!(
         "<tr><td><a \
-         href=\"./{href}{slash}\">{name}{slash}</a></td><td>{size}</td><td>{changed}</td></tr>\n"
+         href=\"{href}{slash}\">{name}{slash}</a></td><td>{size}</td><td>{changed}</td></tr>\n"
     )
 }
 
@@ -105,8 +116,9 @@ mod tests {
         let Format {
             mut before,
             entry,
+            next,
             after,
-        } = format(&directory);
+        } = format(&directory, |cursor| format!("?limit=1&after={cursor}"));
         let info = Info {
             path: directory.join(name).expect("a good path"),
             kind,
@@ -121,6 +133,7 @@ mod tests {
             sha256: None,
         };
         entry(&info, &mut before).expect("a row");
+        next(&directory, &mut before).expect("a link");
         String::from_utf8([&before, after].concat()).expect("text")
     }
 
@@ -130,10 +143,11 @@ mod tests {
         let page = page(&format!("/{name}"), EntryKind::File, name);
         let shown = "&#60;b&#62;&#38;&#34;&#39; a:b?c#d%41";
         assert!(page.contains(&format!("<title>/{shown}</title>")), "{page}");
-        let link = format!(
-            "<a href=\"./%3Cb%3E%26%22%27%20a%3Ab%3Fc%23d%2541\">{shown}</a></td><td>3</td>"
-        );
+        let link =
+            format!("<a href=\"%3Cb%3E%26%22%27%20a%3Ab%3Fc%23d%2541\">{shown}</a></td><td>3</td>");
         assert!(page.contains(&link), "{page}");
+        let more = "<a href=\"?limit=1&#38;after=/&#60;b&#62;&#38;&#34;&#39; a:b?c#d%41\">more</a>";
+        assert!(page.contains(more), "{page}");
         assert!(
             page.contains("<td>1994-11-06T08:49:37Z</td>") && page.ends_with("</html>\n"),
             "{page}"
@@ -142,7 +156,7 @@ mod tests {
 
     #[test]
     fn links_to_directories_end_in_a_slash() {
-        let link = "<a href=\"./%C3%A4/\">ä/</a></td><td></td>";
+        let link = "<a href=\"%C3%A4/\">ä/</a></td><td></td>";
         assert!(page("/d", EntryKind::Directory, "ä").contains(link));
         assert!(page("/d", EntryKind::Directory, "ä").contains("<a href=\"../\">../</a>"));
         assert!(

@@ -3,18 +3,21 @@
 use http::StatusCode;
 use serde_json::json;
 use utoipa::openapi::path::Parameter;
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{HttpMethod, PathItem, Ref};
 
-use crate::routes::openapi::headers::{LINK, VARY};
+use crate::routes::openapi::headers::{CONTENT_ENCODING, LINK, VARY};
 use crate::routes::openapi::operation::{Body, OperationDoc};
-use crate::routes::openapi::parameters::{flag, number, one_of, path, words};
+use crate::routes::openapi::parameters::{fields, flag, number, one_of, path, words};
 
 pub(crate) const TAG: &str = "directories";
+const LINE: &str = "ListingLine";
 
-const PROBLEMS: [StatusCode; 7] = [
+const PROBLEMS: [StatusCode; 8] = [
     StatusCode::BAD_REQUEST,
     StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,
+    StatusCode::LOCKED,
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::BAD_GATEWAY,
@@ -41,6 +44,18 @@ pub(crate) fn paths() -> Vec<(&'static str, PathItem)> {
     ]
 }
 
+/// Schemas that no type stands for alone.
+pub(crate) fn schemas() -> [(&'static str, Schema); 1] {
+    let line = OneOfBuilder::new()
+        .item(Ref::from_schema_name("Entry"))
+        .item(Ref::from_schema_name("Continuation"))
+        .description(Some(
+            "A line of a stream: an entry, or at the end of a stream that `limit` has cut, where \
+             it continues. The `type` tells one from the other.",
+        ));
+    [(LINE, Schema::OneOf(line.build()))]
+}
+
 fn list(id: &str, summary: &str, path: Option<Parameter>) -> OperationDoc {
     let entry = json!({
         "name": "report.pdf", "path": "/docs/report.pdf", "type": "file", "size": 3,
@@ -53,7 +68,7 @@ fn list(id: &str, summary: &str, path: Option<Parameter>) -> OperationDoc {
     });
     let lines = Body {
         media_type: "application/x-ndjson",
-        schema: Ref::from_schema_name("Entry").into(),
+        schema: Ref::from_schema_name(LINE).into(),
         example: Some(entry),
     };
     let own = [
@@ -73,8 +88,8 @@ fn list(id: &str, summary: &str, path: Option<Parameter>) -> OperationDoc {
         ),
         number(
             "limit",
-            "Entries of one page, 1,000 unless given and 10,000 at most; a stream has no maximum, \
-             and 0 means no limit.",
+            "Entries of one page, 1,000 unless given and 10,000 at most. A stream has no limit \
+             unless given, and no maximum.",
             0,
             None,
         ),
@@ -83,18 +98,20 @@ fn list(id: &str, summary: &str, path: Option<Parameter>) -> OperationDoc {
             "The cursor of the page before: `next`, or the one in its `Link`.",
             "/docs/report.pdf",
         ),
+        fields(),
     ];
     OperationDoc::new(TAG, id, summary)
         .description(
             "A page as JSON, whose `next` is the `after` of the following page. With `Accept: \
-             application/x-ndjson` the response is a stream: one `Entry` per line, sent as they \
-             are found.",
+             application/x-ndjson` the response is a stream of all entries: one `Entry` per line, \
+             sent as they are found. Where `limit` cuts the stream, the last line is a \
+             `Continuation`, whose `next` is the `after` of the entries that follow.",
         )
         .parameters(path.into_iter().chain(own))
         .answers(
             200,
-            "A page, or as `application/x-ndjson` one `Entry` per line.",
-            &[LINK, VARY],
+            "A page, or as `application/x-ndjson` one `ListingLine` per line.",
+            &[LINK, VARY, CONTENT_ENCODING],
             vec![Body::json("Listing", example), lines],
         )
         .problems(&PROBLEMS)

@@ -7,6 +7,7 @@ use http::header::{HeaderMap, HeaderValue, LINK};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::fields::accept::Shape;
+use crate::fields::members::EntryMembers;
 use crate::fields::query::Query;
 use crate::fields::target::url;
 use crate::problem::{Problem, Result};
@@ -20,13 +21,15 @@ pub(crate) struct PageQuery {
     /// How many entries; none for no limit.
     pub(super) limit: Option<usize>,
     pub(super) after: Option<FilePath>,
+    /// What its entries have more than others.
+    pub(super) members: EntryMembers,
     /// The query of the request without its cursor, as the next page's begins.
     kept: String,
 }
 
 impl PageQuery {
     /// The query parameters that choose it.
-    pub(crate) const PARAMETERS: [&str; 2] = ["limit", "after"];
+    pub(crate) const PARAMETERS: [&str; 3] = ["limit", "after", EntryMembers::PARAMETER];
 
     /// The page of a directory that the query asks for.
     pub(crate) fn of(query: &Query, directory: &FilePath, shape: Shape) -> Result<Self> {
@@ -41,11 +44,10 @@ impl PageQuery {
             (_, Shape::Json) => query.number("limit", 1..=MAX_LIMIT)?,
             (_, Shape::Lines | Shape::Html) => query.number("limit", 0..=usize::MAX)?,
         };
-        // Whoever reads a page of links takes it for all there is.
-        let default = if shape == Shape::Html {
-            0
-        } else {
-            DEFAULT_LIMIT
+        // Readers of a stream or of a page of links take it for all there is.
+        let default = match shape {
+            Shape::Json => DEFAULT_LIMIT,
+            Shape::Lines | Shape::Html => 0,
         };
         let limit = Some(limit.unwrap_or(default)).filter(|limit| *limit > 0);
         let refused = || {
@@ -57,18 +59,25 @@ impl PageQuery {
             .text("after")
             .map(|text| FilePath::parse(text).map_err(|_| refused()))
             .transpose()?;
+        let members = EntryMembers::of(query)?;
         match after {
             Some(after) if !after.is_within(directory) || after == *directory => Err(refused()),
             after => Ok(Self {
                 limit,
                 after,
+                members,
                 kept: kept(query),
             }),
         }
     }
 
+    /// What the entries have more than others.
+    pub(crate) fn members(&self) -> EntryMembers {
+        self.members
+    }
+
     /// RFC 8288: where the next page is, with the other parameters as they were.
-    pub(super) fn add_next(
+    pub(crate) fn add_next(
         &self,
         headers: &mut HeaderMap,
         prefix: &str,
@@ -77,13 +86,16 @@ impl PageQuery {
     ) {
         let Some(next) = next else { return };
         let url = url(prefix, path);
-        let kept = &self.kept;
-        let after = encode(next.as_str());
-        if let Ok(link) =
-            HeaderValue::try_from(format!("<{url}?{kept}after={after}>; rel=\"next\""))
-        {
+        let query = self.continued()(next);
+        if let Ok(link) = HeaderValue::try_from(format!("<{url}{query}>; rel=\"next\"")) {
             headers.insert(LINK, link);
         }
+    }
+
+    /// Makes the query of what comes after a cursor, with the other parameters as they were.
+    pub(super) fn continued(&self) -> impl Fn(&FilePath) -> String + Send + use<> {
+        let kept = self.kept.clone();
+        move |next| format!("?{kept}after={}", encode(next.as_str()))
     }
 }
 
@@ -173,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_stream_goes_without_a_limit() {
+    fn only_a_stream_goes_without_a_limit_and_does_unless_asked() {
         let limit = |query: &str, shape| page(query, "/d", shape).map(|page| page.limit).ok();
         assert_eq!(limit("", Shape::Json), Some(Some(1000)));
-        assert_eq!(limit("", Shape::Lines), Some(Some(1000)));
+        assert_eq!(limit("", Shape::Lines), Some(None));
         assert_eq!(limit("limit=0", Shape::Json), None);
         assert_eq!(limit("limit=0", Shape::Lines), Some(None));
         assert_eq!(limit("limit=10001", Shape::Json), None);

@@ -27,13 +27,23 @@ const TOGETHER: usize = 64;
 /// Bytes of an entry, for most of them.
 const ENTRY: usize = 256;
 
+/// Adds an entry to what is there.
+pub(super) type WriteEntry = Box<dyn Fn(&Info, &mut Vec<u8>) -> Result<()> + Send + Sync>;
+/// Says that there is more after a path.
+pub(super) type WriteNext = Box<dyn Fn(&FilePath, &mut Vec<u8>) -> Result<()> + Send>;
+/// How many entries are looked at after the last one that the limit lets through, until it is said
+/// that there may be more.
+const MAX_BEYOND: usize = 10_000;
+
 /// How a listing is written.
 pub(super) struct Format {
     /// What comes before the first entry.
     pub(super) before: Vec<u8>,
     /// One entry, added to what is there.
-    pub(super) entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
-    /// What comes after the last entry; whoever reads it has all of them.
+    pub(super) entry: WriteEntry,
+    /// That there is more after a path, where a limit cuts the listing there.
+    pub(super) next: WriteNext,
+    /// What comes at the end; a reader of it has everything that was asked for.
     pub(super) after: &'static [u8],
 }
 
@@ -49,7 +59,8 @@ struct ListingStream {
     reader: ListingReader,
     /// How many pages the walk had begun when the caller was last identified.
     pages: u64,
-    entry: fn(&Info, &mut Vec<u8>) -> Result<()>,
+    entry: WriteEntry,
+    next: WriteNext,
     walk: Walk,
     /// What was found before there was a response.
     first: Option<Info>,
@@ -57,6 +68,12 @@ struct ListingStream {
     filter: Filter,
     effort: MatchingEffort,
     left: Option<usize>,
+    /// Where a listing that is cut would go on: after the last entry that was found.
+    cursor: Option<FilePath>,
+    /// How many were found since the limit was reached.
+    beyond: usize,
+    /// It was said that there is more.
+    is_cut: bool,
 }
 
 /// The body of such a response; no limit without `limit`, whatever the options say. A failure
@@ -73,30 +90,33 @@ pub(super) async fn body(
     let Format {
         before,
         entry,
+        next,
         after,
     } = format;
-    let (_, mut walk) = app
+    let (walk, first) = app
         .engine
-        .walk(
+        .walk_all(
             &reader.who,
             &directory,
             options.depth(),
             options.after.as_ref(),
         )
         .await?;
-    walk.read_ahead();
-    let first = walk.next().await?;
     let entries = ListingStream {
         app: app.clone(),
         reader,
         pages: walk.pages(),
         entry,
+        next,
         walk,
         first,
         directory,
         filter: options.filter,
         effort: MatchingEffort::default(),
         left: limit,
+        cursor: None,
+        beyond: 0,
+        is_cut: false,
     };
     let pieces = stream::iter([Ok(before)])
         .chain(produced(entries))
@@ -138,7 +158,7 @@ impl ListingStream {
     /// The next entry; an empty piece for what is not wanted, so that a search that finds little is
     /// seen to go on.
     async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        if self.left == Some(0) {
+        if self.is_cut {
             return Ok(None);
         }
         let next = match self.first.take() {
@@ -149,10 +169,23 @@ impl ListingStream {
         let Some(info) = next else { return Ok(None) };
         let mut piece = Vec::with_capacity(ENTRY);
         let wanted = self.filter.takes(&self.directory, &info, &mut self.effort);
-        if wanted.await {
-            self.left = self.left.map(|left| left - 1);
-            (self.entry)(&info, &mut piece)?;
+        let wanted = wanted.await;
+        match (&self.cursor, self.left) {
+            (Some(cursor), Some(0)) => {
+                // It is complete unless something else is wanted, but looking for that has an end.
+                self.beyond += 1;
+                if wanted || self.beyond == MAX_BEYOND {
+                    self.is_cut = true;
+                    (self.next)(cursor, &mut piece)?;
+                }
+            }
+            _ if wanted => {
+                self.left = self.left.map(|left| left - 1);
+                (self.entry)(&info, &mut piece)?;
+            }
+            _ => {}
         }
+        self.cursor = Some(info.path);
         Ok(Some(piece))
     }
 }

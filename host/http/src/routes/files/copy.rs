@@ -17,7 +17,7 @@ use super::upload;
 use crate::content::streams;
 use crate::fields::query::Query;
 use crate::fields::target::RequestTarget;
-use crate::fields::{digest, precondition};
+use crate::fields::{digest, mtime, precondition};
 use crate::problem::{Problem, Result};
 use crate::state::{App, CopyOptions};
 
@@ -67,6 +67,7 @@ impl Original {
         let options = CopyOptions {
             overwrite,
             precondition: precondition::of(headers)?,
+            modified: mtime::of(headers)?,
         };
         let stored = app
             .engine

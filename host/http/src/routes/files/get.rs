@@ -26,7 +26,13 @@ use crate::routes::directories::{self, ListingReader, PageQuery};
 use crate::state::{App, Info, OpenedPath, Precondition};
 
 const DOWNLOAD: &str = "download";
-const KNOWN: [&str; 3] = [DOWNLOAD, PageQuery::PARAMETERS[0], PageQuery::PARAMETERS[1]];
+/// What a directory knows; the first of it only to say that it is for files.
+const KNOWN: [&str; 4] = [
+    DOWNLOAD,
+    PageQuery::PARAMETERS[0],
+    PageQuery::PARAMETERS[1],
+    PageQuery::PARAMETERS[2],
+];
 
 /// `GET /v1/files/{path}`
 pub(super) async fn get(
@@ -38,11 +44,14 @@ pub(super) async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let query = Query::of(&uri, &KNOWN)?;
     let part = RequestedPart::of(&headers)?;
-    match app.engine.open(&who, &target.path).await? {
-        OpenedPath::File { info, source } => {
-            let response = file(&app, &target, &query, &info, &precondition, &headers)?;
+    match app.engine.open(&who, &target.path, part.single()).await? {
+        OpenedPath::File {
+            info,
+            source,
+            part: opened,
+        } => {
+            let response = file(&app, &target, &uri, &info, &precondition, &headers)?;
             if response.status() != StatusCode::OK {
                 return Ok(response);
             }
@@ -54,13 +63,14 @@ pub(super) async fn get(
                 reader: Reader::Caller(who),
                 info,
                 source,
+                opened,
             }
             .send(parts, response, request_id)
             .await?)
         }
         OpenedPath::Directory(info) => {
             let shape = directories::shape(&headers);
-            let page = directory(&target, &query, shape)?;
+            let page = directory(&target, &uri, shape)?;
             if let Some(elsewhere) = directories::redirect(&uri, shape) {
                 return Ok(elsewhere);
             }
@@ -91,10 +101,9 @@ pub(super) async fn head(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let query = Query::of(&uri, &KNOWN)?;
     let info = app.engine.stat(&who, &target.path).await?;
     if info.kind != EntryKind::Directory {
-        let mut response = file(&app, &target, &query, &info, &precondition, &headers)?;
+        let mut response = file(&app, &target, &uri, &info, &precondition, &headers)?;
         if response.status() == StatusCode::OK {
             response
                 .headers_mut()
@@ -103,7 +112,7 @@ pub(super) async fn head(
         return Ok(response);
     }
     let shape = directories::shape(&headers);
-    directory(&target, &query, shape)?;
+    directory(&target, &uri, shape)?;
     if let Some(elsewhere) = directories::redirect(&uri, shape) {
         return Ok(elsewhere);
     }
@@ -115,11 +124,12 @@ pub(super) async fn head(
     Ok(response)
 }
 
-/// The response for a file, but for its bytes: 200, or 304 if the client has them already.
+/// The response for a file, but for its bytes: 200, or 304 if the client has them already. Of its
+/// query only what a file knows counts.
 fn file(
     app: &App,
     target: &RequestTarget,
-    query: &Query,
+    uri: &Uri,
     info: &Info,
     precondition: &Precondition,
     request: &HeaderMap,
@@ -131,12 +141,8 @@ fn file(
         );
         return Err(Error::new(ErrorKind::NotADirectory, message).into());
     }
-    query.refuse(
-        &PageQuery::PARAMETERS,
-        "is for directories, and this is a file",
-    )?;
-    let download = query.flag(DOWNLOAD)?;
-    let mut response = representation::head(info, precondition, request)?;
+    let download = Query::known_of(uri, &[DOWNLOAD])?.flag(DOWNLOAD)?;
+    let mut response = representation::head(info, precondition, request, app)?;
     if response.status() == StatusCode::OK {
         let headers = response.headers_mut();
         entry::add_attributes(headers, info, app);
@@ -169,7 +175,8 @@ fn describe(response: &mut Response, directory: &Info, app: &App, shape: Shape) 
     }
 }
 
-fn directory(target: &RequestTarget, query: &Query, shape: Shape) -> Result<PageQuery> {
+fn directory(target: &RequestTarget, uri: &Uri, shape: Shape) -> Result<PageQuery> {
+    let query = Query::of(uri, &KNOWN)?;
     query.refuse(&[DOWNLOAD], "is for files, and this is a directory")?;
-    PageQuery::of(query, &target.path, shape)
+    PageQuery::of(&query, &target.path, shape)
 }

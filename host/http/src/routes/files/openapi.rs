@@ -39,7 +39,8 @@ pub(crate) fn paths() -> Vec<(&'static str, PathItem)> {
     vec![
         (
             "/v1/files/",
-            // POST and DELETE are answered there, and neither can do anything to a root.
+            // POST and DELETE are answered there, and neither can do anything to a root; POST of a
+            // form is PUT of one.
             item([
                 (HttpMethod::Get, reading::list_root()),
                 (HttpMethod::Head, reading::stat_root()),

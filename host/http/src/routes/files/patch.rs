@@ -15,7 +15,6 @@ use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
 use http::Uri;
 use http::header::{CONTENT_LOCATION, HeaderMap, HeaderValue};
-use serde::Serialize;
 
 pub(crate) use self::document::PatchDocument;
 use self::document::{AttributesPatch, PatchKind};
@@ -27,16 +26,10 @@ use crate::fields::precondition::Preconditions;
 use crate::fields::query::Query;
 use crate::fields::target::{FILES, RequestTarget, url};
 use crate::problem::Result;
-use crate::state::{App, AttributeChange, Precondition, RenameOptions};
+use crate::state::{App, AttributeChange, ExchangeOptions, Info, Precondition, RenameOptions};
 
 /// Far more than a path and a few names take.
 const MAX_DOCUMENT: usize = 64 << 10;
-
-/// Where an entry is after a move.
-#[derive(Serialize)]
-struct Moved {
-    path: FilePath,
-}
 
 /// `PATCH /v1/files/{path}`
 pub(super) async fn patch(
@@ -76,18 +69,37 @@ pub(super) async fn patch(
                 create_parents,
                 precondition,
             };
-            let path = app.engine.rename(&who, &target.path, options).await?;
-            let location = HeaderValue::try_from(url(FILES, &path));
-            let mut response = Json(Moved { path }).into_response();
-            if let Ok(location) = location {
-                response.headers_mut().insert(CONTENT_LOCATION, location);
-            }
-            Ok(response)
+            let info = app.engine.rename(&who, &target.path, options).await?;
+            Ok(moved(&info))
+        }
+        PatchKind::Exchange {
+            destination,
+            destination_if_match,
+        } => {
+            let options = ExchangeOptions {
+                destination,
+                precondition,
+                destination_precondition: Precondition {
+                    if_match: destination_if_match,
+                    ..Precondition::default()
+                },
+            };
+            let info = app.engine.exchange(&who, &target.path, options).await?;
+            Ok(moved(&info))
         }
         PatchKind::Change(change) => {
             change_attributes(&app, &who, &target.path, change, &precondition).await
         }
     }
+}
+
+/// What it is at the path to which it has gone.
+fn moved(info: &Info) -> Response {
+    let mut response = changed(info);
+    if let Ok(location) = HeaderValue::try_from(url(FILES, &info.path)) {
+        response.headers_mut().insert(CONTENT_LOCATION, location);
+    }
+    response
 }
 
 fn wanted(app: &App, path: &FilePath, document: &[u8]) -> Result<PatchKind> {
@@ -117,7 +129,12 @@ async fn change_attributes(
         .engine
         .change_attributes(who, path, change, precondition)
         .await?;
-    let mut response = Json(EntryDocument::from(&info)).into_response();
-    entry::add_validators(response.headers_mut(), &info);
-    Ok(response)
+    Ok(changed(&info))
+}
+
+/// What has become of it.
+fn changed(info: &Info) -> Response {
+    let mut response = Json(EntryDocument::from(info)).into_response();
+    entry::add_outcome(response.headers_mut(), info);
+    response
 }

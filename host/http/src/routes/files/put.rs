@@ -11,6 +11,7 @@ use http::header::{CONTENT_DISPOSITION, HeaderMap};
 
 use super::copy::Original;
 use super::upload;
+use crate::content::form::FormBoundary;
 use crate::edge::caller::Caller;
 use crate::fields::target::RequestTarget;
 use crate::fields::{disposition, lines};
@@ -31,11 +32,15 @@ pub(super) async fn put(
             .copy(&app, &who, &target, &headers, body, true)
             .await;
     }
+    if let Some(boundary) = FormBoundary::of(&headers)? {
+        return upload::store_form(&app, &who, &target, &headers, body, &boundary, false).await;
+    }
     let path = path(&target, &headers)?;
     upload::store(&app, &who, &path, &headers, body, false).await
 }
 
-/// A path that names a directory takes the file's name from `Content-Disposition`.
+/// A path that names a directory takes the file's name from `Content-Disposition`, that of the
+/// request or, of a form, that of its part.
 pub(super) fn path(target: &RequestTarget, headers: &HeaderMap) -> Result<FilePath> {
     if !target.trailing_slash && !target.path.is_root() {
         return Ok(target.path.clone());
@@ -48,11 +53,7 @@ pub(super) fn path(target: &RequestTarget, headers: &HeaderMap) -> Result<FilePa
     let name = lines::single(headers, &CONTENT_DISPOSITION)?
         .and_then(disposition::filename)
         .ok_or_else(missing)?;
-    if name.is_empty() || name.contains('/') {
-        let message = format!("the file name '{name}' of Content-Disposition is not a single name");
-        return Err(Problem::bad_request(message));
-    }
-    Ok(target.path.join(&name)?)
+    upload::named(&target.path, &name, "Content-Disposition")
 }
 
 #[cfg(test)]

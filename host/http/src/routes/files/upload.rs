@@ -8,20 +8,19 @@ use axum::body::Body;
 use axum::response::Response;
 use callfs_model::identity::Identity;
 use callfs_model::path::FilePath;
+use callfs_model::source::Source;
 use http::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
 };
 use http::{HeaderName, StatusCode};
 
+use crate::content::form::{FormBoundary, FormFile, MAX_ENVELOPE};
 use crate::content::{entry, streams};
-use crate::fields::target::{FILES, url};
-use crate::fields::{digest, lines, precondition};
+use crate::fields::media_type::{self, MAX_MEDIA_TYPE};
+use crate::fields::target::{FILES, RequestTarget, url};
+use crate::fields::{digest, lines, mtime, precondition};
 use crate::problem::{Problem, Result};
-use crate::state::{App, PutOptions, StoredFile};
-
-/// Far more than a media type with its parameters takes. It goes out with every answer, once for
-/// each part of several.
-const MAX_CONTENT_TYPE: usize = 255;
+use crate::state::{AdmittedPut, App, PutOptions, StoredFile};
 
 /// Stores a body under a path.
 pub(super) async fn store(
@@ -38,15 +37,7 @@ pub(super) async fn store(
         Ok(app.engine.admit_put(who, path, size, options).await?)
     };
     match checked.await {
-        Ok(admitted) => {
-            let stored = app
-                .engine
-                .receive(who, admitted, streams::into_source(body))
-                .await?;
-            let mut response = created(&stored);
-            digest::add(response.headers_mut(), &stored.info, headers);
-            Ok(response)
-        }
+        Ok(admitted) => receive(app, who, admitted, headers, streams::into_source(body)).await,
         Err(problem) => {
             streams::discard(body);
             Err(problem)
@@ -54,10 +45,84 @@ pub(super) async fn store(
     }
 }
 
+/// Stores the file in a form, in a directory under the name that the form gives, or under the path
+/// that it has.
+pub(super) async fn store_form(
+    app: &Arc<App>,
+    who: &Identity,
+    target: &RequestTarget,
+    headers: &HeaderMap,
+    body: Body,
+    boundary: &FormBoundary,
+    create_only: bool,
+) -> Result<Response> {
+    // No file is larger than its form, and none much smaller.
+    let size = streams::announced_size(&body).map(|size| size.saturating_sub(MAX_ENVELOPE));
+    let is_named = !target.trailing_slash && !target.path.is_root();
+    let checked = async {
+        let options = form_options(headers, create_only)?;
+        let admitted = if is_named {
+            let admitted = app
+                .engine
+                .admit_put(who, &target.path, size, options.clone());
+            Some(admitted.await?)
+        } else {
+            None
+        };
+        Ok((options, admitted))
+    };
+    let (options, admitted) = match checked.await {
+        Ok(checked) => checked,
+        Err(problem) => {
+            streams::discard(body);
+            return Err(problem);
+        }
+    };
+    let file = FormFile::open(streams::into_source(body), boundary).await?;
+    let content_type = match &file.media_type {
+        Some(given) => kept_type(given)?,
+        None => None,
+    };
+    let admitted = match admitted {
+        Some(admitted) => admitted.with_content_type(content_type),
+        None => {
+            let path = named(&target.path, &file.name, "the form")?;
+            let options = PutOptions {
+                content_type,
+                ..options
+            };
+            app.engine.admit_put(who, &path, size, options).await?
+        }
+    };
+    receive(app, who, admitted, headers, file.bytes).await
+}
+
+async fn receive(
+    app: &Arc<App>,
+    who: &Identity,
+    admitted: AdmittedPut,
+    headers: &HeaderMap,
+    bytes: Source,
+) -> Result<Response> {
+    let stored = app.engine.receive(who, admitted, bytes).await?;
+    let mut response = created(&stored);
+    digest::add(response.headers_mut(), &stored.info, headers);
+    Ok(response)
+}
+
+/// The path of a file in a directory, under a name that came with it.
+pub(super) fn named(directory: &FilePath, name: &str, source: &str) -> Result<FilePath> {
+    if name.is_empty() || name.contains('/') {
+        let message = format!("the file name '{name}' of {source} is not a single name");
+        return Err(Problem::bad_request(message));
+    }
+    Ok(directory.join(name)?)
+}
+
 /// 201 with the location of what is new, or 200.
 pub(super) fn created(stored: &StoredFile) -> Response {
     let mut response = entry::response(Body::empty());
-    entry::add_validators(response.headers_mut(), &stored.info);
+    entry::add_outcome(response.headers_mut(), &stored.info);
     if stored.created {
         *response.status_mut() = StatusCode::CREATED;
         if let Ok(location) = HeaderValue::try_from(url(FILES, &stored.info.path)) {
@@ -82,6 +147,19 @@ fn options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
         precondition: precondition::of(headers)?,
         content_type: content_type(headers)?,
         digests: digest::announced(headers)?,
+        modified: mtime::of(headers)?,
+    })
+}
+
+/// The media type is that of the part, which is not read yet. `Repr-Digest` is about the file, as
+/// it is given back; of the whole body no digest is made.
+fn form_options(headers: &HeaderMap, create_only: bool) -> Result<PutOptions> {
+    let why = "the digest of a form is not verified; give that of the file in 'repr-digest'";
+    refuse(headers, digest::CONTENT_DIGEST, why)?;
+    let options = options(headers, create_only)?;
+    Ok(PutOptions {
+        content_type: None,
+        ..options
     })
 }
 
@@ -96,34 +174,29 @@ fn refuse(headers: &HeaderMap, name: HeaderName, why: &str) -> Result<()> {
 
 /// As given; none if it is to be guessed from the name.
 fn content_type(headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(given) = lines::single(headers, &CONTENT_TYPE)? else {
-        return Ok(None);
-    };
-    if given.len() > MAX_CONTENT_TYPE {
+    match lines::single(headers, &CONTENT_TYPE)? {
+        Some(given) => kept_type(given),
+        None => Ok(None),
+    }
+}
+
+/// What is kept of a media type.
+pub(super) fn kept_type(given: &HeaderValue) -> Result<Option<String>> {
+    if given.len() > MAX_MEDIA_TYPE {
         let message = format!(
-            "the header 'content-type' is longer than the {MAX_CONTENT_TYPE} bytes that are kept"
+            "the header 'content-type' is longer than the {MAX_MEDIA_TYPE} bytes that are kept"
         );
         return Err(Problem::bad_request(message));
     }
     let refused =
         || Problem::bad_request("the header 'content-type' is not a media type such as text/plain");
     let text = given.to_str().map_err(|_| refused())?.trim();
-    let (kind, subtype) = text
-        .split(';')
-        .next()
-        .and_then(|essence| essence.split_once('/'))
-        .ok_or_else(refused)?;
-    if !is_token(kind) || !is_token(subtype.trim_end()) {
-        return Err(refused());
-    }
-    // What curl says of every --data-binary; nobody means it of a file.
-    Ok((!text.eq_ignore_ascii_case("application/x-www-form-urlencoded")).then(|| text.to_owned()))
-}
-
-/// RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(is_tchar)
+    let essence = media_type::essence(text).ok_or_else(refused)?;
+    // What curl says of every --data-binary; nobody means it of a file. Neither does a range of
+    // types, which belongs in Accept, say what the bytes are.
+    let says_nothing = text.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        || media_type::is_range(essence);
+    Ok((!says_nothing).then(|| text.to_owned()))
 }
 
 #[cfg(test)]
@@ -131,7 +204,6 @@ mod tests {
     use super::super::put;
     use super::*;
     use crate::fields::json;
-    use crate::fields::target::RequestTarget;
 
     /// Whether a request with these header lines is refused by what reads the field.
     type Refuses = fn(&HeaderMap) -> bool;
@@ -156,13 +228,14 @@ mod tests {
     /// not, and what reads them.
     #[test]
     fn every_line_of_what_can_refuse_is_read() {
-        let table: [(&str, &str, &str, Refuses); 9] = [
+        let table: [(&str, &str, &str, Refuses); 10] = [
             ("content-encoding", "identity", "gzip", as_upload),
             ("content-encoding", "identity", "identity, gzip", as_upload),
             ("content-type", "text/plain", "nonsense", as_upload),
             ("content-type", "application/json", "text/plain", as_json),
             ("content-digest", "md5=:AAAA:", "sha-256=1", as_upload),
             ("repr-digest", "md5=:AAAA:", "sha-256=1", as_upload),
+            ("x-callfs-mtime", "784111777", "yesterday", as_upload),
             ("if-match", "\"a\"", "a", as_upload),
             ("if-none-match", "\"a\"", "a", as_upload),
             (
@@ -206,6 +279,9 @@ mod tests {
             parse("application/x-www-form-urlencoded").expect("known"),
             None
         );
+        for range in ["*/*", "image/*", "*/*; q=0.8"] {
+            assert_eq!(parse(range).expect(range), None, "{range}");
+        }
         assert_eq!(content_type(&HeaderMap::new()).expect("absent"), None);
         for bad in ["", "text", "/", "text/", "a b/c", "text/pl ain"] {
             assert!(parse(bad).is_err(), "{bad}");
@@ -214,9 +290,7 @@ mod tests {
             HeaderValue::try_from(format!("text/{}", "x".repeat(length - 5))).expect("a value")
         };
         let parse = |value| content_type(&HeaderMap::from_iter([(CONTENT_TYPE, value)]));
-        assert!(
-            parse(long(MAX_CONTENT_TYPE)).is_ok() && parse(long(MAX_CONTENT_TYPE + 1)).is_err()
-        );
+        assert!(parse(long(MAX_MEDIA_TYPE)).is_ok() && parse(long(MAX_MEDIA_TYPE + 1)).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `POST /v1/links/generate`: a new link to a file.
+//! `POST /v1/links/generate`: a new link to a file or a directory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,25 +7,34 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use callfs_model::error::{Error, ErrorKind};
 use callfs_model::identity::Identity;
 use callfs_model::path::{FilePath, check_name};
+use callfs_model::storage::EntryKind;
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION};
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LINKS, time};
+use super::{LINKS, LinkDisposition, LinkType, limit, time};
 use crate::content::streams;
 use crate::edge::caller::Caller;
 use crate::fields::json;
 use crate::fields::query::Query;
 use crate::problem::{Problem, Result};
 use crate::routes::download::DOWNLOAD;
-use crate::state::{App, MAX_USES, Terms};
+use crate::state::{App, LinkOptions, MAX_USES, Terms};
 
 /// Far more than a path and a name take.
 const MAX_DOCUMENT: usize = 64 << 10;
-const KNOWN: [&str; 4] = ["path", "expiry_seconds", "max_downloads", "filename"];
+const KNOWN: [&str; 6] = [
+    "path",
+    "expiry_seconds",
+    "max_downloads",
+    "unlimited",
+    "disposition",
+    "filename",
+];
 
 /// A link to create.
 // A field that is `null` is one that is absent; the document does not say so, because every client
@@ -34,15 +43,24 @@ const KNOWN: [&str; 4] = ["path", "expiry_seconds", "max_downloads", "filename"]
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkRequest)]
 pub(crate) struct NewLink {
-    /// The file to share.
+    /// The file or the directory to share. A directory is shared with everything below it, and
+    /// needs `unlimited`.
     #[schema(pattern = "^/")]
     path: String,
-    /// For how long; the configuration has a default and a maximum.
+    /// For how many seconds; the configuration has a maximum, and a default for links without
+    /// `unlimited`.
     #[schema(nullable = false, minimum = 1)]
     expiry_seconds: Option<u64>,
-    /// How often the file can be had with it; once unless given.
+    /// How often the file can be downloaded with it; once unless given.
     #[schema(nullable = false, minimum = 1, maximum = 10_000)]
     max_downloads: Option<u32>,
+    /// Allow any number of downloads until it expires, without counting them; instead of
+    /// `max_downloads`, and together with `expiry_seconds`.
+    #[schema(nullable = false)]
+    unlimited: Option<bool>,
+    /// What a browser does with the files: it saves them unless this is `inline`.
+    #[schema(nullable = false)]
+    disposition: Option<LinkDisposition>,
     /// The name to save it under, if it is not to be the file's own.
     #[schema(nullable = false, min_length = 1, max_length = 255)]
     filename: Option<String>,
@@ -54,21 +72,27 @@ pub(crate) struct IssuedLink<'a> {
     /// Names the link where it is looked up or revoked.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: &'a str,
-    /// Where the file can be downloaded.
+    /// Where the file can be downloaded, or the directory listed.
     url: String,
     /// The secret part of the URL.
     token: &'a str,
-    /// The file that it shares.
+    /// What it shares.
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
+    #[serde(rename = "type")]
+    kind: LinkType,
+    disposition: LinkDisposition,
     /// The name to save it under, if it is not the file's own.
     #[schema(required)]
     filename: Option<&'a str>,
     /// When it stops working.
     #[schema(format = DateTime, required)]
     expires: Option<String>,
-    /// How often the file can be downloaded with it.
-    max_downloads: u32,
+    /// How often a file can be downloaded with it; `null` if it is unlimited.
+    #[schema(required)]
+    max_downloads: Option<u32>,
+    /// Whether there is no limit of downloads until it expires.
+    unlimited: bool,
 }
 
 /// `POST /v1/links/generate`
@@ -84,17 +108,23 @@ pub(crate) async fn generate(
     let settings = app.links.settings();
     let document = parse(&streams::collect(body, MAX_DOCUMENT).await?)?;
     let terms = document.terms(&who, settings.expiry, settings.max_expiry)?;
-    app.engine.permit_share(&who, &terms.path).await?;
+    let shared = app.engine.permit_share(&who, &terms.path).await?;
+    let terms = of_kind(terms, shared.kind)?;
     let (link, token) = app.links.issue(terms).await?;
     let id = hex::encode(link.id);
+    // Relative links of a listing hold below the slash.
+    let slash = if link.options.directory { "/" } else { "" };
     let issued = IssuedLink {
         id: &id,
-        url: format!("{}{DOWNLOAD}{}", app.external_url, token.reveal()),
+        url: format!("{}{DOWNLOAD}{}{slash}", app.external_url, token.reveal()),
         token: token.reveal(),
         path: &link.path,
+        kind: LinkType::of(&link.options),
+        disposition: LinkDisposition::of(&link.options),
         filename: link.filename.as_deref(),
         expires: time(link.expires),
-        max_downloads: link.max_uses,
+        max_downloads: limit(&link),
+        unlimited: link.options.unlimited,
     };
     let mut response = (StatusCode::CREATED, Json(issued)).into_response();
     let headers = response.headers_mut();
@@ -103,6 +133,27 @@ pub(crate) async fn generate(
         headers.insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// The terms of a link of a file or of a directory, as it turned out.
+fn of_kind(mut terms: Terms, kind: EntryKind) -> Result<Terms> {
+    let path = &terms.path;
+    if kind != EntryKind::Directory {
+        return Ok(terms);
+    }
+    if !terms.options.unlimited {
+        let message = format!(
+            "'{path}' is a directory; to share everything below it, give 'unlimited' and \
+             'expiry_seconds'"
+        );
+        return Err(Error::new(ErrorKind::IsADirectory, message).into());
+    }
+    if terms.filename.is_some() {
+        let message = format!("'{path}' is a directory, and 'filename' is for files; leave it out");
+        return Err(Problem::bad_request(message));
+    }
+    terms.options.directory = true;
+    Ok(terms)
 }
 
 fn parse(bytes: &[u8]) -> Result<NewLink> {
@@ -133,6 +184,16 @@ impl NewLink {
     fn terms(self, maker: &Identity, expiry: Duration, max_expiry: Duration) -> Result<Terms> {
         let path = FilePath::parse(&self.path)
             .map_err(|error| Problem::bad_request(format!("'path': {error}")))?;
+        let unlimited = self.unlimited.unwrap_or(false);
+        if unlimited && self.max_downloads.is_some() {
+            return Err(Problem::bad_request(
+                "give either 'max_downloads' or 'unlimited', not both",
+            ));
+        }
+        if unlimited && self.expiry_seconds.is_none() {
+            let message = "a link that is 'unlimited' needs an end; give 'expiry_seconds'";
+            return Err(Problem::bad_request(message));
+        }
         let expiry = self.expiry_seconds.map_or(expiry, Duration::from_secs);
         let longest = max_expiry.as_secs();
         if expiry < Duration::from_secs(1) || expiry > max_expiry {
@@ -155,6 +216,11 @@ impl NewLink {
             filename,
             expiry,
             max_uses,
+            options: LinkOptions {
+                inline: self.disposition == Some(LinkDisposition::Inline),
+                unlimited,
+                directory: false,
+            },
         })
     }
 }
@@ -197,6 +263,7 @@ mod tests {
             filename: None,
             expiry: Duration::from_secs(60),
             max_uses: 1,
+            options: LinkOptions::default(),
         };
         assert_eq!(got, expected);
         let json = r#"{
@@ -207,6 +274,42 @@ mod tests {
             (got.expiry.as_secs(), got.max_uses, got.filename.as_deref()),
             (3600, 10000, Some("größe.txt"))
         );
+        let json = r#"{
+            "path": "/a", "expiry_seconds": 1, "unlimited": true, "disposition": "inline"
+        }"#;
+        let options = LinkOptions {
+            inline: true,
+            unlimited: true,
+            directory: false,
+        };
+        assert_eq!(terms(json).expect("good").options, options);
+        let json = r#"{"path": "/a", "unlimited": false, "disposition": "attachment"}"#;
+        let got = terms(json).expect("good");
+        assert_eq!(got.options, LinkOptions::default());
+    }
+
+    #[test]
+    fn a_directory_is_shared_without_limit_and_keeps_its_name() {
+        let kinds = |json: &str| {
+            let of = |kind| of_kind(terms(json).expect(json), kind);
+            (of(EntryKind::File), of(EntryKind::Directory))
+        };
+        let unlimited = r#"{"path": "/a", "expiry_seconds": 1, "unlimited": true}"#;
+        let (file, directory) = kinds(unlimited);
+        assert!(!file.expect("good").options.directory);
+        assert!(directory.expect("good").options.directory);
+        for (json, why) in [
+            (r#"{"path": "/a", "max_downloads": 7}"#, "give 'unlimited'"),
+            (
+                r#"{"path": "/a", "expiry_seconds": 1, "unlimited": true, "filename": "b"}"#,
+                "'filename' is for files",
+            ),
+        ] {
+            let (file, directory) = kinds(json);
+            assert!(!file.expect("good").options.directory);
+            let refused = directory.expect_err(json).error().message().to_owned();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]
@@ -234,7 +337,7 @@ mod tests {
             ),
             (
                 r#"{"path": "/a", "colour": 2}"#,
-                "known fields: path, expiry_seconds, max_downloads, filename",
+                "known fields: path, expiry_seconds, max_downloads, unlimited, ",
             ),
             (
                 r#"{"path": "/a", "max_downloads": 0}"#,
@@ -247,6 +350,18 @@ mod tests {
             (
                 r#"{"path": "/a", "max_downloads": -1}"#,
                 "the body is not what makes a link",
+            ),
+            (
+                r#"{"path": "/a", "unlimited": true}"#,
+                "needs an end; give 'expiry_seconds'",
+            ),
+            (
+                r#"{"path": "/a", "unlimited": true, "max_downloads": 2, "expiry_seconds": 1}"#,
+                "not both",
+            ),
+            (
+                r#"{"path": "/a", "disposition": "embedded"}"#,
+                "expected `attachment` or `inline`",
             ),
             (
                 r#"{"path": "/a", "expiry_seconds": 0}"#,

@@ -45,6 +45,11 @@ pub(crate) const ETAG: Named = (
     "A strong entity tag: it changes with the bytes.",
 );
 pub(crate) const LAST_MODIFIED: Named = ("Last-Modified", Text, "An HTTP date.");
+pub(crate) const MTIME: Named = (
+    "X-CallFS-MTime",
+    Text,
+    "Time of the last change, RFC 3339 in UTC.",
+);
 pub(crate) const LOCATION: Named = ("Location", Text, "The URL of the new resource.");
 pub(crate) const REDIRECT: Named = ("Location", Text, "The URL with a slash at its end.");
 pub(crate) const CONTENT_LOCATION: Named = (
@@ -62,7 +67,17 @@ pub(crate) const LINK: Named = (
     Text,
     "`rel=\"next\"`: the URL of the next page, if there is one.",
 );
-pub(crate) const VARY: Named = ("Vary", Text, "`Accept`");
+pub(crate) const VARY: Named = (
+    "Vary",
+    Text,
+    "`Accept` where it chooses between forms, and `Accept-Encoding` where the response may be \
+     compressed.",
+);
+pub(crate) const CONTENT_ENCODING: Named = (
+    "Content-Encoding",
+    Text,
+    "How the response is compressed for this client, or the coding in which the file is stored.",
+);
 pub(crate) const REPR_DIGEST: Named = (
     "Repr-Digest",
     Pattern("^sha-256=:[A-Za-z0-9+/]{43}=:$"),
@@ -96,16 +111,14 @@ pub(crate) const ENTRY: [Named; 9] = [
         Text,
         "Group, percent-encoded where it is not plain ASCII.",
     ),
-    (
-        "X-CallFS-MTime",
-        Text,
-        "Time of the last change, RFC 3339 in UTC.",
-    ),
+    MTIME,
     ("X-CallFS-Instance-ID", Text, "The node that has it."),
 ];
 
 /// What else comes with the bytes of a file.
-pub(crate) const FILE: [Named; 3] = [
+pub(crate) const FILE: [Named; 5] = [
+    CONTENT_ENCODING,
+    VARY,
     (
         "Accept-Ranges",
         OneOf(&["bytes"]),
@@ -120,7 +133,9 @@ pub(crate) const FILE: [Named; 3] = [
 ];
 
 /// What comes with a shared file.
-pub(crate) const DOWNLOAD: [Named; 5] = [
+pub(crate) const DOWNLOAD: [Named; 7] = [
+    CONTENT_ENCODING,
+    VARY,
     ETAG,
     LAST_MODIFIED,
     (
@@ -131,7 +146,7 @@ pub(crate) const DOWNLOAD: [Named; 5] = [
     (
         "Content-Disposition",
         Text,
-        "The name to save the file under.",
+        "Whether browsers save or show the file, and the name to save it under.",
     ),
     REPR_DIGEST,
 ];

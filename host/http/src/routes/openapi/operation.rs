@@ -12,6 +12,8 @@ use super::headers::{self, Named};
 use super::problems;
 use crate::problem::OF_HEADS;
 
+const UPLOAD_FORM: &str = "UploadForm";
+
 /// An operation in the making.
 pub(crate) struct OperationDoc(OperationBuilder);
 
@@ -42,9 +44,18 @@ impl Body {
         }
     }
 
-    /// The bytes that a client stores.
-    pub(crate) fn upload() -> Self {
-        Self::bytes("application/octet-stream", Some("hello\n".into()))
+    /// The bytes that a client stores, as they are or in a form. Generators take the first where
+    /// they take one.
+    pub(crate) fn upload() -> [Self; 2] {
+        let form = Self {
+            media_type: "multipart/form-data",
+            schema: Ref::from_schema_name(UPLOAD_FORM).into(),
+            example: None,
+        };
+        [
+            Self::bytes("application/octet-stream", Some("hello\n".into())),
+            form,
+        ]
     }
 
     /// The bytes of a file. Generators look for `application/octet-stream`; what comes is the media
@@ -56,15 +67,30 @@ impl Body {
     }
 
     fn bytes(media_type: &'static str, example: Option<serde_json::Value>) -> Self {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
         Self {
             media_type,
-            schema: schema.into(),
+            schema: binary().into(),
             example,
         }
     }
+}
+
+/// The form in which browsers and HTTP libraries send a file.
+pub(super) fn upload_form() -> (&'static str, Schema) {
+    let file = binary().description(Some(
+        "The file, with its media type and its name. The part itself may have any name.",
+    ));
+    let form = ObjectBuilder::new()
+        .property("file", file)
+        .required("file")
+        .description(Some("A form with one file and nothing else."));
+    (UPLOAD_FORM, form.into())
+}
+
+fn binary() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
 impl OperationDoc {
@@ -100,16 +126,20 @@ impl OperationDoc {
         Self(self.0.parameters(Some(parameters)))
     }
 
-    /// What has to be sent.
-    pub(crate) fn body(self, description: &str, body: Body) -> Self {
-        let content = ContentBuilder::new()
-            .schema(Some(body.schema))
-            .example(body.example)
-            .build();
+    /// What has to be sent: one of these.
+    pub(crate) fn body(self, description: &str, bodies: impl IntoIterator<Item = Body>) -> Self {
         let request = RequestBodyBuilder::new()
             .required(Some(Required::True))
-            .description(Some(description))
-            .content(body.media_type, content);
+            .description(Some(description));
+        let request = bodies.into_iter().fold(request, |built, body| {
+            built.content(
+                body.media_type,
+                ContentBuilder::new()
+                    .schema(Some(body.schema))
+                    .example(body.example)
+                    .build(),
+            )
+        });
         Self(self.0.request_body(Some(request.build())))
     }
 

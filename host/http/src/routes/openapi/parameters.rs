@@ -1,8 +1,10 @@
 //! Parameters of requests: the path, the query, and header fields.
 
-use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{RefOr, Required};
+
+use crate::fields::members::{EntryMembers, OPTIONAL};
 
 /// A path without its first slash: names that are neither `.` nor `..` and have no control
 /// character.
@@ -80,6 +82,30 @@ pub(crate) fn required_words(name: &str, description: &str, example: &str) -> Pa
         .build()
 }
 
+/// What the entries of a listing are to have more.
+pub(crate) fn fields() -> Parameter {
+    let names = ArrayBuilder::new().items(text().enum_values(Some(OPTIONAL)));
+    query(
+        EntryMembers::PARAMETER,
+        "Members that entries have only on request. The parameter may be repeated, or name \
+         several, separated by commas. A page of links has no members.",
+        names,
+    )
+    .example(Some(OPTIONAL.into()))
+    .build()
+}
+
+/// The time of the last change that a file is to have.
+pub(crate) fn mtime() -> Parameter {
+    plain(
+        "X-CallFS-MTime",
+        "The time of the last change that the file is to have, or the copy of a file: RFC 3339, \
+         or seconds since 1970 with at most nine digits after the point. Without it, it is the \
+         present. A storage without entity tags keeps its own times.",
+        "2026-01-31T12:00:00Z",
+    )
+}
+
 /// Under which conditions something may be changed.
 pub(crate) fn preconditions() -> Vec<Parameter> {
     let etags = |name, description, example: &str| {
@@ -153,14 +179,6 @@ pub(crate) fn plain(name: &str, description: &str, example: &str) -> Parameter {
         .build()
 }
 
-/// A header field without which the request is refused.
-pub(crate) fn required_plain(name: &str, description: &str, example: &str) -> Parameter {
-    header(name, description, text().min_length(Some(1)))
-        .required(Required::True)
-        .example(Some(example.into()))
-        .build()
-}
-
 fn header(name: &str, description: &str, schema: ObjectBuilder) -> ParameterBuilder {
     ParameterBuilder::new()
         .name(name)
@@ -170,7 +188,7 @@ fn header(name: &str, description: &str, schema: ObjectBuilder) -> ParameterBuil
         .schema(Some(schema))
 }
 
-fn query(name: &str, description: &str, schema: ObjectBuilder) -> ParameterBuilder {
+fn query(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> ParameterBuilder {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use callfs_model::error::Error;
 use callfs_model::metadata::{
-    Change, Content, Intent, Link, LinkChange, MakerRights, NextObject, Record, Use,
+    Change, Content, Intent, Link, LinkChange, LinkOptions, MakerRights, NextObject, Record, Use,
 };
 use callfs_model::path::FilePath;
 use callfs_model::storage::ObjectIdentity;
@@ -59,6 +59,7 @@ fn steps() -> Vec<QueuedStep> {
         path: path("/a"),
         maker: "bob".into(),
         rights: MakerRights::default(),
+        options: LinkOptions::default(),
         filename: Some("größe.txt".into()),
         created: 1,
         expires: i64::MAX,
@@ -92,11 +93,34 @@ fn steps() -> Vec<QueuedStep> {
                 storage: [4; 16],
             },
         ),
+        Change::Exchange {
+            one: path("/x"),
+            other: path("/y"),
+        },
+        Change::Begin(
+            [7; 16],
+            Intent::Exchange {
+                one: path("/x"),
+                other: path("/y"),
+                objects: [object("1"), object("2")],
+            },
+        ),
         Change::End([9; 16]),
     ];
     vec![
         QueuedStep::Records(changes),
-        QueuedStep::Link(Box::new(LinkChange::Issue(link, MakerRights::default()))),
+        QueuedStep::Link(Box::new(LinkChange::Issue(
+            link.clone(),
+            MakerRights::default(),
+        ))),
+        QueuedStep::Link(Box::new(LinkChange::Offer(
+            link,
+            MakerRights::default(),
+            LinkOptions {
+                inline: true,
+                ..LinkOptions::default()
+            },
+        ))),
         QueuedStep::Link(Box::new(LinkChange::Sweep(-1))),
     ]
 }

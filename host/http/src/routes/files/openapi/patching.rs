@@ -1,4 +1,4 @@
-//! PATCH: three documents, of which a request has one.
+//! PATCH: four documents, of which a request has one.
 
 use http::StatusCode;
 use serde_json::json;
@@ -8,21 +8,20 @@ use utoipa::openapi::schema::{AdditionalProperties, Object, OneOfBuilder, Schema
 use utoipa::openapi::{Ref, RefOr};
 
 use super::{ALWAYS, CHANGING, TAG, entry};
-use crate::content::entry::EntryDocument;
 use crate::routes::files::PatchDocument;
-use crate::routes::openapi::headers::{CONTENT_LOCATION, ETAG, LAST_MODIFIED};
+use crate::routes::openapi::headers::{CONTENT_LOCATION, ETAG, LAST_MODIFIED, MTIME};
 use crate::routes::openapi::operation::{Body, OperationDoc};
 use crate::routes::openapi::parameters::{path, preconditions};
 
-/// One of the documents: its name, what it does, its fields, and the one that it needs.
+/// One of the documents: its name, what it does, its fields, and those that it needs.
 struct PatchForm {
     name: &'static str,
     description: &'static str,
     fields: &'static [&'static str],
-    needs: Option<&'static str>,
+    needs: &'static [&'static str],
 }
 
-const FORMS: [PatchForm; 3] = [
+const FORMS: [PatchForm; 4] = [
     PatchForm {
         name: "MoveEntry",
         description: "Move to another path, also of another mount.",
@@ -33,33 +32,48 @@ const FORMS: [PatchForm; 3] = [
             "backend",
             "instance",
         ],
-        needs: Some("destination"),
+        needs: &["destination"],
     },
     PatchForm {
         name: "RenameEntry",
         description: "Give another name, in the same directory or at the same place below another \
                       mount.",
         fields: &["name", "overwrite", "create_parents", "backend", "instance"],
-        needs: Some("name"),
+        needs: &["name"],
+    },
+    PatchForm {
+        name: "ExchangeEntry",
+        description: "Let the entry and the one at `destination` change places in one step, each \
+                      with everything below it.",
+        fields: &[
+            "destination",
+            "exchange",
+            "destination_if_match",
+            "backend",
+            "instance",
+        ],
+        needs: &["destination", "exchange"],
     },
     PatchForm {
         name: ATTRIBUTES,
         description: "Change attributes: any of these, and at least one.",
         fields: &["mode", "owner", "group", "mtime"],
-        needs: None,
+        needs: &[],
     },
 ];
 /// Some generators try the documents in the order of their names, and this one has no field that it
 /// needs: its name has to be the last.
 const ATTRIBUTES: &str = "SetAttributes";
 const CHANGE: &str = "Change";
-const CHANGED: &str = "Changed";
 
 pub(super) fn update() -> OperationDoc {
-    let answer = Body::json(CHANGED, json!({ "path": "/archive/report.pdf" }));
     let example = json!({ "destination": "/archive/report.pdf", "create_parents": true });
     patches(
-        OperationDoc::new(TAG, "updateEntry", "Move, rename, or change attributes"),
+        OperationDoc::new(
+            TAG,
+            "updateEntry",
+            "Move, rename, exchange, or change attributes",
+        ),
         [path("docs/report.pdf")]
             .into_iter()
             .chain(preconditions())
@@ -67,14 +81,16 @@ pub(super) fn update() -> OperationDoc {
         Body::json(CHANGE, example),
     )
     .description(
-        "A move is one step for readers, also to another mount and of whole directories. It \
-         answers with the new path, a change of attributes with the whole entry.",
+        "A move is one step for readers, also to another mount and of whole directories. An \
+         exchange is one, too: a directory that is in use is replaced without a moment in which it \
+         is missing, and what it held is at the path of the request afterwards. The response is \
+         the entry, after a move or an exchange at its new path.",
     )
     .answers(
         200,
-        "The new path, or the entry.",
-        &[CONTENT_LOCATION, ETAG, LAST_MODIFIED],
-        vec![answer],
+        "The entry as it is now.",
+        &[CONTENT_LOCATION, ETAG, LAST_MODIFIED, MTIME],
+        vec![Body::json("Entry", entry())],
     )
 }
 
@@ -88,7 +104,7 @@ pub(super) fn update_root() -> OperationDoc {
     .answers(
         200,
         "The entry of the root.",
-        &[ETAG, LAST_MODIFIED],
+        &[ETAG, LAST_MODIFIED, MTIME],
         vec![Body::json("Entry", entry())],
     )
 }
@@ -98,7 +114,7 @@ fn patches(operation: OperationDoc, parameters: Vec<Parameter>, body: Body) -> O
         .parameters(parameters)
         .body(
             "What to change. `application/merge-patch+json` is the same.",
-            body,
+            [body],
         )
         .problems(&ALWAYS)
         .problems(&CHANGING)
@@ -116,22 +132,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
         .map(|form| (form.name, Schema::Object(form.schema())))
         .collect();
     schemas.push((CHANGE, Schema::OneOf(change.build())));
-    schemas.push((CHANGED, Schema::Object(changed())));
     schemas
-}
-
-/// An entry of which only the path is certain. It is one schema, because generated clients differ
-/// in how they choose between two, and what fits a moved path fits an entry, too.
-fn changed() -> Object {
-    let RefOr::T(Schema::Object(mut object)) = EntryDocument::schema() else {
-        return Object::new();
-    };
-    object.description = Some(
-        "The entry after a change of attributes; after a move its new `path` and nothing else."
-            .into(),
-    );
-    object.required = vec!["path".into()];
-    object
 }
 
 impl PatchForm {
@@ -144,8 +145,8 @@ impl PatchForm {
             .properties
             .retain(|name, _| self.fields.contains(&name.as_str()));
         object.description = Some(self.description.into());
-        object.required = self.needs.into_iter().map(Into::into).collect();
-        object.min_properties = self.needs.is_none().then_some(1);
+        object.required = self.needs.iter().copied().map(Into::into).collect();
+        object.min_properties = self.needs.is_empty().then_some(1);
         object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
         object
     }

@@ -8,10 +8,10 @@ use utoipa::openapi::schema::{Array, Schema};
 
 use super::{ALWAYS, TAG, entry};
 use crate::routes::openapi::headers::{
-    CONTENT_RANGE, ENTRY, ETAG, FILE, LAST_MODIFIED, LINK, REDIRECT,
+    CONTENT_ENCODING, CONTENT_RANGE, ENTRY, ETAG, FILE, LAST_MODIFIED, LINK, REDIRECT, VARY,
 };
 use crate::routes::openapi::operation::{Body, OperationDoc};
-use crate::routes::openapi::parameters::{flag, number, path, ranges, reading, words};
+use crate::routes::openapi::parameters::{fields, flag, number, path, ranges, reading, words};
 
 const PAGE_ELSEWHERE: &str =
     "With `Accept: text/html`: the page of a directory is under the path with a slash at its end.";
@@ -24,7 +24,8 @@ pub(super) fn read() -> OperationDoc {
         .description(
             "The response has the media type that was stored with the file. A directory answers \
              as the root does: with the array of `Entry` that `listRootEntries` describes; \
-             `listDirectory` is the better way to list one.",
+             `listDirectory` is the better way to list one. A file ignores query parameters that \
+             are not for files. A `Range` is never compressed.",
         )
         .parameters(
             own.into_iter()
@@ -72,7 +73,7 @@ pub(super) fn list_root() -> OperationDoc {
     .answers(
         200,
         "A page of entries.",
-        &[ENTRY.as_slice(), &[LINK]].concat(),
+        &[ENTRY.as_slice(), &[LINK, VARY, CONTENT_ENCODING]].concat(),
         vec![entries, Body::text("text/html")],
     );
     unless_changed(operation)
@@ -100,12 +101,12 @@ fn unless_changed(operation: OperationDoc) -> OperationDoc {
         .answers(
             304,
             "The client has this version already.",
-            &[ETAG, LAST_MODIFIED],
+            &[ETAG, LAST_MODIFIED, VARY],
             vec![],
         )
-        .answers(307, PAGE_ELSEWHERE, &[REDIRECT], vec![])
+        .answers(307, PAGE_ELSEWHERE, &[REDIRECT, VARY], vec![])
         .problems(&ALWAYS)
-        .problems(&[StatusCode::UNPROCESSABLE_ENTITY])
+        .problems(&[StatusCode::UNPROCESSABLE_ENTITY, StatusCode::LOCKED])
 }
 
 fn download() -> Parameter {
@@ -115,7 +116,7 @@ fn download() -> Parameter {
     )
 }
 
-fn pages() -> [Parameter; 2] {
+fn pages() -> [Parameter; 3] {
     [
         number(
             "limit",
@@ -128,5 +129,6 @@ fn pages() -> [Parameter; 2] {
             "Of a directory: the cursor in the `Link` of the page before.",
             "/docs",
         ),
+        fields(),
     ]
 }

@@ -4,16 +4,17 @@ use http::StatusCode;
 use utoipa::openapi::path::Parameter;
 
 use super::{ALWAYS, CHANGING, TAG};
-use crate::routes::openapi::headers::{ETAG, LAST_MODIFIED, LOCATION, REPR_DIGEST};
+use crate::routes::openapi::headers::{ETAG, LAST_MODIFIED, LOCATION, MTIME, REPR_DIGEST};
 use crate::routes::openapi::operation::{Body, OperationDoc};
 use crate::routes::openapi::parameters::{
-    flag, path, plain, preconditions, required_plain, required_words, want_repr_digest,
+    flag, mtime, path, plain, preconditions, required_words, want_repr_digest,
 };
 
 const BYTES: &str = "The bytes of the file. The `Content-Type` of the request, \
                      `application/octet-stream` included, is stored and is the media type of later \
-                     reads, so send the type of the file; a request without one stores a type \
-                     guessed from the name.";
+                     reads, so send the type of the file; without one, or with a range such as \
+                     `image/*`, it is guessed from the name. Of a form, the one file in it is \
+                     stored, with the media type of its part.";
 
 pub(super) fn write() -> OperationDoc {
     let own = [path("docs/report.pdf")];
@@ -24,7 +25,8 @@ pub(super) fn write() -> OperationDoc {
     .description(
         "Readers see the old file or the new one, never a part. Directories on the way are made. \
          `If-None-Match: *` only creates, `If-Match` only replaces the version that the client \
-         knows. POST with a body is the same as PUT with `If-None-Match: *`, but fails with 409.",
+         knows. POST with a body is the same as PUT with `If-None-Match: *`, but fails with 409. \
+         The name of a file in a form is not used.",
     )
 }
 
@@ -35,8 +37,9 @@ pub(super) fn upload() -> OperationDoc {
         own.into_iter().chain(storing()).collect(),
     )
     .description(
-        "The same as `writeFile`, with the name of the file from `Content-Disposition`. The slash \
-         at the end of the path says that it is the directory.",
+        "The same as `writeFile`, with the name of the file from `Content-Disposition`, or from \
+         the form. The slash at the end of the path says that it is the directory. POST with a form \
+         does the same, but never replaces a file.",
     )
 }
 
@@ -45,7 +48,10 @@ pub(super) fn upload_to_root() -> OperationDoc {
         OperationDoc::new(TAG, "uploadFileToRoot", "Store a file in the root"),
         [vec![disposition()], storing()].concat(),
     )
-    .description("The same as `writeFile`, with the name of the file from `Content-Disposition`.")
+    .description(
+        "The same as `writeFile`, with the name of the file from `Content-Disposition`, or from \
+         the form. POST with a form does the same, but never replaces a file.",
+    )
 }
 
 pub(super) fn copy() -> OperationDoc {
@@ -54,7 +60,12 @@ pub(super) fn copy() -> OperationDoc {
         "The path of the file or directory to copy, a directory with all that is in it.",
         "/docs/report.pdf",
     );
-    let own = [path("archive/report.pdf"), from, want_repr_digest()];
+    let own = [
+        path("archive/report.pdf"),
+        from,
+        mtime(),
+        want_repr_digest(),
+    ];
     OperationDoc::new(TAG, "copyEntry", "Copy a file or a directory")
         .description(
             "The server copies; no bytes are sent. Directories on the way are made. An entry that \
@@ -64,7 +75,7 @@ pub(super) fn copy() -> OperationDoc {
         .answers(
             201,
             "The copy was made.",
-            &[ETAG, LAST_MODIFIED, REPR_DIGEST, LOCATION],
+            &[ETAG, LAST_MODIFIED, MTIME, REPR_DIGEST, LOCATION],
             vec![],
         )
         .problems(&ALWAYS)
@@ -82,13 +93,13 @@ pub(super) fn create_directory() -> OperationDoc {
         .answers(
             200,
             "The directory existed.",
-            &[ETAG, LAST_MODIFIED],
+            &[ETAG, LAST_MODIFIED, MTIME],
             vec![],
         )
         .answers(
             201,
             "The directory was made.",
-            &[ETAG, LAST_MODIFIED, LOCATION],
+            &[ETAG, LAST_MODIFIED, MTIME, LOCATION],
             vec![],
         )
         .problems(&ALWAYS)
@@ -119,13 +130,13 @@ fn stores(operation: OperationDoc, parameters: Vec<Parameter>) -> OperationDoc {
         .answers(
             200,
             "The file was replaced.",
-            &[ETAG, LAST_MODIFIED, REPR_DIGEST],
+            &[ETAG, LAST_MODIFIED, MTIME, REPR_DIGEST],
             vec![],
         )
         .answers(
             201,
             "The file is new.",
-            &[ETAG, LAST_MODIFIED, REPR_DIGEST, LOCATION],
+            &[ETAG, LAST_MODIFIED, MTIME, REPR_DIGEST, LOCATION],
             vec![],
         )
         .problems(&ALWAYS)
@@ -134,18 +145,28 @@ fn stores(operation: OperationDoc, parameters: Vec<Parameter>) -> OperationDoc {
 }
 
 fn disposition() -> Parameter {
-    required_plain(
+    plain(
         "Content-Disposition",
-        "The name of the file (RFC 6266).",
+        "The name of the file (RFC 6266); required unless the body is a form.",
         "attachment; filename=\"report.pdf\"",
     )
 }
 
 fn storing() -> Vec<Parameter> {
-    let description = "A digest in `sha-256` or `sha-512` that the bytes must have (RFC 9530); \
-                       other algorithms are ignored.";
-    // Of the bytes in the example of the body.
-    let example = "sha-256=:WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=:";
-    let own = ["Content-Digest", "Repr-Digest"].map(|name| plain(name, description, example));
-    [preconditions(), own.into(), vec![want_repr_digest()]].concat()
+    let digest = |name, of| {
+        let description = format!(
+            "A digest in `sha-256` or `sha-512` that {of} must have (RFC 9530); other algorithms \
+             are ignored."
+        );
+        // Of the bytes in the example of the body.
+        let example = "sha-256=:WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=:";
+        plain(name, &description, example)
+    };
+    let own = vec![
+        mtime(),
+        digest("Content-Digest", "the bytes, which are not in a form,"),
+        digest("Repr-Digest", "the file"),
+        want_repr_digest(),
+    ];
+    [preconditions(), own].concat()
 }

@@ -1,12 +1,13 @@
 //! The document of a `PATCH`: what it may say, and what it asks for.
 
 use callfs_model::path::FilePath;
-use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::fields::mtime;
+use crate::fields::precondition::parse_etags;
 use crate::problem::{Problem, Result};
-use crate::state::{AttributeChange, MODE_BITS};
+use crate::state::{AttributeChange, Etags, MODE_BITS};
 
 /// What the body may say. A field that is `null` is one that is absent; the OpenAPI document does
 /// not say so, because every client had to handle it.
@@ -25,6 +26,13 @@ pub(crate) struct PatchDocument {
     /// Whether missing directories on the way are made.
     #[schema(nullable = false)]
     create_parents: Option<bool>,
+    /// Whether the entries at both paths change places in one step, each with everything below it.
+    /// Both have to exist, of any type, and their storage has to be able to do it.
+    #[schema(nullable = false)]
+    exchange: Option<bool>,
+    /// The entity tags of which the file at the other path must have one, as in `If-Match`, or `*`.
+    #[schema(nullable = false, example = "\"v1\"")]
+    destination_if_match: Option<String>,
     /// With `name`: the path of the mount to move to, where it keeps its place. With
     /// `destination`: the mount that has to be in.
     #[schema(nullable = false, pattern = "^/")]
@@ -54,6 +62,10 @@ pub(super) enum PatchKind {
         overwrite: bool,
         create_parents: bool,
     },
+    Exchange {
+        destination: FilePath,
+        destination_if_match: Option<Etags>,
+    },
     Change(AttributeChange),
 }
 
@@ -76,6 +88,8 @@ impl PatchDocument {
         let details = [
             ("overwrite", self.overwrite.is_some()),
             ("create_parents", self.create_parents.is_some()),
+            ("exchange", self.exchange.is_some()),
+            ("destination_if_match", self.destination_if_match.is_some()),
             ("backend", self.backend.is_some()),
             ("instance", self.instance.is_some()),
         ];
@@ -128,6 +142,25 @@ impl PatchDocument {
             }
             let overwrite = self.overwrite.unwrap_or(false);
             let create_parents = self.create_parents.unwrap_or(false);
+            if self.exchange.unwrap_or(false) {
+                if overwrite || create_parents {
+                    let message = "'exchange' goes without 'overwrite' and 'create_parents': both \
+                                   paths have to be there, and neither is replaced";
+                    return Err(Problem::bad_request(message));
+                }
+                let destination_if_match = self
+                    .destination_if_match
+                    .map(|text| other_etags(&text))
+                    .transpose()?;
+                return Ok(PatchKind::Exchange {
+                    destination,
+                    destination_if_match,
+                });
+            }
+            if self.destination_if_match.is_some() {
+                let message = "'destination_if_match' goes with 'exchange'";
+                return Err(Problem::bad_request(message));
+            }
             return Ok(PatchKind::Rename {
                 destination,
                 overwrite,
@@ -155,7 +188,7 @@ impl PatchDocument {
             .group
             .map(|name| principal("group", name))
             .transpose()?;
-        let modified = self.mtime.map(|text| mtime(&text)).transpose()?;
+        let modified = self.mtime.map(|text| modified(&text)).transpose()?;
         Ok(PatchKind::Change(AttributeChange {
             mode,
             owner,
@@ -193,6 +226,13 @@ fn beside(path: &FilePath, name: &str) -> Result<FilePath> {
 /// URL, or refused.
 fn destination(text: &str) -> Result<FilePath> {
     FilePath::parse(text).map_err(|error| Problem::bad_request(format!("'destination': {error}")))
+}
+
+fn other_etags(text: &str) -> Result<Etags> {
+    parse_etags(text).ok_or_else(|| {
+        let example = "entity tags are quoted, such as \"abc\", separated by commas, or a single *";
+        Problem::bad_request(format!("'destination_if_match' is malformed: {example}"))
+    })
 }
 
 /// Octal digits: a number in JSON would be read as decimal by one and as octal by another. The bits
@@ -251,13 +291,12 @@ fn in_backend(
 }
 
 /// RFC 3339, as it is told in entries and headers.
-fn mtime(text: &str) -> Result<i64> {
+fn modified(text: &str) -> Result<i64> {
     let refused = || {
         let example = "give a time of RFC 3339 such as \"2024-05-01T12:30:00Z\", from 1678 to 2261";
         Problem::bad_request(format!("'mtime' is '{text}'; {example}"))
     };
-    let time: Timestamp = text.parse().map_err(|_| refused())?;
-    i64::try_from(time.as_nanosecond()).map_err(|_| refused())
+    mtime::rfc3339(text).ok_or_else(refused)
 }
 
 #[cfg(test)]
@@ -265,6 +304,7 @@ mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::EntityTag;
 
     fn wanted(json: &str) -> Result<PatchKind> {
         let path = |text: &str| FilePath::parse(text).expect("a good path");
@@ -286,7 +326,7 @@ mod tests {
                 overwrite,
                 create_parents,
             } => (destination.to_string(), overwrite, create_parents),
-            PatchKind::Change(_) => panic!("{json} is no rename"),
+            PatchKind::Exchange { .. } | PatchKind::Change(_) => panic!("{json} is no rename"),
         }
     }
 
@@ -301,6 +341,41 @@ mod tests {
             moved(r#"{"destination": "/ä", "create_parents": true}"#),
             ("/ä".into(), false, true)
         );
+    }
+
+    #[test]
+    fn reads_an_exchange() {
+        for (json, at, tags) in [
+            (r#"{"name": "b", "exchange": true}"#, "/d/b", None),
+            (
+                r#"{"destination": "/e", "exchange": true, "overwrite": false}"#,
+                "/e",
+                None,
+            ),
+            (
+                r#"{"destination": "/e", "exchange": true, "destination_if_match": "\"v1\""}"#,
+                "/e",
+                Some("v1"),
+            ),
+        ] {
+            let Ok(PatchKind::Exchange {
+                destination,
+                destination_if_match,
+            }) = wanted(json)
+            else {
+                panic!("{json} is no exchange")
+            };
+            assert_eq!(destination.as_str(), at, "{json}");
+            let expected = tags.map(|tag: &str| {
+                Etags::List(vec![EntityTag {
+                    weak: false,
+                    tag: tag.into(),
+                }])
+            });
+            assert_eq!(destination_if_match, expected, "{json}");
+        }
+        let off = r#"{"name": "b", "exchange": false, "overwrite": true}"#;
+        assert_eq!(moved(off), ("/d/b".into(), true, false));
     }
 
     #[test]
@@ -417,6 +492,24 @@ mod tests {
                 "'backend': a path must start",
             ),
             (r#"{"backend": "/archive"}"#, "'backend' goes with"),
+            (r#"{"exchange": true}"#, "'exchange' goes with"),
+            (r#"{"name": "b", "exchange": "yes"}"#, "expected a boolean"),
+            (
+                r#"{"name": "b", "exchange": true, "overwrite": true}"#,
+                "goes without",
+            ),
+            (
+                r#"{"name": "b", "exchange": true, "create_parents": true}"#,
+                "goes without",
+            ),
+            (
+                r#"{"name": "b", "destination_if_match": "*"}"#,
+                "goes with 'exchange'",
+            ),
+            (
+                r#"{"name": "b", "exchange": true, "destination_if_match": "v1"}"#,
+                "'destination_if_match' is malformed",
+            ),
             (r#"{"name": "b", "instance": "node-2"}"#, "no other node"),
             (r#"{"instance": "node-1"}"#, "'instance' goes with"),
             (r#"{"mtime": "yesterday"}"#, "RFC 3339"),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use callfs_test_fuzz::FuzzTarget;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
 
-const CORPUS: [&str; 30] = [
+const CORPUS: [&str; 32] = [
     r#"{"name": "b"}"#,
     r#"{"name":"b","backend":"/archive","instance":"node-1"}"#,
     r#"{"name": "b", "backend": "/archive/deep/", "overwrite": true}"#,
@@ -15,6 +16,8 @@ const CORPUS: [&str; 30] = [
     r#"{"destination": "/archive/x", "backend": "/archive"}"#,
     r#"{"destination": "/\u00e4/\ud83c\udf89", "create_parents": true}"#,
     r#"{"mode": "0640", "owner": "alice", "group": "staff", "mtime": "2024-05-01T12:30:00Z"}"#,
+    r#"{"destination": "/e", "exchange": true, "destination_if_match": "W/\"a\", \"\u00e4\""}"#,
+    r#"{"name": "b", "exchange": true, "destination_if_match": "*"}"#,
     r#"{"mode": "7777"}"#,
     r#"{"mode": "01777", "owner": null}"#,
     r#"{"mtime": "1994-11-06T09:49:37.123456789+01:00"}"#,
@@ -40,7 +43,7 @@ const CORPUS: [&str; 30] = [
     r#"{"name": "b"} {}"#,
 ];
 
-const TOKENS: [&str; 40] = [
+const TOKENS: [&str; 42] = [
     "{",
     "}",
     "[",
@@ -66,6 +69,8 @@ const TOKENS: [&str; 40] = [
     "\"destination\":\"/a/b\"",
     "\"overwrite\":true",
     "\"create_parents\":true",
+    "\"exchange\":true",
+    "\"destination_if_match\":\"*\"",
     "\"backend\":\"/archive\"",
     "\"instance\":\"node-1\"",
     "\"mode\":\"0644\"",
@@ -83,11 +88,13 @@ const TOKENS: [&str; 40] = [
     "9999",
 ];
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "name",
     "destination",
     "overwrite",
     "create_parents",
+    "exchange",
+    "destination_if_match",
     "backend",
     "instance",
     "mode",
@@ -118,6 +125,14 @@ fn written(kind: &PatchKind) -> Value {
             "overwrite": overwrite,
             "create_parents": create_parents,
         }),
+        PatchKind::Exchange {
+            destination,
+            destination_if_match,
+        } => json!({
+            "destination": destination,
+            "exchange": true,
+            "destination_if_match": destination_if_match.as_ref().map(spelled),
+        }),
         PatchKind::Change(change) => {
             let time = |nanoseconds: i64| {
                 let time = Timestamp::from_nanosecond(nanoseconds.into());
@@ -133,9 +148,23 @@ fn written(kind: &PatchKind) -> Value {
     }
 }
 
+/// As in a header.
+fn spelled(etags: &Etags) -> String {
+    match etags {
+        Etags::Any => "*".into(),
+        Etags::List(tags) => {
+            let spelled = tags.iter().map(|one| {
+                let weak = if one.weak { "W/" } else { "" };
+                format!("{weak}\"{}\"", one.tag)
+            });
+            spelled.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
 fn check_limits(kind: &PatchKind) {
     match kind {
-        PatchKind::Rename { destination, .. } => {
+        PatchKind::Rename { destination, .. } | PatchKind::Exchange { destination, .. } => {
             let again = FilePath::parse(destination.as_str());
             assert!(again.is_ok_and(|again| again == *destination));
         }
@@ -169,7 +198,7 @@ fn a_patch_asks_for_something_within_the_limits_or_is_refused() {
         let fields: BTreeMap<String, Value> = serde_json::from_slice(input).expect("an object");
         assert!(fields.keys().all(|key| KEYS.contains(&key.as_str())));
         let is_given = |key: &str| fields.get(key).is_some_and(|value| !value.is_null());
-        let is_rename = matches!(kind, PatchKind::Rename { .. });
+        let is_rename = !matches!(kind, PatchKind::Change(_));
         assert_eq!(is_rename, is_given("name") || is_given("destination"));
         check_limits(&kind);
         let again = written(&kind);

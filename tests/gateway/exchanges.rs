@@ -146,7 +146,7 @@ async fn readers_find_the_old_or_the_new_tree_and_never_a_mixture_or_nothing() {
 async fn conditions_may_be_about_both_paths() {
     let gateway = Gateway::start().await;
     let alice = gateway.alice();
-    let etag = async |at: &str, says: &str| {
+    let etag = async |at: &str, says: &'static str| {
         let put = alice.put(at, says).await.is(201);
         put.header("etag").to_owned()
     };

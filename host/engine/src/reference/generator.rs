@@ -155,7 +155,7 @@ impl Generator {
                 at: self.existing(),
                 mode: self.any(&MODES),
             },
-            30..33 => Act::Exchange {
+            29..32 => Act::Exchange {
                 one: self.existing(),
                 other: self.existing(),
             },

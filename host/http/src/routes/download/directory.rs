@@ -144,7 +144,7 @@ impl SharedListing<'_> {
 
     fn page(&self) -> Result<(Shape, PageQuery)> {
         let shape = directories::shape(self.headers);
-        let query = Query::among(self.uri, &PageQuery::PARAMETERS)?;
+        let query = Query::known_of(self.uri, &PageQuery::PARAMETERS)?;
         let page = PageQuery::of(&query, &self.place.below.path, shape)?;
         Ok((shape, page))
     }

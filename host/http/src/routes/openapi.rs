@@ -186,7 +186,7 @@ fn components(paths: &Paths) -> Components {
         .schema(codes, schema_of_codes)
         .schemas_from_iter(files::openapi::schemas())
         .schemas_from_iter(directories::openapi::schemas())
-        .schemas_from_iter([operation::upload_form()])
+        .schemas_from_iter([operation::upload_form(), parameters::field()])
         .security_scheme(BEARER, SecurityScheme::Http(bearer));
     headers::everywhere()
         .fold(components, |built, (name, header)| {

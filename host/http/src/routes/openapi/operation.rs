@@ -75,15 +75,16 @@ impl Body {
     }
 }
 
-/// The form in which browsers and HTTP libraries send a file.
+/// The form in which browsers and HTTP libraries send a file. Its part is a property of any name:
+/// openapi-generator imports a class for a form whose properties are known, and does not write it.
 pub(super) fn upload_form() -> (&'static str, Schema) {
-    let file = binary().description(Some(
-        "The file, with its media type and its name. The part itself may have any name.",
-    ));
     let form = ObjectBuilder::new()
-        .property("file", file)
-        .required("file")
-        .description(Some("A form with one file and nothing else."));
+        .additional_properties(Some(binary()))
+        .min_properties(Some(1))
+        .max_properties(Some(1))
+        .description(Some(
+            "A form with one file and nothing else. Its part may have any name.",
+        ));
     (UPLOAD_FORM, form.into())
 }
 

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
-use utoipa::openapi::{RefOr, Required};
+use utoipa::openapi::{Ref, RefOr, Required};
 
 use crate::fields::members::{EntryMembers, OPTIONAL};
 
@@ -22,6 +22,7 @@ const ETAGS: &str = concat!(
     r#"|[ \t,]*(W/)?"[^\x00-\x20"\x7f]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7f]*")*[ \t,]*)$"#
 );
 
+const FIELD: &str = "EntryField";
 const DATE: &str = "Sat, 31 Jan 2026 12:00:00 GMT";
 
 pub(crate) fn path(example: &str) -> Parameter {
@@ -84,7 +85,7 @@ pub(crate) fn required_words(name: &str, description: &str, example: &str) -> Pa
 
 /// What the entries of a listing are to have more.
 pub(crate) fn fields() -> Parameter {
-    let names = ArrayBuilder::new().items(text().enum_values(Some(OPTIONAL)));
+    let names = ArrayBuilder::new().items(Ref::from_schema_name(FIELD));
     query(
         EntryMembers::PARAMETER,
         "Members that entries have only on request. The parameter may be repeated, or name \
@@ -93,6 +94,14 @@ pub(crate) fn fields() -> Parameter {
     )
     .example(Some(OPTIONAL.into()))
     .build()
+}
+
+/// A member that entries have only on request.
+pub(super) fn field() -> (&'static str, Schema) {
+    let names = text().enum_values(Some(OPTIONAL)).description(Some(
+        "A member that the entries of a listing have only on request.",
+    ));
+    (FIELD, names.into())
 }
 
 /// The time of the last change that a file is to have.

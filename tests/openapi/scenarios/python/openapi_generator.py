@@ -1,12 +1,26 @@
 """The python generator of openapi-generator: classes of operations over urllib3 and pydantic."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from callfs_generated import ApiClient, Configuration, DirectoriesApi, FilesApi, LinksApi
 from callfs_generated.exceptions import ApiException
-from callfs_generated.models import Change, LinkRequest, MoveEntry, Problem, SetAttributes
+from callfs_generated.models import (
+    Change,
+    Continuation,
+    Entry,
+    EntryField,
+    ExchangeEntry,
+    LinkDisposition,
+    LinkRequest,
+    LinkType,
+    ListingLine,
+    MoveEntry,
+    Problem,
+    SetAttributes,
+)
 
-from steps import BASE, KEY, names, run
+from steps import BASE, KEY, equal, run
 
 
 def code(call: Callable[[], object]) -> str:
@@ -50,24 +64,29 @@ class Generated:
         listing = self.directories.list_directory(path, limit=limit, after=after)
         return [entry.name for entry in listing.items], listing.next
 
-    def stream(self, path: str) -> list[str]:
+    def stream(self, path: str, limit: int | None) -> tuple[list[str], str | None]:
         lines = self.directories.list_directory_without_preload_content(
             path,
-            limit=0,
+            limit=limit,
             recursive=True,
             type="file",
             _headers={"Accept": "application/x-ndjson"},
         )
-        return names(lines.read())
+        names = []
+        for line in lines.read().splitlines():
+            match ListingLine.from_json(line.decode()).actual_instance:
+                case Entry(name=name):
+                    names.append(name)
+                case Continuation(next=cursor):
+                    return names, cursor
+        return names, None
 
     def move(self, path: str, destination: str) -> str:
         change = Change(MoveEntry(destination=destination, overwrite=False))
         return self.files.update_entry(path, change).path
 
     def change_mode(self, path: str, mode: str) -> str:
-        changed = self.files.update_entry(path, Change(SetAttributes(mode=mode)))
-        assert changed.mode is not None
-        return changed.mode
+        return self.files.update_entry(path, Change(SetAttributes(mode=mode))).mode
 
     def copy(self, source: str, path: str) -> None:
         self.files.copy_entry(path, source)
@@ -79,6 +98,28 @@ class Generated:
         link = self.links.create_link(LinkRequest(path=f"/{path}", max_downloads=1))
         stranger = LinksApi(ApiClient(Configuration(host=BASE)))
         return bytes(stranger.download_file(link.token))
+
+    def create_at(self, path: str, data: bytes, mtime: str) -> None:
+        self.files.write_file(path, body=data, x_call_fs_m_time=mtime)
+
+    def digests(self, path: str) -> list[tuple[str, datetime | None, str | None]]:
+        fields = [EntryField.SHA256, EntryField.CONTENT_TYPE]
+        listing = self.directories.list_directory(path, fields=fields)
+        return [(entry.name, entry.mtime, entry.sha256) for entry in listing.items]
+
+    def exchange(self, path: str, destination: str) -> str:
+        change = Change(ExchangeEntry(destination=destination, exchange=True))
+        return self.files.update_entry(path, change).path
+
+    def share_directory(self, path: str, file: str) -> tuple[list[str], bytes]:
+        request = LinkRequest(
+            path=f"/{path}", unlimited=True, expiry_seconds=60, disposition=LinkDisposition.INLINE
+        )
+        link = self.links.create_link(request)
+        equal(link.type, LinkType.DIRECTORY)
+        stranger = LinksApi(ApiClient(Configuration(host=BASE)))
+        names = [entry.name for entry in stranger.list_shared_directory(link.token)]
+        return names, bytes(stranger.download_below(link.token, file))
 
     def problem(self, path: str) -> str:
         return code(lambda: self.files.read_file(path))

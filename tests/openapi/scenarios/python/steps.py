@@ -1,7 +1,8 @@
 """What every Python client is asked for, whatever its functions are called."""
 
-import json
+import hashlib
 import os
+from datetime import datetime, timezone
 from typing import Protocol
 
 BASE = os.environ["CALLFS_URL"]
@@ -24,8 +25,8 @@ class Steps(Protocol):
     def page(self, path: str, limit: int, after: str | None) -> tuple[list[str], str | None]:
         """The names of one page, and the cursor of the next."""
 
-    def stream(self, path: str) -> list[str]:
-        """The names that a stream of lines has."""
+    def stream(self, path: str, limit: int | None) -> tuple[list[str], str | None]:
+        """The names that a stream of lines has, and where it continues if the limit has cut it."""
 
     def move(self, path: str, destination: str) -> str: ...
 
@@ -38,12 +39,20 @@ class Steps(Protocol):
     def share(self, path: str) -> bytes:
         """Shares a file; what its link gives without a key."""
 
+    def create_at(self, path: str, data: bytes, mtime: str) -> None:
+        """Stores bytes with a time of the last change."""
+
+    def digests(self, path: str) -> list[tuple[str, datetime | None, str | None]]:
+        """The entries of a directory: name, time and SHA-256."""
+
+    def exchange(self, path: str, destination: str) -> str:
+        """Lets two entries change places; where the first is now."""
+
+    def share_directory(self, path: str, file: str) -> tuple[list[str], bytes]:
+        """Shares a directory without limit; its names and one of its files, without a key."""
+
     def problem(self, path: str) -> str:
         """The code of the problem that reading this path ends with."""
-
-
-def names(lines: bytes) -> list[str]:
-    return [json.loads(line)["name"] for line in lines.splitlines()]
 
 
 def equal(found: object, expected: object) -> None:
@@ -72,7 +81,8 @@ def run(folder: str, client: Steps) -> None:
     items, after = client.page(folder, 2, None)
     equal(items, ["a ä.txt", "b.txt"])
     equal(client.page(folder, 2, after), (["c.txt"], None))
-    equal(client.stream(folder), ["a ä.txt", "b.txt", "c.txt"])
+    equal(client.stream(folder, None), (["a ä.txt", "b.txt", "c.txt"], None))
+    equal(client.stream(folder, 2), (["a ä.txt", "b.txt"], "/" + at("b.txt")))
 
     equal(client.move(at("b.txt"), "/" + at("moved.txt")), "/" + at("moved.txt"))
     equal(client.change_mode(at("moved.txt"), "0600"), "0600")
@@ -80,3 +90,15 @@ def run(folder: str, client: Steps) -> None:
 
     client.delete(at("moved.txt"))
     equal(client.problem(at("moved.txt")), "FILE_NOT_FOUND")
+
+    # A site is replaced while it is in use.
+    time = datetime(2001, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    client.create_directory(at("site"))
+    client.create_at(at("site/page.txt"), b"old page", time.isoformat())
+    digest = hashlib.sha256(b"old page").hexdigest()
+    equal(client.digests(at("site")), [("page.txt", time, digest)])
+    client.create_directory(at("next"))
+    client.create_at(at("next/page.txt"), b"fresh page", time.isoformat())
+    equal(client.exchange(at("next"), "/" + at("site")), "/" + at("site"))
+    equal(client.read_range(at("next/page.txt"), "bytes=0-"), b"old page")
+    equal(client.share_directory(at("site"), "page.txt"), (["page.txt"], b"fresh page"))

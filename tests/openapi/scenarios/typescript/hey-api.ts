@@ -8,14 +8,16 @@ import {
   createDirectory,
   createLink,
   deleteEntry,
+  downloadBelow,
   downloadFile,
   listDirectory,
+  listSharedDirectory,
   readFile,
   updateEntry,
   writeFile,
 } from "./hey-api/sdk.gen";
-import type { Problem, ProblemCode } from "./hey-api/types.gen";
-import { base, key, names, present, run } from "./steps";
+import type { ListingLine, Problem, ProblemCode } from "./hey-api/types.gen";
+import { base, key, names, parse, present, run } from "./steps";
 
 const client = createClient({ baseUrl: base, auth: key });
 
@@ -27,7 +29,9 @@ function etag(response: Response | undefined): string {
   return present(response?.headers.get("ETag"), "an entity tag");
 }
 
-function put(path: string, body: Blob, headers: { "If-Match"?: string; "If-None-Match"?: string }) {
+type Fields = { "If-Match"?: string; "If-None-Match"?: string; "X-CallFS-MTime"?: string };
+
+function put(path: string, body: Blob, headers: Fields) {
   return writeFile({ client, path: { path }, headers, body });
 }
 
@@ -64,16 +68,16 @@ void run("hey-api", {
     });
     return [data.items.map((entry) => entry.name), data.next];
   },
-  async stream(path) {
+  async stream(path, limit) {
     const { data } = await listDirectory({
       client,
       path: { path },
-      query: { limit: 0, recursive: true, type: "file" },
+      query: { limit, recursive: true, type: "file" },
       headers: { Accept: "application/x-ndjson" },
       parseAs: "stream",
       throwOnError: true,
     });
-    return names(data as unknown as ReadableStream<Uint8Array>);
+    return names(await parse<ListingLine>(data as unknown as ReadableStream<Uint8Array>));
   },
   async move(path, destination) {
     const { data } = await updateEntry({
@@ -91,7 +95,7 @@ void run("hey-api", {
       body: { mode },
       throwOnError: true,
     });
-    return present(data.mode, "a mode");
+    return data.mode;
   },
   async copy(from, path) {
     await copyEntry({ client, path: { path }, query: { from }, throwOnError: true });
@@ -113,6 +117,51 @@ void run("hey-api", {
       throwOnError: true,
     });
     return data.text();
+  },
+  async createAt(path, body, mtime) {
+    const { error } = await put(path, body, { "X-CallFS-MTime": mtime });
+    assert.equal(error, undefined);
+  },
+  async digests(path) {
+    const { data } = await listDirectory({
+      client,
+      path: { path },
+      query: { fields: ["sha256", "content_type"] },
+      throwOnError: true,
+    });
+    return data.items;
+  },
+  async exchange(path, destination) {
+    const { data } = await updateEntry({
+      client,
+      path: { path },
+      body: { destination, exchange: true },
+      throwOnError: true,
+    });
+    return data.path;
+  },
+  async shareDirectory(path, file) {
+    const link = await createLink({
+      client,
+      body: { path: `/${path}`, unlimited: true, expiry_seconds: 60, disposition: "inline" },
+      throwOnError: true,
+    });
+    assert.equal(link.data.type, "directory");
+    const { token } = link.data;
+    const stranger = createClient({ baseUrl: base });
+    const listing = await listSharedDirectory({
+      client: stranger,
+      path: { token },
+      throwOnError: true,
+    });
+    const shared = await downloadBelow({
+      client: stranger,
+      path: { token, path: file },
+      parseAs: "blob",
+      throwOnError: true,
+    });
+    assert(typeof listing.data !== "string");
+    return [listing.data.map((entry) => entry.name), await shared.data.text()];
   },
   async problem(path) {
     return code((await readFile({ client, path: { path }, parseAs: "blob" })).error);

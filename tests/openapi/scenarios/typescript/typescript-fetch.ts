@@ -8,10 +8,11 @@ import {
   FilesApi,
   type InitOverrideFunction,
   LinksApi,
+  type ListingLine,
   type Problem,
   ResponseError,
 } from "./typescript-fetch/index";
-import { base, key, names, present, run } from "./steps";
+import { base, key, names, parse, present, run } from "./steps";
 
 const settings = new Configuration({ basePath: base, accessToken: key });
 const files = new FilesApi(settings);
@@ -51,16 +52,16 @@ void run("typescript-fetch", {
     const listing = await directories.listDirectory({ path, limit, after });
     return [listing.items.map((entry) => entry.name), listing.next];
   },
-  async stream(path) {
-    const request = { path, limit: 0, recursive: true, type: "file" as const };
+  async stream(path, limit) {
+    const request = { path, limit, recursive: true, type: "file" as const };
     const { raw } = await directories.listDirectoryRaw(request, lines);
-    return names(present(raw.body, "a stream"));
+    return names(await parse<ListingLine>(present(raw.body, "a stream")));
   },
   async move(path, destination) {
     return (await files.updateEntry({ path, change: { destination, overwrite: false } })).path;
   },
   async changeMode(path, mode) {
-    return present((await files.updateEntry({ path, change: { mode } })).mode, "a mode");
+    return (await files.updateEntry({ path, change: { mode } })).mode;
   },
   copy: (from, path) => files.copyEntry({ path, from }),
   delete: (path) => files.deleteEntry({ path }),
@@ -69,6 +70,27 @@ void run("typescript-fetch", {
     const { token } = await links.createLink({ linkRequest });
     const stranger = new LinksApi(new Configuration({ basePath: base }));
     return (await stranger.downloadFile({ token })).text();
+  },
+  createAt: (path, body, mtime) => files.writeFile({ path, body, xCallFSMTime: mtime }),
+  async digests(path) {
+    return (await directories.listDirectory({ path, fields: ["sha256", "content_type"] })).items;
+  },
+  async exchange(path, destination) {
+    return (await files.updateEntry({ path, change: { destination, exchange: true } })).path;
+  },
+  async shareDirectory(path, file) {
+    const linkRequest = {
+      path: `/${path}`,
+      unlimited: true,
+      expirySeconds: 60,
+      disposition: "inline" as const,
+    };
+    const { token, type } = await links.createLink({ linkRequest });
+    assert.equal(type, "directory");
+    const stranger = new LinksApi(new Configuration({ basePath: base }));
+    const entries = await stranger.listSharedDirectory({ token });
+    const shared = await stranger.downloadBelow({ token, path: file });
+    return [entries.map((entry) => entry.name), await shared.text()];
   },
   problem: (path) => code(files.readFile({ path })),
 });

@@ -41,6 +41,7 @@ pub(crate) struct LinkDocument<'a> {
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
     #[serde(rename = "type")]
+    #[schema(inline)]
     kind: LinkType,
     disposition: LinkDisposition,
     /// The name to save it under, if it is not the file's own.
@@ -85,6 +86,8 @@ impl LinkDisposition {
 }
 
 /// What a link shares.
+// Inline in the document: the Go client of openapi-generator has the values of all enums in one
+// scope, where those of `EntryType` are.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LinkType {

@@ -40,8 +40,8 @@ send the key as the password, with any user name.
 carry `Retry-After`.
 
 **Compression**: text is compressed (zstd, br, gzip) where `Accept-Encoding` allows it. HTTP \
-clients do both by themselves. A compressed response has an entity tag of its own, which conditions \
-take like the one of the file.
+clients do both by themselves. A compressed response has an entity tag of its own, which \
+conditions take like the one of the file.
 
 **Values**: times in JSON are RFC 3339 in UTC, sizes are bytes.
 
@@ -176,7 +176,6 @@ fn components(paths: &Paths) -> Components {
         .schema_from::<links::LinkDocument>()
         .schema_from::<links::LinkListDocument>()
         .schema_from::<links::LinkDisposition>()
-        .schema_from::<links::LinkType>()
         .schema_from::<root::RootDocument>()
         .schema_from::<health::Health>()
         .schema_from::<health::Readiness>()
@@ -380,6 +379,73 @@ mod tests {
                 assert!(!is_flag, "{at}: {parameter}");
             }
         }
+    }
+
+    /// The values of the `type` that a schema has.
+    fn types<'a>(document: &'a Value, schema: &Value) -> &'a Vec<Value> {
+        let pointed = |value: &Value| {
+            let reference = value["$ref"].as_str().expect("a reference");
+            document.pointer(&reference[1..]).expect("it is there")
+        };
+        let values = &pointed(&pointed(schema)["properties"]["type"])["enum"];
+        values.as_array().expect("an enum")
+    }
+
+    #[test]
+    fn a_line_of_a_stream_tells_by_its_type_what_it_is() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let line = document.pointer("/components/schemas/ListingLine/oneOf");
+        let line = line.and_then(Value::as_array).expect("one of several");
+        let all: Vec<String> = line
+            .iter()
+            .flat_map(|schema| types(&document, schema))
+            .map(Value::to_string)
+            .collect();
+        let different: BTreeSet<&String> = all.iter().collect();
+        assert!(all.len() >= 4, "{all:?}");
+        assert_eq!(all.len(), different.len(), "{all:?}");
+    }
+
+    #[test]
+    fn fields_adds_the_members_that_not_every_entry_has() {
+        let document: Value = serde_json::from_str(&json()).expect("JSON");
+        let schemas = &document["components"]["schemas"];
+        let names = |value: &Value| -> BTreeSet<String> {
+            let names = value.as_array().expect("names");
+            let texts = names.iter().filter_map(Value::as_str);
+            texts.map(ToOwned::to_owned).collect()
+        };
+        let added = names(&schemas["EntryField"]["enum"]);
+        assert!(!added.is_empty());
+        for schema in ["Entry", "SharedEntry"] {
+            let members = schemas[schema]["properties"].as_object().expect("members");
+            let required = names(&schemas[schema]["required"]);
+            let optional: BTreeSet<String> = members
+                .keys()
+                .filter(|name| !required.contains(*name))
+                .cloned()
+                .collect();
+            assert_eq!(optional, added, "{schema}");
+        }
+    }
+
+    #[test]
+    fn an_upload_is_bytes_or_a_form() {
+        let mut uploads = 0;
+        for (at, operation) in operations() {
+            let Some(bodies) = operation["requestBody"]["content"].as_object() else {
+                continue;
+            };
+            if !bodies.contains_key("application/octet-stream") {
+                continue;
+            }
+            uploads += 1;
+            // Generators that take one media type take the first.
+            let media_types: Vec<&String> = bodies.keys().collect();
+            let expected = ["application/octet-stream", "multipart/form-data"];
+            assert_eq!(media_types, expected, "{at}");
+        }
+        assert_eq!(uploads, 3);
     }
 
     #[test]

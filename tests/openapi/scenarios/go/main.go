@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -128,4 +129,46 @@ func main() {
 	succeeded(err)
 	_, _, err = files.ReadFile(ctx, at("moved.txt")).Execute()
 	equal("deleted", code(err), callfs.FILE_NOT_FOUND)
+
+	replaceSite(ctx, alice)
+}
+
+// replaceSite replaces a site while it is in use, and shares it.
+func replaceSite(ctx context.Context, alice *callfs.APIClient) {
+	files := alice.FilesAPI
+	const time = "2001-02-03T04:05:06Z"
+	for name, bytes := range map[string]string{"site": "old page", "next": "fresh page"} {
+		_, err := files.CreateDirectory(ctx, at(name)).Execute()
+		succeeded(err)
+		_, err = files.WriteFile(ctx, at(name+"/page.txt")).
+			XCallFSMTime(time).Body(upload(bytes)).Execute()
+		succeeded(err)
+	}
+	fields := []callfs.EntryField{callfs.SHA256, callfs.CONTENT_TYPE}
+	page, _, err := alice.DirectoriesAPI.ListDirectory(ctx, at("site")).Fields(fields).Execute()
+	succeeded(err)
+	entry := page.Items[0]
+	equal("digest", entry.GetSha256(), fmt.Sprintf("%x", sha256.Sum256([]byte("old page"))))
+	equal("time", entry.GetMtime().UTC().Format("2006-01-02T15:04:05Z"), time)
+
+	exchange := callfs.NewExchangeEntry("/"+at("site"), true)
+	exchanged, _, err := files.UpdateEntry(ctx, at("next")).
+		Change(callfs.ExchangeEntryAsChange(exchange)).Execute()
+	succeeded(err)
+	equal("exchanged", exchanged.Path, "/"+at("site"))
+
+	request := callfs.NewLinkRequest("/" + at("site"))
+	request.SetUnlimited(true)
+	request.SetExpirySeconds(60)
+	request.SetDisposition(callfs.INLINE)
+	link, _, err := alice.LinksAPI.CreateLink(ctx).LinkRequest(*request).Execute()
+	succeeded(err)
+	equal("type", link.Type, "directory")
+	stranger := client("").LinksAPI
+	entries, _, err := stranger.ListSharedDirectory(ctx, link.Token).Execute()
+	succeeded(err)
+	equal("entries", len(entries), 1)
+	shared, _, err := stranger.DownloadBelow(ctx, link.Token, entries[0].Name).Execute()
+	succeeded(err)
+	equal("shared below", text(shared), "fresh page")
 }

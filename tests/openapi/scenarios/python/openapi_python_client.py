@@ -28,9 +28,9 @@ from callfs_client.models import (
     EntryField,
     ExchangeEntry,
     IssuedLink,
+    IssuedLinkType,
     LinkDisposition,
     LinkRequest,
-    LinkType,
     ListDirectoryType,
     Listing,
     MoveEntry,
@@ -146,7 +146,7 @@ class Generated:
         )
         link = create_link.sync(client=self.client, body=request)
         assert isinstance(link, IssuedLink)
-        equal(link.type_, LinkType.DIRECTORY)
+        equal(link.type_, IssuedLinkType.DIRECTORY)
         stranger = Client(base_url=BASE)
         entries = list_shared_directory.sync(link.token, client=stranger)
         assert isinstance(entries, list)

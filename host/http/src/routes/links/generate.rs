@@ -80,6 +80,7 @@ pub(crate) struct IssuedLink<'a> {
     #[schema(value_type = String, pattern = "^/")]
     path: &'a FilePath,
     #[serde(rename = "type")]
+    #[schema(inline)]
     kind: LinkType,
     disposition: LinkDisposition,
     /// The name to save it under, if it is not the file's own.

@@ -190,7 +190,8 @@ fn list_below() -> OperationDoc {
     list_shared(
         "listDirectoryBelow",
         "List a directory below the one of a link",
-        "The same as `listSharedDirectory`, further down. Paths are from the directory of the link.",
+        "The same as `listSharedDirectory`, for a directory below. Paths are from the directory of \
+         the link.",
         vec![token(), path("photos")],
     )
 }

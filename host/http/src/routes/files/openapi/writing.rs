@@ -38,8 +38,8 @@ pub(super) fn upload() -> OperationDoc {
     )
     .description(
         "The same as `writeFile`, with the name of the file from `Content-Disposition`, or from \
-         the form. The slash at the end of the path says that it is the directory. POST with a form \
-         does the same, but never replaces a file.",
+         the form. The slash at the end of the path says that it is the directory. POST with a \
+         form does the same, but never replaces a file.",
     )
 }
 

@@ -1,0 +1,316 @@
+"""The asynchronous client: the methods of `Client`, to be awaited."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import httpx
+
+from callfs import models, operations
+from callfs.answers import failure_of
+from callfs.download import AsyncDownload, async_blocks_of
+from callfs.errors import CallFSError, body_errors, connection_errors
+from callfs.listing import Choice, EntryLines, Selection
+from callfs.problems import FileNotFound
+from callfs.retries import Retries
+from callfs.settings import DEFAULT_TIMEOUT, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from datetime import datetime, timedelta
+    from types import TracebackType
+
+    from typing_extensions import Self, Unpack
+
+    from callfs.conditions import ReadConditions, WriteConditions
+    from callfs.info import Info, Written
+    from callfs.operation import Operation
+    from callfs.paths import Path
+    from callfs.upload import AsyncContent
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class AsyncClient:
+    """One gateway, asked with one key. It is an asynchronous context manager, for asyncio and trio.
+
+    `url` and `key` are those of `CALLFS_URL` and `CALLFS_KEY` unless given. `http` is a client of
+    httpx to use instead of one with defaults; it is left open.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
+        retries: Retries | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._settings = Settings.resolve(url, key)
+        self._retries = retries or Retries()
+        self._timeout = timeout
+        self._http = http or httpx.AsyncClient()
+        self._is_own = http is None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        if self._is_own:
+            await self._http.aclose()
+
+    async def stat(self, path: Path, **conditions: Unpack[ReadConditions]) -> Info:
+        return await self._run(operations.stat(path, conditions))
+
+    async def exists(self, path: Path) -> bool:
+        try:
+            await self.stat(path)
+        except FileNotFound:
+            return False
+        return True
+
+    async def read(
+        self,
+        path: Path,
+        start: int | None = None,
+        end: int | None = None,
+        **conditions: Unpack[ReadConditions],
+    ) -> bytes:
+        """A file, or its bytes `start:end`."""
+        return await self._run(operations.read(path, start, end, conditions))
+
+    @asynccontextmanager
+    async def download(
+        self,
+        path: Path,
+        start: int | None = None,
+        end: int | None = None,
+        **conditions: Unpack[ReadConditions],
+    ) -> AsyncGenerator[AsyncDownload]:
+        """A file, or its bytes `start:end`, block by block."""
+        async with self._stream(operations.read(path, start, end, conditions)) as response:
+            yield AsyncDownload(operations.file_info(path, response), response)
+
+    async def write(
+        self,
+        path: Path,
+        content: AsyncContent,
+        *,
+        media_type: str | None = None,
+        sha256: bytes | None = None,
+        **conditions: Unpack[WriteConditions],
+    ) -> Written:
+        """Creates or replaces a file, and the directories above it.
+
+        Readers see all or nothing of it; an iterator that raises leaves what was there.
+        """
+        return await self._run(
+            operations.write(
+                path,
+                content,
+                create=False,
+                media_type=media_type,
+                sha256=sha256,
+                conditions=conditions,
+            )
+        )
+
+    async def create(
+        self,
+        path: Path,
+        content: AsyncContent,
+        *,
+        media_type: str | None = None,
+        sha256: bytes | None = None,
+    ) -> Written:
+        """Creates a file; `FileAlreadyExists` if there is one."""
+        return await self._run(
+            operations.write(
+                path, content, create=True, media_type=media_type, sha256=sha256, conditions={}
+            )
+        )
+
+    async def make_directory(self, path: Path) -> Written:
+        """Makes a directory, unless it is there."""
+        return await self._run(operations.make_directory(path))
+
+    async def copy(
+        self,
+        source: Path,
+        to: Path,
+        *,
+        overwrite: bool = False,
+        **conditions: Unpack[WriteConditions],
+    ) -> Written:
+        """Copies a file or a directory within the gateway."""
+        return await self._run(
+            operations.copy(source, to, overwrite=overwrite, conditions=conditions)
+        )
+
+    async def move(
+        self,
+        path: Path,
+        to: Path,
+        *,
+        overwrite: bool = False,
+        create_parents: bool = False,
+        **conditions: Unpack[WriteConditions],
+    ) -> models.Changed:
+        """Moves a file or a directory in one step, also to another mount."""
+        return await self._run(
+            operations.move(
+                path, to, overwrite=overwrite, create_parents=create_parents, conditions=conditions
+            )
+        )
+
+    async def set_attributes(
+        self,
+        path: Path,
+        *,
+        mode: int | str | None = None,
+        owner: str | None = None,
+        group: str | None = None,
+        mtime: datetime | None = None,
+        **conditions: Unpack[WriteConditions],
+    ) -> models.Entry:
+        return await self._run(
+            operations.set_attributes(
+                path, mode=mode, owner=owner, group=group, mtime=mtime, conditions=conditions
+            )
+        )
+
+    async def remove(
+        self, path: Path, *, recursive: bool = False, **conditions: Unpack[WriteConditions]
+    ) -> None:
+        await self._run(operations.remove(path, recursive=recursive, conditions=conditions))
+
+    async def list_page(
+        self,
+        path: Path = "/",
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        **choice: Unpack[Choice],
+    ) -> models.Listing:
+        """One page; `next` of it is `after` for the next one."""
+        return await self._run(operations.list_page(path, Selection.of(choice), limit, after))
+
+    async def list_directory(
+        self, path: Path = "/", *, page_size: int | None = None, **choice: Unpack[Choice]
+    ) -> AsyncIterator[models.Entry]:
+        """Entries, a page at a time. It may be read slowly: no connection is kept in between."""
+        after = None
+        while True:
+            page = await self.list_page(path, limit=page_size, after=after, **choice)
+            for item in page.items:
+                yield item
+            after = page.next
+            if after is None:
+                return
+
+    async def stream_directory(
+        self, path: Path = "/", *, after: str | None = None, **choice: Unpack[Choice]
+    ) -> AsyncIterator[models.Entry]:
+        """Entries as soon as the gateway finds them, in one answer; `Truncated` if it is cut."""
+        lines = EntryLines()
+        operation = operations.stream_directory(path, Selection.of(choice), after)
+        async with self._stream(operation) as response:
+            async for block in async_blocks_of(response):
+                for entry in lines.entries(block):
+                    yield entry
+        lines.end()
+
+    async def create_link(
+        self,
+        path: Path,
+        *,
+        expires_in: timedelta | float | None = None,
+        max_downloads: int | None = None,
+        filename: str | None = None,
+    ) -> models.IssuedLink:
+        """A URL that downloads a file without a key."""
+        return await self._run(
+            operations.create_link(
+                path, expires_in=expires_in, max_downloads=max_downloads, filename=filename
+            )
+        )
+
+    async def list_links(self, *, of_all: bool = False) -> AsyncIterator[models.Link]:
+        """The links of the caller; `of_all` users for administrators."""
+        after = None
+        while True:
+            page = await self._run(operations.links_page(of_all=of_all, after=after))
+            for item in page.items:
+                yield item
+            after = page.next
+            if after is None:
+                return
+
+    async def get_link(self, link_id: str) -> models.Link:
+        return await self._run(operations.link(link_id))
+
+    async def revoke_link(self, link_id: str) -> None:
+        await self._run(operations.revoke_link(link_id))
+
+    async def _run(self, operation: Operation[T]) -> T:
+        return await self._repeated(operation, lambda: self._attempt(operation))
+
+    async def _attempt(self, operation: Operation[T]) -> T:
+        response = await self._send(operation)
+        try:
+            with body_errors():
+                await response.aread()
+        finally:
+            await response.aclose()
+        return operation.read(response)
+
+    @asynccontextmanager
+    async def _stream(self, operation: Operation[T]) -> AsyncGenerator[httpx.Response]:
+        response = await self._repeated(operation, lambda: self._send(operation))
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _send(self, operation: Operation[T]) -> httpx.Response:
+        """A successful answer, whose body is still to be read."""
+        request = self._http.build_request(
+            operation.method,
+            self._settings.url + operation.target,
+            headers={**self._settings.headers, **operation.all_headers},
+            content=None if operation.upload is None else operation.upload.async_blocks(),
+            timeout=self._timeout,
+        )
+        with connection_errors():
+            response = await self._http.send(request, stream=True)
+            if response.is_success:
+                return response
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        raise failure_of(response)
+
+    async def _repeated(self, operation: Operation[T], attempt: Callable[[], Awaitable[R]]) -> R:
+        number = 1
+        while True:
+            try:
+                return await attempt()
+            except CallFSError as failure:
+                wait = self._retries.wait(operation, failure, number)
+                if wait is None:
+                    raise
+            await anyio.sleep(wait)
+            number += 1

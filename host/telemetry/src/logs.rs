@@ -1,8 +1,8 @@
 //! Log lines, to stderr: for people or for machines, as configured. `RUST_LOG` is not looked at.
 //!
 //! Logging never fails: a line that cannot be written is counted as lost, and the code that logged
-//! it goes on. In a process that serves it does not wait either: a thread writes the lines, and what
-//! a stuck reader leaves no room for is lost.
+//! it goes on. In a process that serves it does not wait either: a thread writes the lines, and
+//! those for which a stuck reader leaves no room are lost.
 
 mod about;
 mod line;

@@ -16,7 +16,7 @@ use super::queue::{LineQueue, QueuedLine};
 
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
-/// How long a panic waits until it is told: the process may be aborted right after it.
+/// How long a panic waits until its message is written: the process may be aborted right after it.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Lines of this process that could not be written, or not in time.
@@ -38,8 +38,9 @@ fn lose_a_line() {
     LOST.fetch_add(1, Ordering::Relaxed);
 }
 
-/// From here on a thread writes to stderr, and the code that logs or panics does not wait for it:
-/// once in a process that serves. Other commands rather wait than lose a line.
+/// From here on a thread writes to stderr. The code that logs does not wait for it, and a panic not
+/// for long. To be called once, in a process that serves; other commands rather wait for a slow
+/// reader than lose a line.
 pub fn write_behind() -> io::Result<()> {
     let queue = Arc::new(LineQueue::default());
     let lines = queue.clone();

@@ -399,6 +399,7 @@ async fn the_secret_is_nowhere() {
         output(&["plugin", "inspect", "caller"]),
     ]);
     told.push(gateway.metrics_text().await.into_bytes());
+    gateway.logged("refused a request").await;
     let log = gateway.log();
     assert!(
         log.contains("DEBUG") && log.contains("refused a request"),

@@ -20,6 +20,7 @@ mod serve;
 
 use std::process::ExitCode;
 
+use callfs_telemetry::logs;
 use clap::{Parser, Subcommand};
 pub use failure::CommandFailure;
 
@@ -70,6 +71,7 @@ enum CallfsCommand {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    let _last_lines = LastLines;
     let arguments = CallfsArguments::parse();
     let result = match arguments.command {
         CallfsCommand::Serve(arguments) => serve::run(arguments),
@@ -98,8 +100,16 @@ fn print(text: &str) -> Result<(), CommandFailure> {
     }
 }
 
-/// Talk, to stderr. Nobody may be listening, and that is fine.
+/// Talk, to stderr. It is no failure if that cannot be written.
 fn say(text: &str) {
-    use std::io::{Write, stderr};
-    let _ = writeln!(stderr().lock(), "{text}");
+    logs::say(text);
+}
+
+/// Waits for what was said and logged last, when a command ends or panics.
+struct LastLines;
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        logs::drain();
+    }
 }

@@ -22,12 +22,12 @@ impl Shutdown {
     }
 
     /// One that SIGINT and SIGTERM begin too. The second of them ends the process at once, with 128
-    /// and its number.
-    pub fn on_signals() -> io::Result<Self> {
+    /// and its number; `last` is done before.
+    pub fn on_signals(last: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
         let shutdown = Self::new();
-        tokio::spawn(listen(interrupt, terminate, shutdown.clone()));
+        tokio::spawn(listen(interrupt, terminate, shutdown.clone(), last));
         Ok(shutdown)
     }
 
@@ -52,7 +52,12 @@ impl Shutdown {
     }
 }
 
-async fn listen(mut interrupt: Signal, mut terminate: Signal, shutdown: Shutdown) {
+async fn listen(
+    mut interrupt: Signal,
+    mut terminate: Signal,
+    shutdown: Shutdown,
+    last: impl FnOnce(),
+) {
     let name = next(&mut interrupt, &mut terminate).await.0;
     // Before it is logged: the end must not depend on the log.
     shutdown.begin();
@@ -62,6 +67,7 @@ async fn listen(mut interrupt: Signal, mut terminate: Signal, shutdown: Shutdown
     );
     let (name, number) = next(&mut interrupt, &mut terminate).await;
     tracing::warn!(signal = name, "ending at once");
+    last();
     std::process::exit(128 + number.as_raw_value());
 }
 
@@ -80,7 +86,7 @@ mod tests {
 
     #[tokio::test]
     async fn begins_with_a_signal() {
-        let shutdown = Shutdown::on_signals().expect("handlers");
+        let shutdown = Shutdown::on_signals(|| ()).expect("handlers");
         assert!(!shutdown.has_begun());
         kill_process(getpid(), Signal::TERM).expect("a signal to this process");
         shutdown.begun().await;

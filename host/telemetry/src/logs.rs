@@ -1,11 +1,14 @@
 //! Log lines, to stderr: for people or for machines, as configured. `RUST_LOG` is not looked at.
 //!
 //! Logging never fails: a line that cannot be written is counted as lost, and the code that logged
-//! it goes on.
+//! it goes on. In a process that serves it does not wait either: a thread writes the lines, and
+//! those for which a stuck reader leaves no room are lost.
 
 mod about;
 mod line;
 mod output;
+mod panics;
+mod queue;
 
 use std::io::{IsTerminal, stderr};
 
@@ -14,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use self::about::AboutRequests;
 use self::line::EscapedFields;
 use self::output::LogOutput;
-pub use self::output::lost_lines;
+pub use self::output::{drain, lost_lines, say, write_behind};
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -30,7 +33,7 @@ pub enum LogFormat {
 pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter(level)?)
-        .with_writer(|| LogOutput(stderr()))
+        .with_writer(|| LogOutput)
         // The subscriber would report failed writes on stderr, and panic because that fails too.
         .log_internal_errors(false);
     let started = match format {

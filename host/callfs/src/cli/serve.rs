@@ -42,6 +42,9 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
         accept_empty,
         accept_folders,
     } = arguments;
+    // Before anything is said: stderr may be stuck already.
+    logs::write_behind()
+        .map_err(|cause| CommandFailure::failed("cannot start the thread of the log", cause))?;
     let layers = Layers::read(&LoadOptions {
         folder,
         plugins,
@@ -61,7 +64,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CommandFailure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
     runtime.block_on(async {
-        let shutdown = Shutdown::on_signals()
+        let shutdown = Shutdown::on_signals(logs::drain)
             .map_err(|cause| CommandFailure::failed("cannot listen for signals", cause))?;
         app::serve(
             loaded,

@@ -32,7 +32,8 @@ impl Process {
         let descriptors = IntGauge::new("process_open_fds", "Open file descriptors.");
         let lost_lines = IntCounter::new(
             "callfs_log_lines_lost_total",
-            "Log lines that could not be written to stderr.",
+            "Log lines that could not be written to stderr, or for which there was no room because \
+             its reader is slow.",
         );
         Ok(Self {
             resident: register(registry, resident)?,

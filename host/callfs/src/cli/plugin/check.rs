@@ -113,7 +113,7 @@ pub(super) fn run(arguments: CheckArguments) -> Result<(), CommandFailure> {
         ..
     } = arguments;
     runtime.block_on(async {
-        let stop = Shutdown::on_signals()
+        let stop = Shutdown::on_signals(logs::drain)
             .map_err(|cause| CommandFailure::failed("cannot listen for signals", cause))?;
         let subject = app::load(&config, &part, found)
             .await

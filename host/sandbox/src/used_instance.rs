@@ -33,8 +33,8 @@ impl UsedInstance {
     }
 
     /// Runs the component until its streams were read or dropped and nothing of its own is left to
-    /// do, and gives the instance back. What it does after its last byte has `to_finish`; then it
-    /// is cancelled, with the instance.
+    /// do, and gives the instance back. What it does after its last byte has `to_finish`, be it
+    /// before it says how the stream ended or after that; then it is cancelled, with the instance.
     pub(super) async fn finish(
         mut self,
         streams: OpenStreams,
@@ -70,6 +70,8 @@ impl UsedInstance {
             finished = stopwatch.timing(running) => finished?,
             () = late => wasmtime::bail!("it did not finish within {to_finish:?} after its stream \
                 was read, and what it was doing was cancelled"),
+            () = streams.given_up() => wasmtime::bail!("it did not end its stream within \
+                {to_finish:?} after the last byte, and what it was doing was cancelled"),
             // Nobody reads so slowly: it was forgotten, perhaps by the component itself.
             () = at_rest(&progress) => wasmtime::bail!("nobody read the stream for {FORGOTTEN:?}"),
         }

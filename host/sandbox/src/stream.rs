@@ -7,8 +7,8 @@
 
 use std::any::{Any, TypeId};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ struct Streams {
     open: AtomicUsize,
     closed: Notify,
     given_up: Notify,
+    failure: Mutex<Option<String>>,
 }
 
 impl OpenStreams {
@@ -62,6 +63,16 @@ impl OpenStreams {
     /// Waits until a reader waited in vain for the end of one.
     pub(super) async fn given_up(&self) {
         self.0.given_up.notified().await;
+    }
+
+    /// The instance that writes them is about to go, for this reason.
+    pub(super) fn failed(&self, why: String) {
+        *self.failure() = Some(why);
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        let failure = &self.0.failure;
+        failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> OpenStream {
@@ -275,9 +286,12 @@ impl Reading {
                     "the plugin '{}' stopped in the middle of a stream",
                     self.plugin
                 );
-                Some(Err(
-                    Error::new(ErrorKind::PluginFailed, message).of_plugin(&*self.plugin)
-                ))
+                let error = Error::new(ErrorKind::PluginFailed, message).of_plugin(&*self.plugin);
+                let why = self.open.0.failure().clone();
+                Some(Err(match why {
+                    Some(why) => error.because(why),
+                    None => error,
+                }))
             }
         }
     }

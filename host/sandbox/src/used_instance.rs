@@ -41,6 +41,30 @@ impl UsedInstance {
         resting: usize,
         to_finish: Duration,
     ) -> wasmtime::Result<()> {
+        match self.run_on(&streams, resting, to_finish).await {
+            Ok(()) => {
+                self.put_back();
+                Ok(())
+            }
+            Err(error) => {
+                let said = self.instance.store.data().log.take_last_words();
+                let error = match said.as_str() {
+                    "" => error,
+                    said => error.context(format!("it said: {said}")),
+                };
+                // Readers are told that there is no end when the instance goes; they find why here.
+                streams.failed(format!("{error:#}"));
+                Err(error)
+            }
+        }
+    }
+
+    async fn run_on(
+        &mut self,
+        streams: &OpenStreams,
+        resting: usize,
+        to_finish: Duration,
+    ) -> wasmtime::Result<()> {
         let meter = &mut self.instance.store.data_mut().meter;
         meter.begin();
         let stopwatch = meter.stopwatch();
@@ -75,7 +99,6 @@ impl UsedInstance {
             // Nobody reads so slowly: it was forgotten, perhaps by the component itself.
             () = at_rest(&progress) => wasmtime::bail!("nobody read the stream for {FORGOTTEN:?}"),
         }
-        self.put_back();
         Ok(())
     }
 }

@@ -11,8 +11,8 @@ fn planted(world: &World) {
 async fn a_question_is_the_one_that_a_look_at_the_path_alone_asks() {
     for world in [folder(), plain(), bucket()].map(World::new) {
         planted(&world);
-        world.put(&alice(), "/d/hers", "x").await.expect("stored");
-        world.chmod(&alice(), "/d/hers", 0o600).await;
+        world.put(&admin(), "/d/hers", "x").await.expect("stored");
+        world.chmod(&admin(), "/d/hers", 0o600).await;
         let mut neighbours = Neighbours::new(&world.engine);
         for at in [
             "/a",

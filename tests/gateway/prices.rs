@@ -173,9 +173,17 @@ fn adversaries() -> Vec<Adversary> {
     let page = |target: &str| head("GET", target, ALICE_KEY, &[]);
     let refused_put = with_body("PUT", &format!("/v1/files/c{deep}"), BOB_KEY, "X: x", b"x");
     let allowed_put = with_body("PUT", &format!("/v1/files{deep}"), ALICE_KEY, "X: x", b"x");
-    let far = br#"{"destination":"/far/t"}"#;
     let json = "Content-Type: application/json";
+    let far = br#"{"destination":"/far/t"}"#;
     let moved = with_body("PATCH", "/v1/files/t", ADMIN_KEY, json, far);
+    let copied = with_body("POST", "/v1/files/copy?from=/t", ADMIN_KEY, "X: x", b"");
+    let removed = head("DELETE", "/v1/files/t?recursive=true", ADMIN_KEY, &[]);
+    let in_deep_tree = |name, request, status, seconds| Adversary {
+        setup: two_mounts,
+        prepare: deep_tree_of_files,
+        processor: Duration::from_secs(seconds),
+        ..Adversary::new(name, 1, request, Answered(status))
+    };
     vec![
         Adversary {
             prepare: closed_folder,
@@ -249,44 +257,11 @@ fn adversaries() -> Vec<Adversary> {
                 Answered(&[200]),
             )
         },
-        // What is asked about in a deep tree has a long way, and is a path that the kernel walks
-        // from the root: the entries times the depth, and no more.
-        Adversary {
-            prepare: deep_tree_of_files,
-            processor: Duration::from_secs(5),
-            ..Adversary::new(
-                "the removal of a tree of five hundred levels",
-                1,
-                head("DELETE", "/v1/files/t?recursive=true", ADMIN_KEY, &[]),
-                Answered(&[204]),
-            )
-        },
-        Adversary {
-            prepare: deep_tree_of_files,
-            processor: Duration::from_secs(8),
-            ..Adversary::new(
-                "a copy of a tree of five hundred levels",
-                1,
-                head(
-                    "POST",
-                    "/v1/files/copy?from=/t",
-                    ADMIN_KEY,
-                    &["Content-Length: 0".into()],
-                ),
-                Answered(&[201]),
-            )
-        },
-        Adversary {
-            setup: two_mounts,
-            prepare: deep_tree_of_files,
-            processor: Duration::from_secs(8),
-            ..Adversary::new(
-                "a move of a tree of five hundred levels to another mount",
-                1,
-                moved,
-                Answered(&[200]),
-            )
-        },
+        // A file of a deep tree is a path that is walked from the root: the entries times the
+        // depth, and no more.
+        in_deep_tree("the removal of a deep tree", removed, &[204], 5),
+        in_deep_tree("a copy of a deep tree", copied, &[201], 8),
+        in_deep_tree("a move of a deep tree to another mount", moved, &[200], 8),
         Adversary {
             prepare: deep_tree_of_full_directories,
             memory: 96 * MIB,

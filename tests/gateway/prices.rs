@@ -260,8 +260,8 @@ fn adversaries() -> Vec<Adversary> {
         // A file of a deep tree is a path that is walked from the root: the entries times the
         // depth, and no more.
         in_deep_tree("the removal of a deep tree", removed, &[204], 5),
-        in_deep_tree("a copy of a deep tree", copied, &[201], 8),
-        in_deep_tree("a move of a deep tree to another mount", moved, &[200], 8),
+        in_deep_tree("a copy of a deep tree", copied, &[201], 9),
+        in_deep_tree("a move of a deep tree to another mount", moved, &[200], 10),
         Adversary {
             prepare: deep_tree_of_full_directories,
             memory: 96 * MIB,

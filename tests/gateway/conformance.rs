@@ -203,6 +203,9 @@ fn every_sin_is_found_by_the_check_of_its_name() {
         ("keeps-removed", "remove-wrong-kind"),
         ("copies-instead-of-moving", "rename-file"),
         ("traps", "round-trip"),
+        ("traps-in-lists", "listing-pages"),
+        ("traps-at-end", "download-end"),
+        ("fails-at-end", "download-end"),
     ] {
         let config = format!("sin = \"{sin}\"");
         let folder = dir
@@ -233,12 +236,31 @@ fn every_sin_is_found_by_the_check_of_its_name() {
             why["operation"].is_string() && why["expected"].is_string() && why["seen"].is_string(),
             "{why}"
         );
-        if sin == "traps" {
-            let seen = why["seen"].as_str().expect("a text");
-            assert!(
-                seen.contains("a component that panics over a large body"),
-                "{seen}"
-            );
+        // What a component says when it fails, and what it was called with: the whole path, which
+        // the operation of a check does not name.
+        let shown: &[&str] = match sin {
+            "traps" => &[
+                "a component that panics over a large body",
+                "called with write(\"callfs-check-",
+                "/round-trip/of-8388608\", 8388608 bytes, Always)",
+            ],
+            "traps-in-lists" => &[
+                "a component that panics over one name",
+                "called with list(\"callfs-check-",
+                "/listing-pages\", None, 1)",
+            ],
+            "traps-at-end" => &[
+                "stopped in the middle of a stream",
+                "a component that panics after its last byte",
+                "called with read(\"callfs-check-",
+                "/download-end/of-0\", None, Always)",
+            ],
+            "fails-at-end" => &["the tail does not match"],
+            _ => &[],
+        };
+        let seen = why["seen"].as_str().expect("a text");
+        for text in shown {
+            assert!(seen.contains(text), "{sin}: {text}: {seen}");
         }
         // Even what cannot be listed is removed; what cannot be removed is told.
         assert_eq!(

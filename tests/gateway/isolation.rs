@@ -329,6 +329,43 @@ async fn an_error_after_the_last_byte_is_never_a_complete_answer() {
     gateway.logged("the tail does not match").await;
 }
 
+/// A component that never says how its stream ended keeps nobody: neither the client, whose
+/// download is cut, nor those who wait for its instance.
+#[tokio::test]
+async fn a_stream_that_never_ends_is_cut_within_the_limit() {
+    let gateway = Setup::hostile()
+        .limits(r#"call_timeout = "1s", instances = 1"#)
+        .start()
+        .await;
+    for path in [
+        "endless",
+        "endless-unannounced",
+        "endless-open",
+        "endless-open-unannounced",
+    ] {
+        let start = Instant::now();
+        let call = gateway.alice().get(&format!("/hostile/{path}"));
+        if let Ok(reply) = call.attempt().await {
+            let size = reply.body.len();
+            assert!(
+                reply.status >= 400,
+                "{path}: {} with {size} bytes",
+                reply.status
+            );
+        }
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(15), "{path}: {took:?}");
+        eventually("the instance to serve again", async || {
+            let reply = gateway.alice().get("/hostile/ok").await;
+            (reply.status == 200).then_some(())
+        })
+        .await;
+    }
+    let log = gateway.log();
+    assert!(log.contains("a response was cut short"), "{log}");
+    assert!(log.contains("did not end its stream within 1s"), "{log}");
+}
+
 /// What a component does after its last byte is waited for, and its instance serves again.
 #[tokio::test]
 async fn an_instance_that_streamed_finishes_and_serves_again() {

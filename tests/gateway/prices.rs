@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::harness::{ALICE_KEY, BOB_KEY, Gateway, Raw, Setup, encode, eventually};
+use crate::harness::{
+    ADMIN_KEY, ALICE_KEY, BOB_KEY, Gateway, Mount, Raw, Setup, encode, eventually,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -31,6 +33,7 @@ enum Outcome {
 /// Requests that are made at the same time, as bytes on connections of their own.
 struct Adversary {
     name: &'static str,
+    setup: fn() -> Setup,
     /// What is on disk before the gateway starts.
     prepare: fn(&Path),
     connections: usize,
@@ -44,6 +47,7 @@ impl Adversary {
     fn new(name: &'static str, connections: usize, request: Vec<u8>, outcome: Outcome) -> Self {
         Self {
             name,
+            setup: Setup::default,
             prepare: |_| {},
             connections,
             request,
@@ -111,6 +115,25 @@ fn deep_tree(files: &Path) {
     fs::create_dir_all(files.join("d/".repeat(500))).expect("folders");
 }
 
+/// Its mounts are two, so that a move from one to the other takes it apart.
+fn two_mounts() -> Setup {
+    Setup::default()
+        .mount(Mount::folder("/", "files"))
+        .mount(Mount::folder("/far", "second"))
+}
+
+/// Five hundred levels with three files in each.
+fn deep_tree_of_files(files: &Path) {
+    let mut folder = files.join("t");
+    for _ in 0..500 {
+        fs::create_dir(&folder).expect("a folder");
+        for name in ["a", "b", "e"] {
+            fs::write(folder.join(name), "").expect("a file");
+        }
+        folder.push("d");
+    }
+}
+
 /// In each directory there is more than a page of names after the one that leads further down.
 fn deep_tree_of_full_directories(files: &Path) {
     let mut folder = files.to_owned();
@@ -150,6 +173,17 @@ fn adversaries() -> Vec<Adversary> {
     let page = |target: &str| head("GET", target, ALICE_KEY, &[]);
     let refused_put = with_body("PUT", &format!("/v1/files/c{deep}"), BOB_KEY, "X: x", b"x");
     let allowed_put = with_body("PUT", &format!("/v1/files{deep}"), ALICE_KEY, "X: x", b"x");
+    let json = "Content-Type: application/json";
+    let far = br#"{"destination":"/far/t"}"#;
+    let moved = with_body("PATCH", "/v1/files/t", ADMIN_KEY, json, far);
+    let copied = with_body("POST", "/v1/files/copy?from=/t", ADMIN_KEY, "X: x", b"");
+    let removed = head("DELETE", "/v1/files/t?recursive=true", ADMIN_KEY, &[]);
+    let in_deep_tree = |name, request, status, seconds| Adversary {
+        setup: two_mounts,
+        prepare: deep_tree_of_files,
+        processor: Duration::from_secs(seconds),
+        ..Adversary::new(name, 1, request, Answered(status))
+    };
     vec![
         Adversary {
             prepare: closed_folder,
@@ -223,6 +257,11 @@ fn adversaries() -> Vec<Adversary> {
                 Answered(&[200]),
             )
         },
+        // A file of a deep tree is a path that is walked from the root: the entries times the
+        // depth, and no more.
+        in_deep_tree("the removal of a deep tree", removed, &[204], 5),
+        in_deep_tree("a copy of a deep tree", copied, &[201], 9),
+        in_deep_tree("a move of a deep tree to another mount", moved, &[200], 10),
         Adversary {
             prepare: deep_tree_of_full_directories,
             memory: 96 * MIB,
@@ -262,7 +301,7 @@ async fn made(authority: String, adversary: &Adversary) -> Raw {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_takes_memory_or_processor_time_out_of_proportion() {
     for adversary in adversaries() {
-        let dir = Setup::default().prepare();
+        let dir = (adversary.setup)().prepare();
         (adversary.prepare)(&dir.path().join("files"));
         let mut gateway = Gateway::start_in(dir, &[]);
         gateway.alice().get("/").await.is(200);

@@ -32,7 +32,7 @@ impl Finding {
 
 /// The beginning of a text, for some values are as long as a directory.
 fn cut(text: impl Display) -> String {
-    const ENOUGH: usize = 600;
+    const ENOUGH: usize = 1200;
     let mut text = text.to_string();
     if text.len() > ENOUGH {
         text.truncate(text.floor_char_boundary(ENOUGH));

@@ -6,6 +6,7 @@ mod copy;
 mod crowds;
 mod cut;
 mod delegation;
+mod ends;
 mod exchange;
 mod existing;
 mod kinds;
@@ -118,6 +119,8 @@ const WRITABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
                                version", cut::abandoned_anywhere;
     "abandoned-download", [], "a hundred downloads that are given up half-way are in nobody's \
                                way", cut::download;
+    "download-end", [], "a download of all or of a part comes to an end without an error",
+        ends::written;
     "ranges", [], "a range is exactly its bytes, cut where the object ends", ranges::table;
     "range-past-end", [], "a range that starts at the end or later is refused, and the size \
                            told", ranges::past_end;
@@ -197,6 +200,8 @@ const READABLE: &[Check<Room, StorageNeed>] = checks! { Room, StorageNeed:
         existing::condition;
     "abandoned-download", [File], "a hundred downloads that are given up half-way are in nobody's \
                                    way", existing::abandoned;
+    "download-end", [File], "a download of all or of a part comes to an end without an error",
+        ends::existing;
     "delegation", [Delegated], "a folder that it delegates is what it says itself",
         delegation::existing;
 };

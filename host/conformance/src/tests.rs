@@ -116,7 +116,7 @@ async fn a_storage_that_is_read_only_is_checked_on_what_is_there() {
     let shelf = Shelf::new(Abilities::default(), Sin::None);
     let report = check(&shelf, None).await;
     assert!(report.is_good(), "{:#?}", report.checks);
-    assert_eq!(not_claimed(&report), 5, "there is no file");
+    assert_eq!(not_claimed(&report), 6, "there is no file");
     for path in ["a/x", "a-b", "a.b", "a0", "b/c/d", "large"] {
         shelf.plant(path, &vec![7; if path == "large" { 3 << 20 } else { 1000 }]);
     }
@@ -138,6 +138,7 @@ async fn a_storage_that_is_read_only_is_checked_on_what_is_there() {
         (Sin::NamesAtLength, "objects"),
         (Sin::IgnoresRanges, "ranges"),
         (Sin::ClampsStart, "ranges"),
+        (Sin::FailsAtEnd, "download-end"),
         (Sin::IgnoresReadCondition, "read-condition"),
         (Sin::DelegatesAnother, "delegation"),
     ] {
@@ -172,6 +173,7 @@ async fn every_sin_is_found_by_the_check_of_its_name() {
         (Sin::EmptiesFirst, "abandoned-upload"),
         (Sin::EmptiesFirst, "abandoned-anywhere"),
         (Sin::EmptiesFirst, "concurrent-readers"),
+        (Sin::FailsAtEnd, "download-end"),
         (Sin::IgnoresRanges, "ranges"),
         (Sin::ClampsStart, "range-past-end"),
         (Sin::SameEtag, "etag-changes"),

@@ -263,6 +263,11 @@ impl InstanceMeter {
         }
     }
 
+    /// How long a call may take without any byte moved on its behalf.
+    pub(super) fn call_timeout(&self) -> Duration {
+        self.limits.call_timeout
+    }
+
     /// Says when the current call is over for lack of progress.
     pub(super) fn progress(&self) -> CallProgress {
         self.progress.clone()

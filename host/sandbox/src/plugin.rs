@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_telemetry::PluginMetrics;
@@ -162,6 +162,11 @@ impl Plugin {
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.settings.name
+    }
+
+    /// How long a call may take without any byte moved on its behalf.
+    pub(super) fn call_timeout(&self) -> Duration {
+        self.settings.limits.call_timeout
     }
 
     /// Makes the first instance, which shows whether the configuration is right.

@@ -27,6 +27,7 @@ use super::io::HostSource;
 use super::limits::HandedOver;
 use super::plugin::{LoadError, Plugin, PluginSettings};
 use super::runtime::Runtime;
+use super::stream::ending_within;
 
 /// A component as a storage backend.
 pub struct StoragePlugin {
@@ -144,7 +145,11 @@ impl StoragePlugin {
                 Err(Error::new(ErrorKind::PluginFailed, message).of_plugin(&**name))
             }
             Some(_) => Ok(source),
-            None => Ok(source.expecting(promised)),
+            None => {
+                let to_finish = self.plugin.call_timeout();
+                let name = self.plugin.name().clone();
+                Ok(ending_within(source, promised, to_finish, name))
+            }
         }
     }
 }

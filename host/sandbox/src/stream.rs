@@ -2,13 +2,15 @@
 //! as a source.
 //!
 //! A stream always travels with the result that tells whether it is complete. Chunks are bounded by
-//! the host, whatever size a guest names, and a guest that is not read from waits.
+//! the host, whatever size a guest names, and a guest that is not read from waits. A guest that
+//! does not come to an end after its last byte keeps nobody waiting for longer than a call may.
 
 use std::any::{Any, TypeId};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use callfs_model::error::{Error, ErrorKind, Result};
@@ -37,6 +39,8 @@ pub(super) struct OpenStreams(Arc<Streams>);
 struct Streams {
     open: AtomicUsize,
     closed: Notify,
+    given_up: Notify,
+    failure: Mutex<Option<String>>,
 }
 
 impl OpenStreams {
@@ -56,6 +60,21 @@ impl OpenStreams {
         }
     }
 
+    /// Waits until a reader waited in vain for the end of one.
+    pub(super) async fn given_up(&self) {
+        self.0.given_up.notified().await;
+    }
+
+    /// The instance that writes them is about to go, for this reason.
+    pub(super) fn failed(&self, why: String) {
+        *self.failure() = Some(why);
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        let failure = &self.0.failure;
+        failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn open(&self) -> OpenStream {
         self.0.open.fetch_add(1, Ordering::AcqRel);
         OpenStream(self.clone())
@@ -64,6 +83,12 @@ impl OpenStreams {
 
 /// One of them.
 struct OpenStream(OpenStreams);
+
+impl OpenStream {
+    fn give_up(&self) {
+        self.0.0.given_up.notify_one();
+    }
+}
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
@@ -185,6 +210,7 @@ pub(super) fn from_guest(
     let open = store.data().streams.open();
     let metrics = store.data().metrics.clone();
     let plugin = store.data().plugin.clone();
+    let to_finish = store.data().meter.call_timeout();
     let (chunks, received) = mpsc::channel(2);
     let (sender, ended) = oneshot::channel();
     data.pipe(
@@ -203,8 +229,10 @@ pub(super) fn from_guest(
     let reading = Reading {
         received,
         ended: Some(ended),
+        left: size,
+        to_finish,
         plugin,
-        _open: open,
+        open,
     };
     let stream = stream::unfold(reading, |mut reading| async {
         reading.next().await.map(|piece| (piece, reading))
@@ -217,12 +245,36 @@ pub(super) fn from_guest(
 struct Reading {
     received: mpsc::Receiver<Bytes>,
     ended: Option<oneshot::Receiver<StreamEnd>>,
+    /// How many bytes are still to come, where the guest said that.
+    left: Option<u64>,
+    /// How long the end may take after the last of them.
+    to_finish: Duration,
     plugin: Arc<str>,
-    _open: OpenStream,
+    open: OpenStream,
 }
 
 impl Reading {
     async fn next(&mut self) -> Option<Result<Bytes>> {
+        // A guest that waits for others writes when it can. What it says last has no such reason.
+        if self.left != Some(0)
+            && let Some(piece) = self.received.recv().await
+        {
+            let size = piece.len() as u64;
+            self.left = self.left.map(|left| left.saturating_sub(size));
+            return Some(Ok(piece));
+        }
+        let to_finish = self.to_finish;
+        match tokio::time::timeout(to_finish, self.end()).await {
+            Ok(end) => end,
+            Err(_) => {
+                self.open.give_up();
+                Some(Err(endless(&self.plugin, to_finish)))
+            }
+        }
+    }
+
+    /// How it ended, or more than was announced.
+    async fn end(&mut self) -> Option<Result<Bytes>> {
         if let Some(piece) = self.received.recv().await {
             return Some(Ok(piece));
         }
@@ -234,12 +286,46 @@ impl Reading {
                     "the plugin '{}' stopped in the middle of a stream",
                     self.plugin
                 );
-                Some(Err(
-                    Error::new(ErrorKind::PluginFailed, message).of_plugin(&*self.plugin)
-                ))
+                let error = Error::new(ErrorKind::PluginFailed, message).of_plugin(&*self.plugin);
+                let why = self.open.0.failure().clone();
+                Some(Err(match why {
+                    Some(why) => error.because(why),
+                    None => error,
+                }))
             }
         }
     }
+}
+
+/// The same source, which has so many bytes without saying so: its end comes within a time after
+/// the last of them, or is an error.
+pub(super) fn ending_within(
+    source: Source,
+    size: u64,
+    to_finish: Duration,
+    plugin: Arc<str>,
+) -> Source {
+    let begun = (source, size, plugin);
+    let pieces = stream::unfold(begun, move |(mut source, left, plugin)| async move {
+        let next = source.next();
+        let piece = match left {
+            0 => tokio::time::timeout(to_finish, next)
+                .await
+                .unwrap_or_else(|_| Err(endless(&plugin, to_finish))),
+            _ => next.await,
+        };
+        let piece = piece.transpose()?;
+        let size = piece.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        Some((piece, (source, left.saturating_sub(size), plugin)))
+    });
+    Source::from_stream(pieces.boxed(), Some(size))
+}
+
+fn endless(plugin: &str, to_finish: Duration) -> Error {
+    let message = format!(
+        "the plugin '{plugin}' did not end its stream within {to_finish:?} after the last byte"
+    );
+    Error::new(ErrorKind::BackendTimeout, message).of_plugin(plugin)
 }
 
 /// Takes chunks from a guest as fast as somebody reads them.

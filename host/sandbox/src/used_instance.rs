@@ -33,11 +33,35 @@ impl UsedInstance {
     }
 
     /// Runs the component until its streams were read or dropped and nothing of its own is left to
-    /// do, and gives the instance back. What it does after its last byte has `to_finish`; then it
-    /// is cancelled, with the instance.
+    /// do, and gives the instance back. What it does after its last byte has `to_finish`, be it
+    /// before it says how the stream ended or after that; then it is cancelled, with the instance.
     pub(super) async fn finish(
         mut self,
         streams: OpenStreams,
+        resting: usize,
+        to_finish: Duration,
+    ) -> wasmtime::Result<()> {
+        match self.run_on(&streams, resting, to_finish).await {
+            Ok(()) => {
+                self.put_back();
+                Ok(())
+            }
+            Err(error) => {
+                let said = self.instance.store.data().log.take_last_words();
+                let error = match said.as_str() {
+                    "" => error,
+                    said => error.context(format!("it said: {said}")),
+                };
+                // Readers are told that there is no end when the instance goes; they find why here.
+                streams.failed(format!("{error:#}"));
+                Err(error)
+            }
+        }
+    }
+
+    async fn run_on(
+        &mut self,
+        streams: &OpenStreams,
         resting: usize,
         to_finish: Duration,
     ) -> wasmtime::Result<()> {
@@ -70,10 +94,11 @@ impl UsedInstance {
             finished = stopwatch.timing(running) => finished?,
             () = late => wasmtime::bail!("it did not finish within {to_finish:?} after its stream \
                 was read, and what it was doing was cancelled"),
+            () = streams.given_up() => wasmtime::bail!("it did not end its stream within \
+                {to_finish:?} after the last byte, and what it was doing was cancelled"),
             // Nobody reads so slowly: it was forgotten, perhaps by the component itself.
             () = at_rest(&progress) => wasmtime::bail!("nobody read the stream for {FORGOTTEN:?}"),
         }
-        self.put_back();
         Ok(())
     }
 }

@@ -175,7 +175,7 @@ async fn sample(room: &Room) -> CheckOutcome<Option<(String, u64)>> {
         .min_by_key(|(_, size)| *size))
 }
 
-async fn sampled(room: &Room) -> CheckOutcome<(String, u64)> {
+pub(super) async fn sampled(room: &Room) -> CheckOutcome<(String, u64)> {
     let sample = sample(room).await?;
     sample.ok_or_else(|| {
         Finding::new(

@@ -15,6 +15,7 @@ use callfs_model::storage::{
     Abilities, Attributes, ByteRange, Condition, DirectoryEntry, EntryKind, ListingPage, Storage,
     WriteOptions, WriteOutcome,
 };
+use futures_util::stream::{self, StreamExt};
 
 use self::carried::Carried;
 
@@ -38,6 +39,8 @@ pub(super) enum Sin {
     StoresWhatCame,
     /// Empties the old object before the new body is there.
     EmptiesFirst,
+    /// Hands out all bytes, and then says that they are not those that were stored.
+    FailsAtEnd,
     IgnoresRanges,
     ClampsStart,
     SameEtag,
@@ -217,6 +220,15 @@ impl Shelf {
                 number,
             },
         );
+    }
+
+    fn opened(&self, bytes: Bytes) -> Source {
+        if !self.sins(Sin::FailsAtEnd) {
+            return Source::from_bytes(bytes);
+        }
+        let size = bytes.len() as u64;
+        let pieces = [Ok(bytes), Err(error(ErrorKind::PluginFailed))];
+        Source::from_stream(stream::iter(pieces).boxed(), Some(size))
     }
 
     fn find(&self, path: &str) -> Result<Object> {
@@ -423,7 +435,7 @@ impl Storage for Shelf {
         }
         let Some(ByteRange { start, end }) = range.filter(|_| !self.sins(Sin::IgnoresRanges))
         else {
-            return Ok((attributes, Source::from_bytes(object.bytes)));
+            return Ok((attributes, self.opened(object.bytes)));
         };
         let size = attributes.size;
         if start >= size && !self.sins(Sin::ClampsStart) {
@@ -432,7 +444,7 @@ impl Storage for Shelf {
         let part = start.min(size) as usize..end.unwrap_or(size).min(size) as usize;
         Ok((
             attributes,
-            Source::from_bytes(object.bytes.slice(part.start..part.end.max(part.start))),
+            self.opened(object.bytes.slice(part.start..part.end.max(part.start))),
         ))
     }
 

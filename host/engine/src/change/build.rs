@@ -19,6 +19,7 @@ use crate::change::room::too_long;
 use crate::change::transfer::{Incoming, is_same};
 use crate::failure::{about, raced, refuse, special};
 use crate::lookup::children::{Child, Children};
+use crate::lookup::neighbours::Neighbours;
 use crate::lookup::path::{Lookup, LookupTarget};
 use crate::lookup::presence::DirectoryPresence;
 
@@ -223,20 +224,10 @@ impl<'a> Build<'a> {
                 self.records.push(Change::Remove(record.path));
                 continue;
             };
-            let Some(next) = incoming.announced(self.engine) else {
-                if self.stages {
-                    self.records.push(Change::Put(record.clone()));
-                    self.record_now().await?;
-                }
-                self.land(record, incoming).await?;
+            if incoming.announced(self.engine).is_none() {
+                self.land_all(vec![(record, incoming)]).await?;
                 continue;
-            };
-            let announced = Record {
-                object: Some(next.object),
-                content: Some(self.content(next.content)),
-                ..record.clone()
-            };
-            self.records.push(Change::Put(announced));
+            }
             staged.push((record, incoming));
             if staged.len() == STAGED {
                 self.land_all(std::mem::take(&mut staged)).await?;
@@ -270,8 +261,47 @@ impl<'a> Build<'a> {
     }
 
     /// Nothing is locked, and a large directory takes its time: what was read may have been closed,
-    /// and then replaced, after it was asked about.
-    async fn ask_again(&self, who: &Identity, path: &FilePath) -> Result<()> {
+    /// and then replaced, after it was asked about. So it is asked about once more, now that it was
+    /// read. What vanished is left out.
+    async fn ask_again(
+        &mut self,
+        fetched: Vec<(Record, Incoming)>,
+    ) -> Result<Vec<(Record, Incoming)>> {
+        let Some(who) = self.maker else {
+            return Ok(fetched);
+        };
+        let paths = fetched.iter().map(|(_, incoming)| incoming.from.clone());
+        let paths: Vec<FilePath> = paths.collect();
+        let mut neighbours = Neighbours::new(self.engine);
+        let mut questions = Vec::with_capacity(paths.len());
+        let mut are_clear = Vec::with_capacity(paths.len());
+        for path in &paths {
+            // Why there is none, a look at that path alone tells.
+            let question = neighbours.question(Action::Read, path).await;
+            let question = question.ok().flatten();
+            are_clear.push(question.is_some());
+            questions.extend(question);
+        }
+        let allowed = self.engine.authorizer.filter(who, &questions).await?;
+        let mut allowed = allowed.into_iter();
+        let mut permitted = Vec::with_capacity(fetched.len());
+        let asked = paths.iter().zip(are_clear);
+        for ((path, is_clear), (record, incoming)) in asked.zip(fetched) {
+            let is_allowed = is_clear && allowed.next() == Some(true);
+            if !is_allowed && let Err(error) = self.ask_alone(who, path).await {
+                if error.kind() != ErrorKind::NotFound {
+                    return Err(error);
+                }
+                self.engine.drop_incoming(incoming).await?;
+                self.records.push(Change::Remove(record.path));
+                continue;
+            }
+            permitted.push((record, incoming));
+        }
+        Ok(permitted)
+    }
+
+    async fn ask_alone(&self, who: &Identity, path: &FilePath) -> Result<()> {
         self.engine
             .permit(who, &self.engine.find_for(who, path).await?, Action::Read)
             .await
@@ -308,28 +338,34 @@ impl<'a> Build<'a> {
             }
             Err(error) => return Err(error),
         };
-        match self.maker {
-            Some(who) => match self.ask_again(who, path).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    self.engine.drop_incoming(incoming).await?;
-                    return Ok(None);
-                }
-                asked => asked?,
-            },
-            None if !is_same(&child.target.attributes, &incoming.source) => {
-                return Err(raced(path));
-            }
-            None => {}
+        if self.maker.is_none() && !is_same(&child.target.attributes, &incoming.source) {
+            return Err(raced(path));
         }
         Ok(Some(incoming))
     }
 
-    /// Records the objects of what was staged, and stores it.
-    async fn land_all(&mut self, staged: Vec<(Record, Incoming)>) -> Result<()> {
-        if !staged.is_empty() {
+    /// Stores what was read and may still be; where it is staged, once it is recorded, as the
+    /// object that it will be as far as that is known.
+    async fn land_all(&mut self, fetched: Vec<(Record, Incoming)>) -> Result<()> {
+        let permitted = self.ask_again(fetched).await?;
+        let mut is_announced = false;
+        for (record, incoming) in &permitted {
+            let announced = match incoming.announced(self.engine) {
+                Some(next) => Record {
+                    object: Some(next.object),
+                    content: Some(self.content(next.content)),
+                    ..record.clone()
+                },
+                None if self.stages => record.clone(),
+                None => continue,
+            };
+            self.records.push(Change::Put(announced));
+            is_announced = true;
+        }
+        if is_announced {
             self.record_now().await?;
         }
-        for (record, incoming) in staged {
+        for (record, incoming) in permitted {
             self.land(record, incoming).await?;
         }
         Ok(())

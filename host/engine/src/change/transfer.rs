@@ -21,7 +21,7 @@ use crate::lookup::path::LookupTarget;
 /// A version that was read, and is stored once it is landed.
 pub(crate) struct Incoming {
     /// Where it came from, with what it was there.
-    from: FilePath,
+    pub(crate) from: FilePath,
     pub(crate) source: Attributes,
     to: FilePath,
     mode: u32,

@@ -13,7 +13,6 @@ mod overtaken;
 mod permission;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity};
@@ -22,6 +21,7 @@ use callfs_model::storage::{EntryKind, ListingPage};
 
 use crate::failure::refuse;
 use crate::lookup::children::{Child, Children};
+use crate::lookup::last_look::LastLook;
 use crate::lookup::name_order::past_siblings;
 use crate::lookup::path::Lookup;
 use crate::recovery::tombstones::View;
@@ -43,7 +43,7 @@ pub struct Walk {
     /// The directories on the way to the innermost level, itself included.
     way: Vec<AccessNode>,
     /// When they were last looked at on the disk.
-    looked: Instant,
+    looked: LastLook,
     levels: Vec<WalkLevel>,
     /// How many pages were begun.
     pages: u64,
@@ -128,7 +128,7 @@ impl Engine {
             max_depth,
             top: path.clone(),
             way,
-            looked: Instant::now(),
+            looked: LastLook::now(),
             levels: Vec::new(),
             pages: 0,
             reads_ahead: false,

@@ -114,6 +114,27 @@ impl Engine {
         Ok(self.tombstones.still(&view, directory).then_some(way))
     }
 
+    /// Makes what is known of a directory and those on the way to it, the root first, what they are
+    /// now; one that is gone stays what it was.
+    pub(crate) async fn refresh_way(
+        &self,
+        directory: &FilePath,
+        way: &mut [AccessNode],
+    ) -> Result<()> {
+        let mut seen = self.way_now(directory).await?.map(Vec::into_iter);
+        let directories = directory.ancestors().into_iter().chain([directory.clone()]);
+        for (directory, node) in directories.zip(way) {
+            let now = match &mut seen {
+                Some(seen) => seen.next(),
+                None => self.directory(&directory).await?,
+            };
+            if let Some(now) = now {
+                *node = now;
+            }
+        }
+        Ok(())
+    }
+
     async fn records_along(&self, view: &View, directories: &[FilePath]) -> Result<Vec<Records>> {
         let mut records = Vec::with_capacity(directories.len());
         for directory in directories {

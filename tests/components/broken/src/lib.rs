@@ -59,6 +59,12 @@ enum Sin {
     CopiesInsteadOfMoving,
     /// A body that takes more than a piece makes it fail for good.
     Traps,
+    /// The same of a list of one name.
+    TrapsInLists,
+    /// The same of a download, once all of it was read.
+    TrapsAtEnd,
+    /// What was read to its end turns out to be damaged.
+    FailsAtEnd,
 }
 
 impl Plugin for Broken {
@@ -126,6 +132,19 @@ impl Broken {
     }
 }
 
+/// The same bytes, and then no good end.
+fn ends_badly(source: Source, sin: Sin) -> Source {
+    Source::produce(source.size(), async move |sink| {
+        while let Some(piece) = source.read(MAX_PIECE).await? {
+            sink.write(piece).await?;
+        }
+        if sin == Sin::TrapsAtEnd {
+            panic!("a component that panics after its last byte");
+        }
+        Err(Error::other("DAMAGED", "the tail does not match"))
+    })
+}
+
 impl Storage for Broken {
     async fn stat(&self, path: &str) -> Result<Attributes> {
         let attributes = self.told(path, self.folder.stat(self.path(path)).await?);
@@ -152,6 +171,10 @@ impl Storage for Broken {
             }
             opened => opened?,
         };
+        let source = match self.sin {
+            Sin::TrapsAtEnd | Sin::FailsAtEnd => ends_badly(source, self.sin),
+            _ => source,
+        };
         let attributes = self.told(path, attributes);
         if self.condition(options.condition).holds(Some(&attributes)) {
             Ok((attributes, source))
@@ -161,6 +184,9 @@ impl Storage for Broken {
     }
 
     async fn list(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Page> {
+        if self.sin == Sin::TrapsInLists && limit == 1 {
+            panic!("a component that panics over one name");
+        }
         let more = limit.saturating_add(1);
         let entries = self
             .folder

@@ -43,6 +43,9 @@ impl Storage for Hostile {
             "tail" | "tail-unannounced" | "tail-panic" | "tail-panic-unannounced" | "busy" => {
                 Ok(attributes(Kind::File, streams::SIZE))
             }
+            "endless" | "endless-unannounced" | "endless-open" | "endless-open-unannounced" => {
+                Ok(attributes(Kind::File, streams::SIZE))
+            }
             "large" => Ok(attributes(Kind::File, streams::LARGE)),
             "tail-empty" => Ok(attributes(Kind::File, 0)),
             "long-etag" => Ok(Attributes {
@@ -70,6 +73,10 @@ impl Storage for Hostile {
             "tail-empty" => streams::damaged(0, true),
             "tail-panic" => streams::panicking(true),
             "tail-panic-unannounced" => streams::panicking(false),
+            "endless" => streams::endless(true, false),
+            "endless-unannounced" => streams::endless(false, false),
+            "endless-open" => streams::endless(true, true),
+            "endless-open-unannounced" => streams::endless(false, true),
             // A second copy, as it were.
             "busy" => {
                 let folder = Directory::open("/")

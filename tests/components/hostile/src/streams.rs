@@ -43,6 +43,21 @@ pub(crate) fn busy(then: impl AsyncFnOnce() + 'static) -> Source {
     of(SIZE, Some(SIZE), Ok(()), then)
 }
 
+/// All bytes, and never a word of how it ended; with `keeps_open` not even that they were all.
+pub(crate) fn endless(announced: bool, keeps_open: bool) -> Source {
+    let (mut bytes, reader) = wit_stream::new();
+    let (result, end_reader) =
+        wit_future::new(|| Err(Error::Interrupted("nobody finished the stream".into())));
+    wit_bindgen::spawn_local(async move {
+        bytes.write_all(vec![b's'; SIZE as usize]).await;
+        let bytes = keeps_open.then_some(bytes);
+        std::future::pending::<()>().await;
+        drop(bytes);
+        let _ = result.write(Ok(())).await;
+    });
+    Source::from_stream(reader, end_reader, announced.then_some(SIZE))
+}
+
 /// A part of a file in which every byte tells its place: `place % 251`. Never all of it in memory.
 pub(crate) fn numbered(range: std::ops::Range<u64>) -> Source {
     Source::produce(Some(range.end - range.start), async move |sink| {

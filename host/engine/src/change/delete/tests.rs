@@ -74,6 +74,46 @@ async fn what_takes_the_place_of_a_tree_meanwhile_stays() {
     assert!(names().all(|name| world.disk.has(&name)));
 }
 
+/// The same of a directory in the tree, between the look at it and the look into it.
+#[tokio::test]
+async fn what_takes_the_place_of_a_directory_in_a_tree_meanwhile_stays() {
+    let world = World::new(folder());
+    world.put(&alice(), "/t/a", "x").await.expect("stored");
+    world.put(&alice(), "/t/d/b", "x").await.expect("stored");
+    world.disk.before_change(|disk| {
+        disk.uproot("t/d");
+        disk.plant_directory("t/d", 0o777);
+        disk.plant("t/d/another's", "x");
+    });
+    world
+        .delete_tree(&admin(), "/t")
+        .await
+        .expect_err("it is another directory");
+    assert!(world.disk.has("t/d/another's") && !world.disk.has("t/a"));
+    world.assert_quiet();
+}
+
+/// Each directory of a deep tree has a way that is as long as it is deep, and is not looked at
+/// along all of it: that would be 40,000 looks here.
+#[tokio::test]
+async fn a_deep_tree_takes_looks_in_proportion_to_its_names() {
+    const LEVELS: usize = 200;
+    let world = World::new(folder());
+    let mut at = String::from("t");
+    for _ in 0..LEVELS {
+        world.disk.plant(&format!("{at}/f"), "x");
+        at += "/d";
+    }
+    world.disk.asked();
+    world.delete_tree(&admin(), "/t").await.expect("removed");
+    let asked = world.disk.asked();
+    let looks = asked.iter().filter(|asked| asked.starts_with("stat "));
+    let looks = looks.count();
+    assert!(looks < 50 * LEVELS, "{looks}");
+    assert!(world.disk.paths().is_empty());
+    world.assert_quiet();
+}
+
 /// A file that another program goes on writing to can be removed.
 #[tokio::test]
 async fn what_changes_in_place_meanwhile_is_removed() {

@@ -2,12 +2,14 @@
 //!
 //! Two passes under the lock of the whole tree: the first asks whether the caller may see and
 //! remove everything and removes nothing, the second removes, what is below before what is above.
-//! Links are removed and never entered. It cannot be undone halfway: a failure or a crash leaves a
+//! Links are removed and never entered, and only what is in the directories that were asked about
+//! is removed, whatever takes their place. It cannot be undone halfway: a failure or a crash leaves a
 //! smaller tree. One intent covers all of it, so that whatever is still recorded of what is gone is
 //! forgotten.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Identity, Question};
@@ -20,7 +22,9 @@ use crate::Engine;
 use crate::change::delete::condition_of;
 use crate::failure::{about, raced};
 use crate::lookup::children::{Child, Children};
+use crate::lookup::last_look::LastLook;
 use crate::lookup::path::Lookup;
+use crate::lookup::presence::DirectoryPresence;
 use crate::recovery::intents::Begun;
 
 /// How many names are fetched, asked about and forgotten at a time.
@@ -48,9 +52,12 @@ struct Removal<'a> {
     begun: Option<Begun<'a>>,
     /// The directories on the way to the innermost level, itself included.
     way: Vec<AccessNode>,
+    looked: LastLook,
     levels: Vec<DeleteLevel>,
     /// Removed from the storage and still recorded.
     gone: Vec<FilePath>,
+    /// The same of directories: nothing in them is in `gone`.
+    gone_trees: Vec<FilePath>,
     /// Whatever failed: nobody knows whether it was removed.
     unsure: Option<FilePath>,
 }
@@ -87,8 +94,6 @@ impl Engine {
             .await?;
         for pass in [DeletePass::Ask, DeletePass::Remove] {
             let way = place.ancestors.clone();
-            let levels = Vec::new();
-            let gone = Vec::new();
             let begun = match pass {
                 DeletePass::Ask => None,
                 DeletePass::Remove => Some(self.begin_at(lock, &place.path, Vec::new()).await?),
@@ -100,11 +105,14 @@ impl Engine {
                 lock,
                 begun,
                 way,
-                levels,
-                gone,
+                looked: LastLook::none(),
+                levels: Vec::new(),
+                gone: Vec::new(),
+                gone_trees: Vec::new(),
                 unsure: None,
             };
-            removal.enter(place.path.clone(), target.node.clone());
+            let object = target.attributes.object.clone();
+            removal.enter(place.path.clone(), target.node.clone(), object);
             if let Err(error) = removal.run().await {
                 removal.clean().await;
                 return Err(error);
@@ -126,7 +134,10 @@ impl Removal<'_> {
                 break;
             };
             match level.batch.pop_front() {
-                Some(child) if child.is_enterable() => self.enter(child.path, child.target.node),
+                Some(child) if child.is_enterable() => {
+                    let object = child.target.attributes.object;
+                    self.enter(child.path, child.target.node, object);
+                }
                 Some(child) => self.remove(child).await?,
                 None => self.leave().await?,
             }
@@ -134,8 +145,10 @@ impl Removal<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, path: FilePath, node: AccessNode) {
-        let children = Children::new(self.engine, path.clone(), None, BATCH as u32);
+    /// Goes into a directory, and into no other that takes its place: `object` is its name, where
+    /// its storage gives it one.
+    fn enter(&mut self, path: FilePath, node: AccessNode, object: Option<String>) {
+        let children = Children::new(self.engine, path.clone(), None, BATCH as u32).only_of(object);
         self.levels.push(DeleteLevel {
             path,
             children,
@@ -146,20 +159,20 @@ impl Removal<'_> {
 
     /// May the caller remove all of the batch, and see what is in its directories? Asked in both
     /// passes, of the directories as they are now, because other programs know no locks: what they
-    /// add meanwhile, or put in the place of a directory, is not removed unasked.
+    /// add meanwhile is not removed unasked. The innermost directory is looked at each time, and
+    /// all of a long way as often as [`LastLook`] says.
     async fn ask(&mut self) -> Result<()> {
         let Some(level) = self.levels.last().filter(|level| !level.batch.is_empty()) else {
             return Ok(());
         };
-        let directories = level
-            .path
-            .ancestors()
-            .into_iter()
-            .chain([level.path.clone()]);
-        for (directory, node) in directories.zip(&mut self.way) {
-            if let Some(now) = self.engine.directory(&directory).await? {
-                *node = now;
-            }
+        if self.looked.is_due(self.way.len()) {
+            let began = Instant::now();
+            self.engine.refresh_way(&level.path, &mut self.way).await?;
+            self.looked.done(began);
+        } else if let Some(now) = self.engine.directory(&level.path).await?
+            && let Some(node) = self.way.last_mut()
+        {
+            *node = now;
         }
         let batch = level.batch.iter();
         let way: Arc<[AccessNode]> = self.way.as_slice().into();
@@ -196,11 +209,7 @@ impl Removal<'_> {
             }
             _ => self.gone.push(path),
         }
-        if self.gone.len() >= BATCH {
-            let forgotten = self.gone.drain(..).map(Change::Remove).collect();
-            self.forget(forgotten).await?;
-        }
-        Ok(())
+        self.forget_if_many().await
     }
 
     /// Removes the object that was asked about, where its storage can tell it from another one that
@@ -230,23 +239,55 @@ impl Removal<'_> {
         let Some(level) = self.levels.pop() else {
             return Ok(());
         };
+        let DeleteLevel { path, children, .. } = level;
+        // What is gone has been dealt with. Of what is not, some names were not asked about.
+        if children.is_in_doubt()
+            && let DirectoryPresence::InPlace | DirectoryPresence::Replaced =
+                self.engine.presence(&children.listed()).await?
+        {
+            return Err(raced(&path));
+        }
         if self.pass == DeletePass::Ask {
             return Ok(());
         }
-        if let Err(error) = self.engine.take_empty(&level.path).await {
-            let (storage, _) = self.engine.backend(&level.path)?;
-            self.unsure = Some(level.path).filter(|_| !storage.abilities().implicit_directories);
+        let (storage, _) = self.engine.backend(&path)?;
+        let is_implied = storage.abilities().implicit_directories;
+        if let Err(error) = self.engine.take_empty(&path).await {
+            self.unsure = Some(path).filter(|_| !is_implied);
             return Err(error);
         }
-        self.gone.retain(|path| !path.is_within(&level.path));
-        let forgotten = vec![Change::RemoveTree(level.path)];
+        self.gone.retain(|gone| !gone.is_within(&path));
+        self.gone_trees.retain(|gone| !gone.is_within(&path));
+        self.gone_trees.push(path);
         match self.begun.take_if(|_| self.levels.is_empty()) {
-            Some(begun) => self.engine.end(self.lock, begun, forgotten).await,
-            None => self.forget(forgotten).await,
+            Some(begun) => {
+                let forgotten = self.forgotten();
+                self.engine.end(self.lock, begun, forgotten).await
+            }
+            // The directory that it is in has to be empty before it is removed, and is not while a
+            // record makes this one exist.
+            None if is_implied => self.forget().await,
+            None => self.forget_if_many().await,
         }
     }
 
-    async fn forget(&mut self, forgotten: Vec<Change>) -> Result<()> {
+    /// Takes what is to be forgotten.
+    fn forgotten(&mut self) -> Vec<Change> {
+        let files = self.gone.drain(..).map(Change::Remove);
+        let trees = self.gone_trees.drain(..).map(Change::RemoveTree);
+        files.chain(trees).collect()
+    }
+
+    /// Several together: each change of a whole tree voids all that is remembered of records.
+    async fn forget_if_many(&mut self) -> Result<()> {
+        if self.gone.len() + self.gone_trees.len() < BATCH {
+            return Ok(());
+        }
+        self.forget().await
+    }
+
+    async fn forget(&mut self) -> Result<()> {
+        let forgotten = self.forgotten();
         let outcome = self.engine.commit(self.lock, forgotten).await;
         if outcome.is_err() {
             // What was not forgotten is no longer known here: it is looked for later.
@@ -260,7 +301,7 @@ impl Removal<'_> {
         let Some(begun) = self.begun.take() else {
             return;
         };
-        let forgotten = self.gone.drain(..).map(Change::Remove).collect();
+        let forgotten = self.forgotten();
         self.engine
             .clean(self.lock, begun, self.unsure.as_slice(), forgotten)
             .await;

@@ -1,18 +1,13 @@
 //! What a walk may show and enter: asked again while it goes on, because directories change while
 //! it is read.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use callfs_model::error::Result;
 use callfs_model::identity::{AccessNode, Action, Question};
 use callfs_model::path::FilePath;
 
 use super::{Pending, Walk};
-
-/// A way of at most so many directories is looked at with each page.
-const SHALLOW: usize = 32;
-/// How often a longer one is: what it costs grows with its length, and so does the number of pages.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Walk {
     /// Whether the names in the innermost level may be shown, which were permitted a moment ago or
@@ -56,7 +51,7 @@ impl Walk {
 
     /// Whether directories are looked at on the disk, or taken as they are recorded.
     fn looks(&self) -> bool {
-        self.way.len() <= SHALLOW || self.looked.elapsed() >= LOOK_AGAIN
+        self.looked.is_due(self.way.len())
     }
 
     /// A directory that was found to be this, as it is now; none if nothing more is known of it.
@@ -76,6 +71,7 @@ impl Walk {
     /// or its record says something else.
     async fn refresh(&mut self, path: &FilePath) -> Result<bool> {
         let looks = self.looks();
+        let began = Instant::now();
         let seen = if looks {
             self.engine.way_now(path).await?
         } else {
@@ -95,7 +91,7 @@ impl Walk {
             }
         }
         if looks {
-            self.looked = Instant::now();
+            self.looked.done(began);
         }
         Ok(changed)
     }

@@ -107,6 +107,106 @@ async fn damage_is_found_then_repaired_and_the_gateway_goes_on() {
     assert_eq!(gateway.admin().get("/new.txt").await.is(200).text(), "new");
 }
 
+/// A file of SQLite that a gateway left.
+struct LeftStore {
+    what: &'static str,
+    damage: fn(&mut Vec<u8>),
+    said: &'static [&'static str],
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metadata_store_that_cannot_be_used_is_named_with_the_way_out() {
+    let damages = [
+        LeftStore {
+            what: "a format that only a later SQLite may write",
+            damage: |bytes| bytes[18] = 9,
+            said: &["cannot be written", "read-write", "callfs metadata export"],
+        },
+        LeftStore {
+            what: "a path that is not UTF-8",
+            damage: |bytes| {
+                let path = b"/zz/last~";
+                let places: Vec<usize> = (0..bytes.len() - path.len())
+                    .filter(|at| bytes[*at..].starts_with(path))
+                    .collect();
+                assert!(!places.is_empty(), "it is recorded");
+                for place in places {
+                    bytes[place + path.len() - 1] = 0xff;
+                }
+            },
+            said: &[
+                "is malformed",
+                "is not UTF-8",
+                "sqlite3",
+                "callfs metadata import",
+            ],
+        },
+    ];
+    for LeftStore { what, damage, said } in damages {
+        let mut gateway = Gateway::start().await;
+        gateway.alice().put("/zz/last~", "text").await.is(201);
+        gateway.stop();
+        let file = gateway.path("metadata.db");
+        let whole = fs::read(&file).expect("there");
+        let mut damaged = whole.clone();
+        damage(&mut damaged);
+        fs::write(&file, damaged).expect("written");
+        for arguments in [&["serve"][..], &["fsck"], &["fsck", "--repair"]] {
+            let output = command(&gateway.path(""))
+                .args(arguments)
+                .args(["--config", "callfs.toml"])
+                .output()
+                .expect("it runs");
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(
+                output.status.code(),
+                Some(1),
+                "{what} {arguments:?}: {text}"
+            );
+            for part in said.iter().chain(&["metadata.db", "backup"]) {
+                assert!(
+                    text.contains(part),
+                    "{what} {arguments:?}: no {part} in {text}"
+                );
+            }
+            assert!(output.stdout.is_empty(), "{what} {arguments:?}");
+        }
+        fs::write(&file, whole).expect("restored");
+        let (code, stdout, stderr) = fsck(&gateway, &[]);
+        assert_eq!(code, 0, "{what}: {stdout}{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metadata_store_that_cannot_be_written_can_be_saved() {
+    let mut gateway = Gateway::start().await;
+    gateway.alice().put("/notes/a.txt", "text").await.is(201);
+    gateway.stop();
+    let file = gateway.path("metadata.db");
+    let mut bytes = fs::read(&file).expect("there");
+    bytes[18] = 9;
+    fs::write(&file, bytes).expect("written");
+    let callfs = |arguments: &[&str]| {
+        let mut command = command(&gateway.path(""));
+        let arguments = arguments.iter().chain(&["--config", "callfs.toml"]);
+        let output = command.args(arguments).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    };
+    callfs(&["metadata", "export", "dump.ndjson"]);
+    for file in fs::read_dir(gateway.path("")).expect("readable") {
+        let file = file.expect("readable");
+        if file.file_name().to_string_lossy().starts_with("metadata.") {
+            fs::remove_file(file.path()).expect("removed");
+        }
+    }
+    callfs(&["metadata", "import", "dump.ndjson"]);
+    callfs(&["fsck"]);
+    let gateway = gateway.restart();
+    let kept = gateway.alice().get("/notes/a.txt").await.is(200);
+    assert_eq!(kept.header("x-callfs-owner"), "alice");
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");

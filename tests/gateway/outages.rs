@@ -63,6 +63,12 @@ async fn postgres_goes_away_and_comes_back() {
         server.start();
         is_back(&gateway, &alice).await;
     }
+    server.stop();
+    server.start_read_only();
+    is_down(&gateway, "metadata", "read-only").await;
+    server.stop();
+    server.start();
+    is_back(&gateway, &alice).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,6 +85,12 @@ async fn redis_goes_away_and_comes_back() {
         server.start();
         is_back(&gateway, &alice).await;
     }
+    server.stop();
+    server.start_read_only();
+    is_down(&gateway, "metadata", "Redis").await;
+    server.stop();
+    server.start();
+    is_back(&gateway, &alice).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::folders::FolderUse;
 use super::generation::{ComponentSlot, Generation, Generations, LoadedPart, Recipe, granted_by};
+use super::overlaps::refuse_overlaps;
 use crate::config::{Component, Config};
 use crate::plugins::{Catalogue, Found, LOCK_FILE, Lock, Pin, PluginOrigin};
 
@@ -93,6 +94,7 @@ impl Components {
     ) -> anyhow::Result<Generations> {
         let found = tokio::task::block_in_place(|| self.find(wanted, current))?;
         tokio::task::block_in_place(|| self.hold_to_the_lock(wanted, current, &found))?;
+        tokio::task::block_in_place(|| refuse_overlaps(wanted, &self.folders))?;
         let mut generations = Generations::new();
         for (place, recipe) in wanted {
             let same = |known: &&Arc<Generation>| {

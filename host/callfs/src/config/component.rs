@@ -51,6 +51,9 @@ pub struct DirectoryGrant {
     /// What it may do there.
     #[serde(default)]
     pub access: DirectoryAccess,
+    /// Another grant or another gateway may serve it, too, or a folder around it or in it.
+    #[serde(default)]
+    pub overlap: bool,
     /// When changes in it are on the disk; a key of the mount.
     #[serde(skip)]
     pub durability: Durability,

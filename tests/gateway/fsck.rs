@@ -107,6 +107,71 @@ async fn damage_is_found_then_repaired_and_the_gateway_goes_on() {
     assert_eq!(gateway.admin().get("/new.txt").await.is(200).text(), "new");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_below_the_served_folder_that_is_not_mounted_is_not_forgotten() {
+    let mut gateway = Gateway::start().await;
+    for file in ["/sub/one.txt", "/sub/deep/two.txt", "/other/three.txt"] {
+        gateway.alice().put(file, "text").await.is(201);
+    }
+    let private = json!({"mode": "0600"});
+    gateway
+        .alice()
+        .patch("/sub/one.txt", &private)
+        .await
+        .is(200);
+    gateway.stop();
+    let sub = gateway.path("files/sub");
+    let disk = gateway.path("disk");
+    // As without its disk: the mount point is there, and nothing is in it.
+    fs::rename(&sub, &disk).expect("moved");
+    fs::create_dir(&sub).expect("made");
+    for arguments in [
+        &[][..],
+        &["--repair"],
+        &["--repair", "--adopt"],
+        &["--repair", "/sub"],
+        &["--repair", "--adopt", "/sub"],
+    ] {
+        let (code, stdout, stderr) = fsck(&gateway, arguments);
+        assert_eq!(code, 1, "{arguments:?}: {stdout}{stderr}");
+        for said in [
+            "/sub: the directory is empty, and the metadata store has 3 records below it; is its \
+             disk mounted?",
+            "--accept-empty",
+            "1 directory is empty and has records below it",
+        ] {
+            assert!(
+                stdout.contains(said),
+                "{arguments:?}: no {said:?} in {stdout}"
+            );
+        }
+        assert!(!stdout.contains("repaired"), "{arguments:?}: {stdout}");
+    }
+    let (_, stdout, _) = fsck(&gateway, &["--json"]);
+    assert!(stdout.contains(r#""problem":"emptied""#), "{stdout}");
+
+    // With the disk it is as before.
+    fs::remove_dir(&sub).expect("removed");
+    fs::rename(&disk, &sub).expect("moved back");
+    let (code, stdout, stderr) = fsck(&gateway, &[]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let mut gateway = gateway.restart();
+    let kept = gateway.alice().get("/sub/one.txt").await.is(200);
+    assert_eq!(kept.header("x-callfs-owner"), "alice");
+    assert_eq!(gateway.bob().get("/sub/one.txt").await.status, 403);
+    gateway.stop();
+
+    // And what is really gone is forgotten once that is said.
+    fs::remove_dir_all(&sub).expect("removed");
+    fs::create_dir(&sub).expect("made");
+    let (code, stdout, stderr) = fsck(&gateway, &["--repair", "--accept-empty", "/sub"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(
+        stdout.contains("3 records have nothing stored; repaired."),
+        "{stdout}"
+    );
+}
+
 /// A file of SQLite that a gateway left.
 struct LeftStore {
     what: &'static str,

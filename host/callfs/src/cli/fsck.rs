@@ -25,8 +25,8 @@ pub(super) struct FsckArguments {
     /// Record what is stored and not recorded, with the default owner and the mode that it has.
     #[arg(long, requires = "repair")]
     adopt: bool,
-    /// Repair although a folder is missing, or empty and new, that has records of files in it: they
-    /// are gone for good, and it is not that a disk is not mounted.
+    /// Repair although a folder is missing, or empty and new, or a directory is empty, that has
+    /// records of files in it: they are gone for good, and it is not that a disk is not mounted.
     #[arg(long, requires = "repair")]
     accept_empty: bool,
     /// Repair although a folder is not the one whose files the metadata store has records of: it
@@ -111,6 +111,7 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
         within,
         repair,
         adopt,
+        accept_empty,
     };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
@@ -183,6 +184,12 @@ fn sentences(summary: &Summary) -> String {
                 "changes were begun and never ended",
             ),
             FsckProblem::Dangling => ("record has nothing stored", "records have nothing stored"),
+            FsckProblem::Emptied => (
+                "directory is empty and has records below it, which are kept: its disk may not be \
+                 mounted",
+                "directories are empty and have records below them, which are kept: their disks \
+                 may not be mounted",
+            ),
             FsckProblem::WrongKind => (
                 "record is of a file where a directory is stored, or the reverse",
                 "records are of a file where a directory is stored, or the reverse",

@@ -179,13 +179,35 @@ async fn an_empty_index_over_a_folder_with_files_is_said_loudly() {
             fs::remove_file(file.path()).expect("removed");
         }
     }
-    let gateway = gateway.restart();
+    let is_loud = |log: &str| {
+        let mut lines = log.lines().filter(|line| line.contains(loud));
+        lines.any(|line| line.contains("WARN") && line.contains("files"))
+    };
+    // Nor is an empty file one that says that nothing is wrong.
+    fs::write(gateway.path("metadata.db"), "").expect("written");
+    for arguments in [&["fsck"][..], &["fsck", "--json"]] {
+        let (code, said) = run(&gateway.path(""), arguments);
+        assert_eq!(code, 1, "{arguments:?}: {said}");
+        assert!(is_loud(&said), "{arguments:?}: {said}");
+        for part in [
+            "no record of anything in the folder of the mount /",
+            "callfs metadata import",
+            "--repair --adopt",
+        ] {
+            assert!(said.contains(part), "{arguments:?}: no {part} in {said}");
+        }
+        assert!(!said.contains("Nothing is wrong"), "{arguments:?}: {said}");
+    }
+    let mut gateway = gateway.restart();
     let log = gateway.log();
-    let line = log
-        .lines()
-        .find(|line| line.contains(loud))
-        .unwrap_or_default();
-    assert!(line.contains("WARN") && line.contains("files"), "{log}");
+    assert!(is_loud(&log), "{log}");
+    gateway.stop();
+    // Who says that the files are new has them recorded, and nothing is wrong any more.
+    for arguments in [&["fsck", "--repair", "--adopt"][..], &["fsck"]] {
+        let (code, said) = run(&gateway.path(""), arguments);
+        assert_eq!(code, 0, "{arguments:?}: {said}");
+        assert!(said.contains("Nothing is wrong"), "{arguments:?}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,6 +42,13 @@ pub(super) struct FsckArguments {
     config: Option<PathBuf>,
 }
 
+/// What came of a comparison.
+struct Compared {
+    summary: Summary,
+    /// Mounts that were served with another metadata store, and of which this one has no record.
+    unknown: Vec<FilePath>,
+}
+
 struct FsckReport {
     json: bool,
     progress: ProgressLine,
@@ -115,7 +122,7 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
     };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
-    let summary = runtime.block_on(async {
+    let compared = runtime.block_on(async {
         let opened = if repair {
             MetadataHandle::open_alone(&config).await
         } else {
@@ -146,19 +153,37 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
             let summary = compared.map_err(|cause| {
                 CommandFailure::failed("the metadata store cannot be compared", cause)
             })?;
-            report.failed.map_or(Ok(summary), Err)
+            let unknown = if options.adopt {
+                Vec::new()
+            } else {
+                filesystem.unknown
+            };
+            let compared = Compared { summary, unknown };
+            report.failed.map_or(Ok(compared), Err)
         };
         let compared = compared.await;
         store.close().await;
         compared
     })?;
+    let Compared { summary, unknown } = compared;
     print(&if json {
         format!("{}\n", json!({ "summary": summary }))
     } else {
-        sentences(&summary)
+        sentences(&summary, unknown.is_empty())
     })?;
     match (summary.left(), repair) {
-        (0, _) => Ok(()),
+        (0, _) if unknown.is_empty() => Ok(()),
+        (0, _) => Err(CommandFailure::Failed(anyhow::anyhow!(
+            "the metadata store has no record of anything in the folder of the mount {}: if another \
+             one belongs to it, name that in the configuration, or restore a backup or a dump \
+             (`callfs metadata import`); if the files are new, `callfs fsck --repair --adopt` \
+             records them for the default owner",
+            unknown
+                .iter()
+                .map(FilePath::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))),
         (left, true) => Err(CommandFailure::Failed(anyhow::anyhow!(
             "{left} of what is wrong could not be repaired"
         ))),
@@ -171,8 +196,9 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
     }
 }
 
-/// What was found, one sentence for each kind.
-fn sentences(summary: &Summary) -> String {
+/// What was found, one sentence for each kind. `known` if the metadata store is the one of all
+/// mounts.
+fn sentences(summary: &Summary, known: bool) -> String {
     let mut text = format!(
         "Compared {} stored with {} recorded.\n",
         summary.objects, summary.records
@@ -227,7 +253,7 @@ fn sentences(summary: &Summary) -> String {
         };
         text.push_str(&format!("{} {what}{repaired}.\n", tally.found));
     }
-    if summary.left() == 0 {
+    if summary.left() == 0 && known {
         text.push_str("Nothing is wrong.\n");
     }
     text

@@ -59,10 +59,10 @@ impl FolderLocation {
     }
 
     fn look(&self, directory: BorrowedFd<'_>) -> Result<()> {
-        if self.is_removed(directory) {
+        let opened = fstat(directory).map_err(|errno| self.hidden(errno))?;
+        if self.counted && opened.st_nlink == 0 {
             return Err(self.removed());
         }
-        let opened = fstat(directory).map_err(|errno| self.hidden(errno))?;
         match stat(&self.host) {
             Ok(found) if (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino) => Ok(()),
             Ok(_) => Err(self.unavailable(

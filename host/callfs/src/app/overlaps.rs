@@ -66,7 +66,10 @@ pub(super) fn refuse_overlaps(
             one.slot
         );
         if matches!(purpose, FolderUse::Compare) {
-            tracing::warn!("{message}");
+            tracing::warn!(
+                reason = message,
+                "a folder shares files with another served folder"
+            );
         } else {
             bail!("{message}");
         }

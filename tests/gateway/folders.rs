@@ -259,7 +259,8 @@ async fn two_gateways_do_not_serve_a_folder_and_one_in_it() {
             let (code, said) = run(dir.path(), &["serve"]);
             assert_eq!(code, 1, "{first} {second}: {said}");
             let served = gateway.path(first).display().to_string();
-            for part in [&served, "could be read by the other", "overlap = true"] {
+            let served = served.as_str();
+            for part in [served, "could be read by the other", "overlap = true"] {
                 assert!(said.contains(part), "{first} {second}: no {part} in {said}");
             }
         }

@@ -6,7 +6,7 @@
 //! and finds those that no directory leads to any more. Both only suspect: what is told, and what
 //! is repaired, was looked at once more, and repaired under the lock of its path. It takes what a
 //! storage does not answer for unknown, never for gone. It cannot tell a directory that was emptied
-//! from one whose disk is not mounted, so it forgets nothing below an empty one unless it is told to.
+//! from one whose disk is not mounted: it forgets nothing below an empty one unless it is told to.
 
 mod finding;
 mod level;

@@ -41,7 +41,8 @@ impl FolderLocation {
                 tracing::warn!(%error, "nothing is changed in a served folder until it is back");
             }
             Ok(()) if was_astray => {
-                tracing::info!(folder = %self.host.display(), "a served folder is back at its path");
+                let folder = self.host.display();
+                tracing::info!(%folder, "a served folder is back at its path");
             }
             _ => {}
         }

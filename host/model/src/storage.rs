@@ -227,7 +227,7 @@ pub trait Storage: Send + Sync {
         Ok(())
     }
 
-    /// Fails if what it serves is not any more where it was when it was opened, and says what to do.
+    /// Fails if what it serves is not where it was when it was opened, and says what to do.
     async fn in_place(&self) -> Result<()> {
         Ok(())
     }

@@ -174,9 +174,9 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
     match (summary.left(), repair) {
         (0, _) if unknown.is_empty() => Ok(()),
         (0, _) => Err(CommandFailure::Failed(anyhow::anyhow!(
-            "the metadata store has no record of anything in the folder of the mount {}: if another \
-             one belongs to it, name that in the configuration, or restore a backup or a dump \
-             (`callfs metadata import`); if the files are new, `callfs fsck --repair --adopt` \
+            "the metadata store has no record of anything in the folder of the mount {}: if \
+             another one belongs to it, name that in the configuration, or restore a backup or a \
+             dump (`callfs metadata import`); if the files are new, `callfs fsck --repair --adopt` \
              records them for the default owner",
             unknown
                 .iter()

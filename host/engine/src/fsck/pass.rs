@@ -183,8 +183,9 @@ impl<'a> FsckPass<'a> {
         Ok(level)
     }
 
-    /// Whether a directory is empty and has records below it. Its disk may not be mounted, or another
-    /// directory is in its place, so neither it nor what is recorded below it is looked at further.
+    /// Whether a directory is empty and has records below it. Its disk may not be mounted, or
+    /// another directory is in its place, so neither it nor what is recorded below it is looked at
+    /// further.
     async fn is_emptied(&mut self, level: &mut FsckLevel) -> Result<bool> {
         // Where directories are prefixes, an empty one exists by its record alone.
         if self.options.accept_empty || level.is_implicit() || !level.is_empty(self.engine).await {

@@ -26,6 +26,20 @@ async fn is_down(gateway: &Gateway, part: &str, names: &str) {
     gateway.stranger().call("GET", "/health/live").await.is(200);
 }
 
+/// The metadata store answers, and takes no changes.
+async fn refuses_changes(gateway: &Gateway, alice: &Client, why: &str) {
+    eventually("changes to be refused", async || {
+        let reply = alice.put("/new.txt", "new").await;
+        (reply.status == 503 && reply.text().contains(why)).then_some(())
+    })
+    .await;
+    alice.get("/old.txt").await.is(200);
+    let ready = gateway.stranger().call("GET", "/health/ready").await;
+    ready.problem(503, "NOT_READY");
+    assert_eq!(failed(&ready), ["metadata"]);
+    gateway.logged(why).await;
+}
+
 fn failed(ready: &Reply) -> Vec<String> {
     let parts = ready.json()["parts"]
         .as_array()
@@ -69,7 +83,7 @@ async fn postgres_goes_away_and_comes_back() {
     }
     server.stop();
     server.start_read_only();
-    is_down(&gateway, "metadata", "read-only").await;
+    refuses_changes(&gateway, &alice, "is read-only").await;
     server.stop();
     server.start();
     is_back(&gateway, &alice).await;
@@ -91,7 +105,7 @@ async fn redis_goes_away_and_comes_back() {
     }
     server.stop();
     server.start_read_only();
-    is_down(&gateway, "metadata", "Redis").await;
+    refuses_changes(&gateway, &alice, "is a replica").await;
     server.stop();
     server.start();
     is_back(&gateway, &alice).await;

@@ -17,11 +17,7 @@ DIST = $(TARGET_DIR)/dist/callfs
 # Every crate below host/ as `-p NAME`.
 HOST_CRATES = $$(sed -n '/^\[package\]/,/^name/s/^name *= *"\(.*\)"/-p \1/p' host/*/Cargo.toml)
 
-<<<<<<< HEAD
 .PHONY: help serve test check unit deny schemathesis openapi sdk-clients bench bench-smoke toolchain
-=======
-.PHONY: help serve test check unit deny schemathesis sdk-clients bench bench-smoke toolchain
->>>>>>> h13-clients
 
 help: ## Print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,11 +28,7 @@ serve: toolchain ## Build and start the gateway; ARGS="..." are its arguments
 test: check deny ## Every check: formatting, lints, dependencies, and all tests
 	$(CARGO) test --release --workspace --locked --no-fail-fast
 	tests/schemathesis/run "$(BINARY)"
-<<<<<<< HEAD
 	tests/openapi/run "$(BINARY)"
-=======
-	tests/sdk-clients/run "$(BINARY)"
->>>>>>> h13-clients
 
 check: toolchain ## Formatting and lints: seconds when nothing much has changed
 	$(CARGO) fmt --all --check
@@ -57,15 +49,13 @@ schemathesis: toolchain ## Check a gateway against its OpenAPI document; needs p
 	$(CARGO) build --release --locked
 	tests/schemathesis/run "$(BINARY)"
 
-<<<<<<< HEAD
 openapi: toolchain ## Generate clients from the OpenAPI document and use them; needs node, python3
 	$(CARGO) build --release --locked
 	tests/openapi/run $(ARGS) "$(BINARY)"
-=======
+
 sdk-clients: toolchain ## Test the client libraries against a gateway; needs python3, node, npm
 	$(CARGO) build --release --locked
 	tests/sdk-clients/run "$(BINARY)"
->>>>>>> h13-clients
 
 bench: toolchain ## Compare with nginx, S3 and other stores; ARGS="..." as of tests/bench/run
 	$(CARGO) build --profile dist --locked -p callfs -p callfs-test-s3

@@ -64,6 +64,88 @@ fn an_ill_typed_value_is_named() {
     }
 }
 
+/// A configuration with a secret and a mistake.
+struct LoudMistake {
+    server: &'static str,
+    more: &'static str,
+    /// Its place, and what is wrong.
+    said: &'static [&'static str],
+}
+
+#[test]
+fn no_mistake_tells_a_secret() {
+    let mistakes = [
+        LoudMistake {
+            server: "",
+            more: "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = [ { user = \"a\", \
+                   key = 73195 } ]",
+            said: &["config.keys[0].key", "invalid type: integer `***`"],
+        },
+        LoudMistake {
+            server: "",
+            more: "[[authenticator]]\ncomponent = \"api-keys\"\nconfig.keys = \"hunter2\"",
+            said: &["config.keys", "invalid type: string \"***\""],
+        },
+        LoudMistake {
+            server: "cors = { origins = [\"https://u:hunter2@h\"] }",
+            more: "",
+            said: &[
+                "server.cors.origins[0]",
+                "'https://u:***@h' is not an origin",
+            ],
+        },
+        LoudMistake {
+            server: "external_url = \"ftp://u:hunter2@h\"",
+            more: "",
+            said: &["server.external_url", "ftp://u:***@h"],
+        },
+        LoudMistake {
+            server: "",
+            more: "[[mount]]\npath = \"/s\"\ncomponent = \"s3\"\ngrants.http = \
+                   [\"https://u:hunter2@h/x\"]",
+            said: &["mount[1].grants.http[0]", "'https://u:***@h/x'"],
+        },
+        LoudMistake {
+            server: "",
+            more: "[links]\nsecret = 73195",
+            said: &["links.secret"],
+        },
+        LoudMistake {
+            server: "",
+            more: "[credentials.a]\nkind = \"bearer\"\ntoken = 73195",
+            said: &["credentials.a.token"],
+        },
+        LoudMistake {
+            server: "",
+            more: "[links]\nsecret = \"hunter2",
+            said: &["TOML parse error at line", "column", "invalid basic string"],
+        },
+        LoudMistake {
+            server: "",
+            more: "[[mount]]\npath = \"/x\"\ncomponent = \"localfs\"\nconfig.token = \
+                   \"hunter2\"\ngrants.directories = [ { host = \"$DIR/second\" } ]",
+            said: &["config.token", "unknown key"],
+        },
+    ];
+    for LoudMistake { server, more, said } in mistakes {
+        let dir = Setup::default().server(server).more(more).prepare();
+        for arguments in [&["config", "check"][..], &["serve"]] {
+            let (code, stdout, stderr) = configured(dir.path(), arguments);
+            assert_eq!(code, 78, "{arguments:?} of {server}{more}: {stderr}");
+            for secret in ["hunter2", "73195"] {
+                let shown = [&stdout, &stderr].iter().any(|text| text.contains(secret));
+                assert!(!shown, "{arguments:?} of {server}{more}: {stdout}{stderr}");
+            }
+            for part in said {
+                assert!(
+                    stderr.contains(part),
+                    "{arguments:?}: no {part} in {stderr}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn check_loads_every_component_as_serve_does_and_changes_nothing() {
     let wrong = [

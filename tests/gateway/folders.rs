@@ -179,13 +179,35 @@ async fn an_empty_index_over_a_folder_with_files_is_said_loudly() {
             fs::remove_file(file.path()).expect("removed");
         }
     }
-    let gateway = gateway.restart();
+    let is_loud = |log: &str| {
+        let mut lines = log.lines().filter(|line| line.contains(loud));
+        lines.any(|line| line.contains("WARN") && line.contains("files"))
+    };
+    // Nor is an empty file one that says that nothing is wrong.
+    fs::write(gateway.path("metadata.db"), "").expect("written");
+    for arguments in [&["fsck"][..], &["fsck", "--json"]] {
+        let (code, said) = run(&gateway.path(""), arguments);
+        assert_eq!(code, 1, "{arguments:?}: {said}");
+        assert!(is_loud(&said), "{arguments:?}: {said}");
+        for part in [
+            "no record of anything in the folder of the mount /",
+            "callfs metadata import",
+            "--repair --adopt",
+        ] {
+            assert!(said.contains(part), "{arguments:?}: no {part} in {said}");
+        }
+        assert!(!said.contains("Nothing is wrong"), "{arguments:?}: {said}");
+    }
+    let mut gateway = gateway.restart();
     let log = gateway.log();
-    let line = log
-        .lines()
-        .find(|line| line.contains(loud))
-        .unwrap_or_default();
-    assert!(line.contains("WARN") && line.contains("files"), "{log}");
+    assert!(is_loud(&log), "{log}");
+    gateway.stop();
+    // Who says that the files are new has them recorded, and nothing is wrong any more.
+    for arguments in [&["fsck", "--repair", "--adopt"][..], &["fsck"]] {
+        let (code, said) = run(&gateway.path(""), arguments);
+        assert_eq!(code, 0, "{arguments:?}: {said}");
+        assert!(said.contains("Nothing is wrong"), "{arguments:?}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,6 +225,117 @@ async fn two_gateways_with_different_metadata_do_not_share_a_folder() {
         "{said}"
     );
     drop(first);
+}
+
+/// A configuration that serves a folder of another gateway, with further keys of the grant.
+fn serving(folder: &Path, keys: &str) -> tempfile::TempDir {
+    let host = folder.display();
+    let grant = format!("grants.directories = [ {{ host = \"{host}\"{keys} }} ]");
+    Setup::default()
+        .mount(Mount::new("/", "localfs").with(&grant))
+        .prepare()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gateways_do_not_serve_a_folder_and_one_in_it() {
+    for (first, second) in [
+        ("files", "files/sub"),
+        ("files", "files/a/b/c/d"),
+        ("files/sub", "files"),
+        ("files/a/b", "files"),
+    ] {
+        let mut gateway = Setup::default()
+            .mount(Mount::folder("/", first))
+            .start()
+            .await;
+        let folder = gateway.path(second);
+        fs::create_dir_all(&folder).expect("made");
+        let dir = serving(&folder, "");
+        // Nor after it ended: it may be started again.
+        for stopped in [false, true] {
+            if stopped {
+                gateway.stop();
+            }
+            let (code, said) = run(dir.path(), &["serve"]);
+            assert_eq!(code, 1, "{first} {second}: {said}");
+            let served = gateway.path(first).display().to_string();
+            let served = served.as_str();
+            for part in [served, "could be read by the other", "overlap = true"] {
+                assert!(said.contains(part), "{first} {second}: no {part} in {said}");
+            }
+        }
+        for keys in [", access = \"read-only\"", ", overlap = true"] {
+            let dir = serving(&folder, keys);
+            let mut serve = command(dir.path());
+            let mut process = Process::start(serve.args(["serve", "--config", "callfs.toml"]));
+            process.listens();
+        }
+    }
+}
+
+#[test]
+fn one_gateway_does_not_serve_a_folder_twice() {
+    let cases: [(&str, &str, &str); 4] = [
+        ("second", "second", "is also"),
+        ("second", "link", "is also"),
+        ("second/sub", "second", "holds"),
+        ("second", "second/new", "is in"),
+    ];
+    for (one, other, how) in cases {
+        for (keys, code) in [
+            ("", 78),
+            (", access = \"read-only\"", 0),
+            (", overlap = true", 0),
+        ] {
+            let mount = |path: &str, folder: &str, keys: &str| {
+                Mount::new(path, "localfs").with(&format!(
+                    "grants.directories = [ {{ host = \"$DIR/{folder}\"{keys} }} ]"
+                ))
+            };
+            let dir = Setup::default()
+                .mount(Mount::folder("/", "files"))
+                .mount(mount("/one", one, ""))
+                .mount(mount("/other", other, keys))
+                .prepare();
+            fs::create_dir(dir.path().join("second/sub")).expect("made");
+            if keys.contains("read-only") {
+                // A folder that is only read is not made.
+                fs::create_dir(dir.path().join("second/new")).expect("made");
+            }
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(dir.path().join("second"), link).expect("linked");
+            let (exit, said) = run(dir.path(), &["config", "check"]);
+            assert_eq!(exit, code, "{one} {other} {keys}: {said}");
+            if code == 0 {
+                continue;
+            }
+            let (exit, refused) = run(dir.path(), &["serve"]);
+            assert_eq!(exit, code, "{one} {other}: {refused}");
+            for part in ["mount /one", "mount /other", how, "overlap = true"] {
+                for said in [&said, &refused] {
+                    assert!(said.contains(part), "{one} {other}: no {part} in {said}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fsck_names_a_folder_that_another_gateway_serves_deep_in_this_one() {
+    let gateway = stopped().await;
+    let deep = gateway.path("files/a/b/c/d");
+    fs::create_dir_all(&deep).expect("made");
+    let dir = serving(&deep, ", overlap = true");
+    let mut serve = command(dir.path());
+    let mut process = Process::start(serve.args(["serve", "--config", "callfs.toml"]));
+    process.listens();
+    let (code, said) = run(&gateway.path(""), &["fsck"]);
+    assert_eq!(code, 0, "{said}");
+    let line = said
+        .lines()
+        .find(|line| line.contains("as a folder of its own"))
+        .unwrap_or_default();
+    assert!(line.contains("WARN") && line.contains("a/b/c/d"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::link::{Made, ask, cut, get, get_when_free, head, info, make};
-use crate::harness::{Gateway, Setup, bytes, eventually};
+use crate::harness::{ALICE_KEY, Gateway, Setup, bytes, eventually};
 
 #[tokio::test]
 async fn what_makes_no_link_says_why() {
@@ -451,6 +451,49 @@ async fn a_link_is_used_with_the_groups_and_the_rank_of_its_maker() {
         .await
         .is(200);
     get(&gateway, &by_alice).await.problem(410, "GONE");
+}
+
+/// What SECURITY.md says of it: the identity is recorded with the link, and revoking ends it.
+#[tokio::test]
+async fn a_link_of_a_maker_who_lost_a_group_or_the_key_ends_when_it_is_revoked() {
+    for (what, from, to) in [
+        (
+            "the group",
+            r#"user = "alice", groups = ["staff"]"#,
+            r#"user = "alice", groups = []"#,
+        ),
+        ("the key", ALICE_KEY, "another-key-0123456789"),
+    ] {
+        let gateway = Gateway::start().await;
+        let bob = gateway.bob();
+        bob.put("/of-staff", "staff").await.is(201);
+        let mode = |mode: &str| json!({ "mode": mode });
+        bob.patch("/of-staff", &mode("0640")).await.is(200);
+        let many = json!({"path": "/of-staff", "max_downloads": 100});
+        let link = make(&gateway.alice(), many.clone()).await;
+        let other = make(&gateway.alice(), many).await;
+        gateway.rewrite(from, to);
+        gateway.reloaded("ok", async || gateway.hang_up()).await;
+        let direct = gateway.alice().get("/of-staff").await;
+        assert!(
+            matches!(direct.status, 401 | 403),
+            "{what}: {}",
+            direct.status
+        );
+        assert_eq!(get(&gateway, &link).await.is(200).body, b"staff", "{what}");
+
+        let one = format!("/v1/links/{}", link.id);
+        gateway.admin().call("DELETE", &one).await.is(204);
+        let revoked = get(&gateway, &link).await;
+        assert!(
+            matches!(revoked.status, 404 | 410),
+            "{what}: {}",
+            revoked.status
+        );
+        assert_eq!(get(&gateway, &other).await.is(200).body, b"staff", "{what}");
+        bob.patch("/of-staff", &mode("0600")).await.is(200);
+        get(&gateway, &other).await.problem(410, "GONE");
+    }
 }
 
 #[tokio::test]

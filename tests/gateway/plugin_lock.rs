@@ -218,7 +218,7 @@ fn more_grants_are_refused() {
         dir.path(),
         "callfs.toml",
         "access = \"read-only\" }",
-        "access = \"read-only\" }, { host = \"files\", guest = \"/more\" }",
+        "access = \"read-only\" }, { host = \"hostile\", guest = \"/more\" }",
     );
     let said = refused(dir.path());
     assert!(
@@ -458,7 +458,7 @@ async fn a_running_gateway_takes_what_was_accepted() {
     // Settings that were refused are tried again when they are accepted.
     gateway.rewrite(
         "access = \"read-only\" }",
-        "access = \"read-only\" }, { host = \"files\", guest = \"/more\" }",
+        "access = \"read-only\" }, { host = \"hostile\", guest = \"/more\" }",
     );
     gateway
         .reloaded("refused", async || gateway.hang_up())

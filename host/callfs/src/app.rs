@@ -9,6 +9,7 @@ mod generation;
 mod locks;
 mod metadata;
 mod offline;
+mod overlaps;
 mod reload;
 mod trial;
 

@@ -16,6 +16,7 @@ mod layers;
 mod links;
 mod listen;
 mod locks;
+mod masking;
 mod media_types;
 mod metadata;
 mod options;
@@ -194,7 +195,8 @@ impl Layers {
     /// Where clients reach a gateway of this configuration, as far as the sections about servers
     /// tell.
     pub fn server(&self) -> Result<ServerConfig, ConfigError> {
-        Ok(self.figment.extract_inner("server")?)
+        let server = self.figment.extract_inner("server");
+        server.map_err(|error| self.masked(error.into()))
     }
 
     /// The typed configuration with references to secrets left as they are, for whoever needs no
@@ -205,7 +207,8 @@ impl Layers {
 
     /// The section about plugins alone, whatever the rest is worth.
     pub fn plugins(&self) -> Result<Plugins, ConfigError> {
-        Ok(self.figment.extract_inner("plugins")?)
+        let plugins = self.figment.extract_inner("plugins");
+        plugins.map_err(|error| self.masked(error.into()))
     }
 
     /// Whether it would hold. Before a first run the admin key is not there yet, and that is no
@@ -256,6 +259,19 @@ impl Layers {
     }
 
     fn build(&self, secrets: Secrets) -> Result<Config, ConfigError> {
+        let built = self.try_to_build(secrets);
+        built.map_err(|error| self.masked(error))
+    }
+
+    /// An error that shows no more than [`show`](Self::show).
+    fn masked(&self, error: ConfigError) -> ConfigError {
+        ConfigError {
+            message: show::masked_values(&self.tree).mask(&error.message),
+            ..error
+        }
+    }
+
+    fn try_to_build(&self, secrets: Secrets) -> Result<Config, ConfigError> {
         let written: WrittenConfig = self.figment.extract()?;
         let general = written.plugins.limits;
         let slots = self.slots(&written.credentials, secrets)?;

@@ -5,8 +5,8 @@
 //! metadata store side by side, one directory after the other; the second goes through all records
 //! and finds those that no directory leads to any more. Both only suspect: what is told, and what
 //! is repaired, was looked at once more, and repaired under the lock of its path. It takes what a
-//! storage does not answer for unknown, never for gone. It cannot tell an empty folder from a
-//! disk that is not there.
+//! storage does not answer for unknown, never for gone. It cannot tell a directory that was emptied
+//! from one whose disk is not mounted: it forgets nothing below an empty one unless it is told to.
 
 mod finding;
 mod level;
@@ -33,6 +33,8 @@ pub struct FsckOptions {
     /// Records what is stored and not recorded, for the default owner; only together with
     /// `repair`.
     pub adopt: bool,
+    /// Forgets what is recorded below directories that are empty, too.
+    pub accept_empty: bool,
 }
 
 impl Engine {

@@ -18,8 +18,12 @@ impl Engine {
                 ("authorizer".into(), Box::pin(self.authorizer_ready())),
             ];
             for mount in self.mounts.iter() {
-                // A root that does not exist yet is still an answer.
-                let answered = async { if_any(mount.storage().stat("").await).map(drop) };
+                let storage = mount.storage();
+                let answered = async move {
+                    storage.in_place().await?;
+                    // A root that does not exist yet is still an answer.
+                    if_any(storage.stat("").await).map(drop)
+                };
                 parts.push((format!("mount {}", mount.path), Box::pin(answered)));
             }
             let checked = parts

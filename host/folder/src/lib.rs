@@ -15,8 +15,10 @@ mod failure;
 mod flush;
 mod links;
 mod listing;
+mod location;
 mod marker;
 mod names;
+mod neighbour;
 mod opened;
 mod path;
 mod root;
@@ -43,6 +45,7 @@ use self::attributes::attributes;
 use self::failure::failure;
 use self::flush::FolderFlush;
 use self::listing::NamesCache;
+pub use self::neighbour::ServedNeighbour;
 use self::opened::opened;
 use self::path::FolderPath;
 use self::root::{FolderRoot, FolderWay, Follow};
@@ -140,10 +143,18 @@ impl Folder {
         self.staging.as_ref().map(|staging| staging.identity())
     }
 
+    /// Fails if it is not the folder at its path any more: it was removed or moved away, or another
+    /// one is there. Nothing is changed in it then.
+    pub async fn check_in_place(self: &Arc<Self>) -> Result<()> {
+        let folder = self.clone();
+        blocking(move || folder.root.check_in_place()).await
+    }
+
     /// What a path leads to.
     pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Attributes> {
         let place = FolderPath::parse(path)?;
         let found = self.look(&place, FolderRoot::stat).await;
+        let found = self.root.unless_removed(found)?;
         found
             .map(|stat| attributes(&stat))
             .map_err(|errno| failure(errno, &place))
@@ -156,7 +167,8 @@ impl Folder {
         range: Option<ByteRange>,
     ) -> Result<(Attributes, Source)> {
         let place = FolderPath::parse(path)?;
-        opened(self.look(&place, FolderRoot::file).await, range, &place)
+        let found = self.look(&place, FolderRoot::file).await;
+        opened(self.root.unless_removed(found)?, range, &place)
     }
 
     /// What a path names, with the directories on the way, and opened if it is to be read, whole or
@@ -167,15 +179,14 @@ impl Folder {
         read: Option<Option<ByteRange>>,
     ) -> Option<Walked> {
         let (place, way) = self.way(path, read.is_some()).await?;
-        let found = match read {
-            Some(range) => {
-                let opened = opened(way.end, range, &place);
+        let found = match (self.root.unless_removed(way.end), read) {
+            (Err(removed), _) => Err(removed),
+            (Ok(end), Some(range)) => {
+                let opened = opened(end, range, &place);
                 opened.map(|(attributes, source)| (attributes, Some(source)))
             }
-            None => match way.end {
-                Ok((_, stat)) => Ok((attributes(&stat), None)),
-                Err(errno) => Err(failure(errno, &place)),
-            },
+            (Ok(Ok((_, stat))), None) => Ok((attributes(&stat), None)),
+            (Ok(Err(errno)), None) => Err(failure(errno, &place)),
         };
         let directories = way.directories.iter().map(attributes).collect();
         Some(Walked { directories, found })
@@ -238,6 +249,7 @@ impl Folder {
             let page = folder
                 .listing
                 .page(&folder.root, &place, after.as_deref(), limit);
+            let page = folder.root.unless_removed(page)?;
             page.map_err(|errno| failure(errno, &place))
         })
         .await
@@ -347,7 +359,11 @@ impl Folder {
     ) -> Result<T> {
         self.staging()?;
         let folder = self.clone();
-        blocking(move || change(&folder)).await
+        blocking(move || {
+            folder.root.check_in_place()?;
+            change(&folder)
+        })
+        .await
     }
 
     fn destination(self: &Arc<Self>, path: &str, condition: Condition) -> Result<Destination> {

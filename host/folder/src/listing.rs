@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::attributes::{attributes, file_type, look, look_at};
 use super::clock::now;
+use super::marker;
 use super::names::{Names, Snapshots};
 use super::path::FolderPath;
 use super::root::{FolderRoot, Follow};
@@ -25,6 +26,8 @@ pub(super) struct NamesCache {
     snapshots: Snapshots,
     /// Directories (device and inode) that were warned about.
     warned: Mutex<HashSet<(u64, u64)>>,
+    /// Directories that have what gateways keep in a served folder, and were looked into.
+    nested: Mutex<HashSet<(u64, u64)>>,
 }
 
 impl NamesCache {
@@ -32,6 +35,7 @@ impl NamesCache {
         Self {
             snapshots: Snapshots::new(),
             warned: Mutex::default(),
+            nested: Mutex::default(),
         }
     }
 
@@ -80,6 +84,9 @@ impl NamesCache {
             if names.unspeakable > 0 {
                 self.warn(directory, place, &names)?;
             }
+            if names.reserved && !place.as_str().is_empty() {
+                self.warn_of_nested(directory, place)?;
+            }
             let mut following = names.after(after.as_deref());
             let mut last = None;
             for name in following.by_ref().take(left) {
@@ -114,6 +121,24 @@ impl NamesCache {
             let message = "names that are not UTF-8, contain control characters or are too long \
                            are not served";
             tracing::warn!(directory = %place, count, message);
+        }
+        Ok(())
+    }
+
+    /// Says so if a directory is a served folder itself: its files have rights there, too.
+    fn warn_of_nested(&self, directory: BorrowedFd<'_>, place: &FolderPath) -> Result<(), Errno> {
+        let stat = fstat(directory)?;
+        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = nested.len() < WARNINGS && nested.insert((stat.st_dev, stat.st_ino));
+        drop(nested);
+        // What cannot be looked at, because another user serves it, says nothing.
+        if is_new && matches!(marker::read_in(directory), Ok(Some(_))) {
+            tracing::warn!(
+                directory = %place,
+                "a directory in a served folder is served, or was, as a folder of its own: what is \
+                 closed here can be read there; serve one of both, or remove .callfs-staging in it \
+                 if it is not served any more"
+            );
         }
         Ok(())
     }

@@ -47,9 +47,14 @@ pub(super) fn identity(
 /// anything.
 pub(super) fn read_from(host: &Path) -> Result<Option<StorageIdentity>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat(CWD, host, flags, Mode::empty())?;
-    match openat(&root, RESERVED, flags | OFlags::NOFOLLOW, Mode::empty()) {
-        Ok(staging) => kept(staging.as_fd(), fstat(&root)?.st_ino),
+    read_in(openat(CWD, host, flags, Mode::empty())?.as_fd())
+}
+
+/// The same of a directory that is open.
+pub(super) fn read_in(root: BorrowedFd<'_>) -> Result<Option<StorageIdentity>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(root, RESERVED, flags, Mode::empty()) {
+        Ok(staging) => kept(staging.as_fd(), fstat(root)?.st_ino),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
         Err(errno) => Err(errno),
     }
@@ -57,7 +62,8 @@ pub(super) fn read_from(host: &Path) -> Result<Option<StorageIdentity>, Errno> {
 
 /// What is kept, if it is a marker of this folder.
 fn kept(staging: BorrowedFd<'_>, inode: u64) -> Result<Option<StorageIdentity>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // Another program may have put a pipe there, which is not waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = match openat(staging, NAME, flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::attributes::{file_type, kind, look};
 use super::failure::failure;
+use super::location::FolderLocation;
 
 /// How often an open is repeated that lost a race with a rename or waits for the holder of a lease.
 const ATTEMPTS: usize = 32;
@@ -44,6 +45,8 @@ pub(super) struct FolderRoot {
     directory: OwnedFd,
     /// Whether the kernel knows `RESOLVE_CACHED` (Linux 5.12).
     cached: bool,
+    /// None if it was removed on purpose.
+    location: Option<FolderLocation>,
 }
 
 impl FolderRoot {
@@ -56,9 +59,11 @@ impl FolderRoot {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(CWD, host, flags, Mode::empty()).map_err(at_host)?;
+        let location = Some(FolderLocation::new(host, directory.as_fd()));
         let mut root = Self {
             directory,
             cached: true,
+            location,
         };
         match root.lookup("", OFlags::PATH, Follow::Memory) {
             Ok(_) | Err(Errno::AGAIN) => {}
@@ -85,7 +90,27 @@ impl FolderRoot {
         made.map_err(Error::internal)?;
         let root = Self::open(&host, false);
         std::fs::remove_dir(&host).map_err(Error::internal)?;
-        root
+        root.map(|root| Self {
+            location: None,
+            ..root
+        })
+    }
+
+    /// Fails if it is not the folder at its path any more. It may wait for the disk.
+    pub(super) fn check_in_place(&self) -> Result<()> {
+        let location = self.location.as_ref();
+        location.map_or(Ok(()), |location| location.check(self.fd()))
+    }
+
+    /// Fails if nothing was found because the folder itself is gone. That is looked for only where
+    /// nothing was found.
+    pub(super) fn unless_removed<T>(&self, found: Result<T, Errno>) -> Result<Result<T, Errno>> {
+        match (&found, &self.location) {
+            (Err(Errno::NOENT), Some(location)) if location.is_removed(self.fd()) => {
+                Err(location.removed())
+            }
+            _ => Ok(found),
+        }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

@@ -79,7 +79,8 @@ impl Transfer for Duplicate {
             let folder = to.folder.clone();
             let begin = to.begin();
             let started = blocking(move || {
-                let (file, stat) = regular(folder.root.file(from.as_str(), Follow::Disk), &from)?;
+                let found = folder.root.file(from.as_str(), Follow::Disk);
+                let (file, stat) = regular(folder.root.unless_removed(found)?, &from)?;
                 let mut draft = begin()?;
                 let source = attributes(&stat);
                 let left = if draft.share(&file) {
@@ -119,6 +120,7 @@ impl Staged for Finished {
                 },
         } = *self;
         let published = blocking(move || {
+            folder.root.check_in_place()?;
             let target = FolderEntry::open(&folder.root, &place)?;
             {
                 let _turn = folder.turns.wait(&target);
@@ -147,8 +149,9 @@ impl Destination {
         let staging = self.staging.clone();
         let place = self.place.clone();
         move || {
-            // Told before the bytes move and not after; a directory that is not there yet is not
-            // known to be elsewhere.
+            // Told before the bytes move, and the first again after; a directory that is not there
+            // yet is not known to be elsewhere.
+            folder.root.check_in_place()?;
             if folder.root.is_on_another_mount(place.split()?.0) {
                 return Err(elsewhere(&place));
             }

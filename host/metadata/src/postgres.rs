@@ -201,8 +201,13 @@ impl Metadata for PostgresStore {
         if self.queue.is_closed() {
             return Err(closed());
         }
-        let last = sqlx::query_scalar::<_, i64>("SELECT last FROM revision WHERE one = 1");
-        self.read(last.fetch_one(&self.readers)).await?;
+        // A standby answers, and so does a primary that an operator made read-only.
+        let is_read_only = sqlx::query_scalar::<_, bool>(
+            "SELECT current_setting('transaction_read_only') = 'on' FROM revision WHERE one = 1",
+        );
+        if self.read(is_read_only.fetch_one(&self.readers)).await? {
+            return Err(self.failures.read_only());
+        }
         self.claimed()
     }
 

@@ -237,7 +237,8 @@ impl Metadata for RedisStore {
     }
 
     async fn ready(&self) -> Result<()> {
-        self.ask::<Option<String>>("GET", "format", None).await?;
+        // A change that changes nothing: a server can answer and be a replica, or have a full disk.
+        self.ask::<i64>("PERSIST", "format", None).await?;
         self.claimed()
     }
 

@@ -95,7 +95,10 @@ pub(super) fn damaged(what: &str) -> Error {
 
 /// What a row says of a path.
 pub(super) fn path(bytes: Vec<u8>) -> Result<FilePath> {
-    let text = String::from_utf8(bytes).map_err(Error::internal)?;
+    let text = String::from_utf8(bytes).map_err(|cause| {
+        let readable = String::from_utf8_lossy(cause.as_bytes());
+        damaged(&format!("the path {readable:?} is not UTF-8"))
+    })?;
     FilePath::parse(&text).map_err(|cause| damaged(&format!("{text:?} is not a path: {cause}")))
 }
 

@@ -6,6 +6,7 @@
 //! nothing.
 
 mod changes;
+mod check;
 mod failure;
 mod file;
 mod links;
@@ -16,8 +17,9 @@ mod scan;
 mod schema;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use callfs_model::error::Result;
@@ -25,6 +27,7 @@ use callfs_model::metadata::{Change, Intent, IntentId, Metadata, Record};
 use callfs_model::path::FilePath;
 use callfs_model::storage::Durability;
 use rusqlite::Connection;
+use rustix::fs::{StatVfsMountFlags, statvfs};
 
 pub(super) use self::failure::failed;
 pub(super) use self::file::{
@@ -38,9 +41,15 @@ use super::queue::{CommitQueue, QueuedStep, closed};
 
 /// A store in one file.
 pub struct SqliteStore {
+    file: PathBuf,
     readers: Readers,
     queue: CommitQueue,
+    /// Whether the last commit failed.
+    failing: Arc<AtomicBool>,
 }
+
+/// The intent of a change that is made to see whether changes can be made.
+const TRIAL: IntentId = *b"callfs-may-write";
 
 /// Opens a file of the metadata store, which is there and may be empty, to be written and to be
 /// read. An older schema is brought up to date, a newer one is refused.
@@ -57,29 +66,43 @@ impl SqliteStore {
     /// user only; an older schema is brought up to date, a newer one is refused.
     pub async fn open(url: &str) -> Result<Self> {
         let file = place::prepare(url)?;
+        let at = file.clone();
         let opened = blocking(move || {
-            let opened = open(&file, SYNCED)?;
-            check(&opened.0, &file)?;
+            let opened = open(&at, SYNCED)?;
+            check::check(&opened.0, &at)?;
             Ok(opened)
         });
         let (connection, readers) = opened.await??;
+        let writer = SqliteWriter::new(connection);
         Ok(Self {
+            file,
             readers,
-            queue: CommitQueue::on_thread(SqliteWriter::new(connection))?,
+            failing: writer.failing(),
+            queue: CommitQueue::on_thread(writer)?,
         })
     }
-}
 
-/// Fails if the file is malformed: it would answer some questions, and fail or lie in others.
-fn check(connection: &Connection, file: &Path) -> Result<()> {
-    let check = "PRAGMA quick_check(1)";
-    let found = connection.query_row(check, [], |row| row.get::<_, String>(0));
-    match found.map_err(|cause| failure::opening(file, cause))? {
-        found if found == "ok" => {}
-        found => return Err(failure::malformed(file, &found)),
+    /// Fails, with the name of the file and the way out, if nothing can be changed in it.
+    pub async fn check_writable(&self) -> Result<()> {
+        let tried = self.try_to_write().await;
+        tried.map_err(|cause| failure::unwritable(&self.file, cause))
     }
-    let answer = connection.query_row("SELECT last FROM revision", [], |_| Ok(()));
-    answer.map_err(|cause| failure::malformed(file, &cause.to_string()).because(cause))
+
+    /// Writes to the file what changes nothing.
+    async fn try_to_write(&self) -> Result<()> {
+        let path = FilePath::root();
+        let begun = Change::Begin(TRIAL, Intent::Reconcile { path });
+        self.apply(vec![begun, Change::End(TRIAL)]).await
+    }
+
+    /// Whether the filesystem of the file was made read-only.
+    async fn is_on_a_read_only_disk(&self) -> Result<bool> {
+        let file = self.file.clone();
+        let look = move || {
+            statvfs(&file).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
+        };
+        blocking(look).await
+    }
 }
 
 #[async_trait]
@@ -134,7 +157,16 @@ impl Metadata for SqliteStore {
         if self.queue.is_closed() {
             return Err(closed());
         }
-        self.readers.answer().await
+        self.readers.answer().await?;
+        if self.is_on_a_read_only_disk().await? {
+            return Err(failure::read_only());
+        }
+        // A store that answers may still refuse every change. Trying costs a commit, so it is done
+        // only if the last change failed.
+        if self.failing.load(Ordering::Relaxed) {
+            self.try_to_write().await?;
+        }
+        Ok(())
     }
 
     async fn close(&self) {

@@ -227,6 +227,11 @@ pub trait Storage: Send + Sync {
         Ok(())
     }
 
+    /// Fails if what it serves is not where it was when it was opened, and says what to do.
+    async fn in_place(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The component behind it, which has delegated parts of it to the host; none if it has not.
     fn undelegated(&self) -> Option<Arc<dyn Storage>> {
         None

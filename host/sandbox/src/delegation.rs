@@ -222,6 +222,10 @@ impl Storage for DelegatingStorage {
         self.component.flush().await
     }
 
+    async fn in_place(&self) -> Result<()> {
+        self.component.in_place().await
+    }
+
     fn undelegated(&self) -> Option<Arc<dyn Storage>> {
         Some(self.component.clone())
     }

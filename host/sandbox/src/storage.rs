@@ -275,6 +275,13 @@ impl Storage for StoragePlugin {
         Ok(())
     }
 
+    async fn in_place(&self) -> Result<()> {
+        for folder in &self.folders {
+            folder.check_in_place().await?;
+        }
+        Ok(())
+    }
+
     async fn stat(&self, path: &str) -> Result<Attributes> {
         let path = path.to_owned();
         let call = self.plugin.call("stat", async |accessor, exports| {

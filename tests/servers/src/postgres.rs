@@ -136,6 +136,15 @@ impl Postgres {
 
     /// Starts one of one's own that was stopped, at the same address.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, and it refuses all changes, as a standby does.
+    pub fn start_read_only(&mut self) {
+        self.start_with(&["default_transaction_read_only=on"]);
+    }
+
+    fn start_with(&mut self, further: &[&str]) {
         let Some(Own {
             binaries,
             folder,
@@ -159,12 +168,13 @@ impl Postgres {
         ]);
         // What is committed survives the end of the server; that of the machine is not what is
         // tested.
-        for setting in [
+        let settings = [
             "listen_addresses=127.0.0.1",
             "fsync=off",
             "max_connections=300",
-        ] {
-            command.extend(["-c".into(), setting.into()]);
+        ];
+        for setting in settings.iter().chain(further) {
+            command.extend(["-c".into(), (*setting).into()]);
         }
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         *process = Some(Supervised::start(folder, "QUIT", &command));

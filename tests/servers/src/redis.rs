@@ -67,6 +67,16 @@ impl Redis {
 
     /// Starts one of one's own that was stopped, at the same address.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same as a replica, which refuses all changes. Its primary is not there.
+    pub fn start_read_only(&mut self) {
+        let primary = free_port().to_string();
+        self.start_with(&["--replicaof", "127.0.0.1", &primary]);
+    }
+
+    fn start_with(&mut self, further: &[&str]) {
         let Some(Own {
             binary,
             folder,
@@ -89,6 +99,7 @@ impl Redis {
         ]
         .into_iter()
         .chain(["--appendonly", "yes", "--save", "", "--daemonize", "no"])
+        .chain(further.iter().copied())
         .map(str::to_owned)
         .collect::<Vec<_>>();
         let command: Vec<&str> = command.iter().map(String::as_str).collect();

@@ -11,14 +11,15 @@ use anyhow::{Context, bail};
 use callfs_egress::Egress;
 use callfs_sandbox as sandbox;
 use callfs_sandbox::{
-    AuthenticatorPlugin, AuthorizerPlugin, CallLimits, CompileCache, Grants, PluginSettings,
-    Runtime, StoragePlugin,
+    AuthenticatorPlugin, AuthorizerPlugin, CallLimits, CompileCache, Grants, LoadError,
+    PluginSettings, Runtime, StoragePlugin,
 };
 use callfs_telemetry::{Metrics, PluginMetrics};
 use sha2::{Digest, Sha256};
 
 use super::folders::FolderUse;
 use super::generation::{ComponentSlot, Generation, Generations, LoadedPart, Recipe, granted_by};
+use super::overlaps::refuse_overlaps;
 use crate::config::{Component, Config};
 use crate::plugins::{Catalogue, Found, LOCK_FILE, Lock, Pin, PluginOrigin};
 
@@ -93,6 +94,7 @@ impl Components {
     ) -> anyhow::Result<Generations> {
         let found = tokio::task::block_in_place(|| self.find(wanted, current))?;
         tokio::task::block_in_place(|| self.hold_to_the_lock(wanted, current, &found))?;
+        tokio::task::block_in_place(|| refuse_overlaps(wanted, &self.folders))?;
         let mut generations = Generations::new();
         for (place, recipe) in wanted {
             let same = |known: &&Arc<Generation>| {
@@ -246,10 +248,15 @@ impl Components {
         let metrics = Arc::new(PluginMetrics::new(&self.metrics, &component.name));
         let runtime = &self.runtime;
         let bytes = &*binary.bytes;
+        let masked = |error: LoadError| LoadError {
+            message: component.config.mask(&component.name, &error.message),
+            ..error
+        };
         let (inspection, part) = match place {
             ComponentSlot::Authenticator(_) => {
                 let settings = settings(component, self.grants(recipe, &metrics)?);
-                let loaded = AuthenticatorPlugin::load(runtime, bytes, settings, metrics).await?;
+                let loaded = AuthenticatorPlugin::load(runtime, bytes, settings, metrics).await;
+                let loaded = loaded.map_err(masked)?;
                 (
                     loaded.inspection().clone(),
                     LoadedPart::Authenticator(Arc::new(loaded)),
@@ -257,7 +264,8 @@ impl Components {
             }
             ComponentSlot::Authorizer => {
                 let settings = settings(component, Grants::default());
-                let loaded = AuthorizerPlugin::load(runtime, bytes, settings, metrics).await?;
+                let loaded = AuthorizerPlugin::load(runtime, bytes, settings, metrics).await;
+                let loaded = loaded.map_err(masked)?;
                 (
                     loaded.inspection().clone(),
                     LoadedPart::Authorizer(Arc::new(loaded)),
@@ -266,7 +274,8 @@ impl Components {
             ComponentSlot::Mount(path) => {
                 let load = async {
                     let settings = settings(component, self.grants(recipe, &metrics)?);
-                    anyhow::Ok(StoragePlugin::load(runtime, bytes, settings, metrics).await?)
+                    let loaded = StoragePlugin::load(runtime, bytes, settings, metrics).await;
+                    anyhow::Ok(loaded.map_err(masked)?)
                 };
                 let loaded = load.await.with_context(|| format!("cannot mount {path}"))?;
                 (

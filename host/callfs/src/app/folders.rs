@@ -123,15 +123,17 @@ pub(super) enum FolderCheck {
 
 /// Fails if a folder is missing, is new and empty, or is another one than before, although
 /// something is recorded of what is in it, unless that is `accepted`. Where nothing is changed,
-/// another one is only warned of. Says so where a folder is to be served of which nothing is
-/// recorded.
+/// another one is only warned of. Says so where nothing is recorded of what is in a folder that may
+/// be changed, and answers those mounts of which the metadata store has never heard although a
+/// gateway has served their folders: another metadata store belongs to them.
 pub(super) async fn admit(
     config: &Config,
     metadata: &dyn Metadata,
     accepted: AcceptedFolders,
     check: FolderCheck,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<FilePath>> {
     let remembered = remembered(metadata).await?;
+    let mut unknown = Vec::new();
     for mount in &config.mounts {
         let mut sights = Vec::new();
         for grant in &mount.directories {
@@ -155,9 +157,15 @@ pub(super) async fn admit(
                     ..
                 } => "is empty and was never served",
                 FolderSight::There { filled: false, .. } => continue,
-                FolderSight::There { filled: true, .. } => {
-                    let serves = check == FolderCheck::Serve && is_signed;
-                    if serves && !has_records(config, mount, metadata).await? {
+                FolderSight::There {
+                    filled: true,
+                    served,
+                    ..
+                } => {
+                    if is_signed && !has_records(config, mount, metadata).await? {
+                        if *served && !remembered.iter().any(|one| one.path == mount.path) {
+                            unknown.push(mount.path.clone());
+                        }
                         tracing::warn!(
                             folder = %host,
                             mount = %mount.path,
@@ -223,7 +231,7 @@ pub(super) async fn admit(
             mount.path
         );
     }
-    Ok(())
+    Ok(unknown)
 }
 
 /// The same of storages without a folder, such as buckets: one in which nothing is, although files

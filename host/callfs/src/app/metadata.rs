@@ -26,6 +26,14 @@ const CACHED_RECORDS: u64 = 100_000;
 /// How often a metadata store that does not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// What a metadata store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MetadataUse {
+    Change,
+    /// What is in it is read, and no more.
+    Save,
+}
+
 /// An store that is open.
 pub struct MetadataHandle {
     /// The records.
@@ -44,18 +52,22 @@ pub struct MetadataHandle {
 
 impl MetadataHandle {
     /// Opens the metadata store that a configuration names, to serve: together with others if their
-    /// locks are shared.
+    /// locks are shared. Fails if it cannot be changed.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let alone = matches!(config.locks.manager, LockManager::Local);
-        Self::open_as(config, alone).await
+        Self::open_as(config, is_alone(config), MetadataUse::Change).await
     }
 
     /// Opens it for changes that no gateway may be in the way of, whatever its locks are.
     pub async fn open_alone(config: &Config) -> anyhow::Result<Self> {
-        Self::open_as(config, true).await
+        Self::open_as(config, true, MetadataUse::Change).await
     }
 
-    async fn open_as(config: &Config, alone: bool) -> anyhow::Result<Self> {
+    /// Opens it to save what is in it, although it may refuse changes.
+    pub async fn open_to_save(config: &Config) -> anyhow::Result<Self> {
+        Self::open_as(config, is_alone(config), MetadataUse::Save).await
+    }
+
+    async fn open_as(config: &Config, alone: bool, purpose: MetadataUse) -> anyhow::Result<Self> {
         let notifications = Arc::new(Notifications::new());
         match &config.metadata {
             MetadataStore::Sqlite { url } => {
@@ -67,6 +79,9 @@ impl MetadataHandle {
                         .await
                         .with_context(|| format!("cannot open the metadata store {url}"))?,
                 );
+                if purpose == MetadataUse::Change {
+                    refuse_unwritable(&store).await?;
+                }
                 let metadata = Arc::new(Cached::new(
                     store.clone() as Arc<dyn Metadata>,
                     CACHED_RECORDS,
@@ -200,6 +215,25 @@ impl Fences for MetadataHandle {
     }
 }
 
+/// Whether no other gateway may use the same metadata store.
+fn is_alone(config: &Config) -> bool {
+    matches!(config.locks.manager, LockManager::Local)
+}
+
+/// Fails if nothing can be changed in a store. One whose disk is full is used: what it has can be
+/// read, and the disk may get room.
+async fn refuse_unwritable(store: &SqliteStore) -> anyhow::Result<()> {
+    let Err(error) = store.check_writable().await else {
+        return Ok(());
+    };
+    if error.kind() == ErrorKind::InsufficientStorage {
+        tracing::warn!(%error, "the disk of the metadata store is full; nothing can be changed");
+        return Ok(());
+    }
+    Metadata::close(store).await;
+    Err(error.into())
+}
+
 /// What keeps a second gateway from a file: the memory and the locks of each are exact for one
 /// process only.
 struct FileClaim {
@@ -227,7 +261,14 @@ fn claim_file(url: &str) -> anyhow::Result<FileClaim> {
             .write(true)
             .mode(0o600)
             .open(path);
-        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        let file = file.with_context(|| {
+            format!(
+                "cannot open {} to write it; the metadata store {url} and its directory have to be \
+                 on a disk that is mounted read-write, and this user has to be allowed to write \
+                 both",
+                path.display()
+            )
+        })?;
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!(
                 "another gateway uses the metadata store {url}; stop it, or give this one a \

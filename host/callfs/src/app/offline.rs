@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use callfs_engine::Engine;
 use callfs_model::locks::Locks;
+use callfs_model::path::FilePath;
 use callfs_telemetry::Metrics;
 
 use super::components::Components;
@@ -30,6 +31,9 @@ pub enum OfflineWork {
 pub struct OfflineFilesystem {
     /// Everything that it can do.
     pub engine: Engine,
+    /// Mounts whose folders were served with another metadata store: this one has no record of what
+    /// is in them.
+    pub unknown: Vec<FilePath>,
     locks: Arc<dyn Locks>,
     _components: Components,
 }
@@ -46,7 +50,7 @@ impl OfflineFilesystem {
             OfflineWork::Compare => (AcceptedFolders::default(), FolderCheck::Compare),
             OfflineWork::Repair { accepted } => (accepted, FolderCheck::Repair),
         };
-        folders::admit(config, &*store.metadata, accepted, check).await?;
+        let unknown = folders::admit(config, &*store.metadata, accepted, check).await?;
         let folders = match work {
             OfflineWork::Compare => FolderUse::Compare,
             OfflineWork::Repair { .. } => FolderUse::Repair {
@@ -62,10 +66,14 @@ impl OfflineFilesystem {
         if check == FolderCheck::Repair {
             let mounts = &current.mounts;
             folders::admit_filled(config, &*store.metadata, mounts, accepted, check).await?;
-            folders::remember(config, &*store.metadata, &current.mounts).await?;
+            // A metadata store that is not the one of the folders is not made to look like it.
+            if unknown.is_empty() {
+                folders::remember(config, &*store.metadata, &current.mounts).await?;
+            }
         }
         Ok(Self {
             engine: build(config, &current, store, locks.clone()),
+            unknown,
             locks,
             _components: components,
         })

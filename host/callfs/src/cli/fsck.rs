@@ -25,8 +25,8 @@ pub(super) struct FsckArguments {
     /// Record what is stored and not recorded, with the default owner and the mode that it has.
     #[arg(long, requires = "repair")]
     adopt: bool,
-    /// Repair although a folder is missing, or empty and new, that has records of files in it: they
-    /// are gone for good, and it is not that a disk is not mounted.
+    /// Repair although a folder is missing, or empty and new, or a directory is empty, that has
+    /// records of files in it: they are gone for good, and it is not that a disk is not mounted.
     #[arg(long, requires = "repair")]
     accept_empty: bool,
     /// Repair although a folder is not the one whose files the metadata store has records of: it
@@ -40,6 +40,13 @@ pub(super) struct FsckArguments {
     /// A configuration file: .toml, .yaml, .yml or .json.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// What came of a comparison.
+struct Compared {
+    summary: Summary,
+    /// Mounts that were served with another metadata store, and of which this one has no record.
+    unknown: Vec<FilePath>,
 }
 
 struct FsckReport {
@@ -111,10 +118,11 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
         within,
         repair,
         adopt,
+        accept_empty,
     };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|cause| CommandFailure::failed("cannot start the runtime", cause))?;
-    let summary = runtime.block_on(async {
+    let compared = runtime.block_on(async {
         let opened = if repair {
             MetadataHandle::open_alone(&config).await
         } else {
@@ -145,19 +153,37 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
             let summary = compared.map_err(|cause| {
                 CommandFailure::failed("the metadata store cannot be compared", cause)
             })?;
-            report.failed.map_or(Ok(summary), Err)
+            let unknown = if options.adopt {
+                Vec::new()
+            } else {
+                filesystem.unknown
+            };
+            let compared = Compared { summary, unknown };
+            report.failed.map_or(Ok(compared), Err)
         };
         let compared = compared.await;
         store.close().await;
         compared
     })?;
+    let Compared { summary, unknown } = compared;
     print(&if json {
         format!("{}\n", json!({ "summary": summary }))
     } else {
-        sentences(&summary)
+        sentences(&summary, unknown.is_empty())
     })?;
     match (summary.left(), repair) {
-        (0, _) => Ok(()),
+        (0, _) if unknown.is_empty() => Ok(()),
+        (0, _) => Err(CommandFailure::Failed(anyhow::anyhow!(
+            "the metadata store has no record of anything in the folder of the mount {}: if \
+             another one belongs to it, name that in the configuration, or restore a backup or a \
+             dump (`callfs metadata import`); if the files are new, `callfs fsck --repair --adopt` \
+             records them for the default owner",
+            unknown
+                .iter()
+                .map(FilePath::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))),
         (left, true) => Err(CommandFailure::Failed(anyhow::anyhow!(
             "{left} of what is wrong could not be repaired"
         ))),
@@ -170,8 +196,9 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
     }
 }
 
-/// What was found, one sentence for each kind.
-fn sentences(summary: &Summary) -> String {
+/// What was found, one sentence for each kind. `known` if the metadata store is the one of all
+/// mounts.
+fn sentences(summary: &Summary, known: bool) -> String {
     let mut text = format!(
         "Compared {} stored with {} recorded.\n",
         summary.objects, summary.records
@@ -183,6 +210,12 @@ fn sentences(summary: &Summary) -> String {
                 "changes were begun and never ended",
             ),
             FsckProblem::Dangling => ("record has nothing stored", "records have nothing stored"),
+            FsckProblem::Emptied => (
+                "directory is empty and has records below it, which are kept: its disk may not be \
+                 mounted",
+                "directories are empty and have records below them, which are kept: their disks \
+                 may not be mounted",
+            ),
             FsckProblem::WrongKind => (
                 "record is of a file where a directory is stored, or the reverse",
                 "records are of a file where a directory is stored, or the reverse",
@@ -220,7 +253,7 @@ fn sentences(summary: &Summary) -> String {
         };
         text.push_str(&format!("{} {what}{repaired}.\n", tally.found));
     }
-    if summary.left() == 0 {
+    if summary.left() == 0 && known {
         text.push_str("Nothing is wrong.\n");
     }
     text

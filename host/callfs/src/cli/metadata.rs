@@ -136,7 +136,7 @@ fn write(file: Option<PathBuf>, config: &Config) -> Result<Counts, CommandFailur
 }
 
 fn dump(out: &mut (dyn Write + Send), config: &Config) -> Result<Counts, CommandFailure> {
-    with_store(MetadataHandle::open(config), async |store| {
+    with_store(MetadataHandle::open_to_save(config), async |store| {
         let progress = ProgressLine::start("exporting");
         let now = jiff::Timestamp::now().as_millisecond();
         let mut tell = |counts: Counts| progress.tell(format!("{} exported", counts.all()));

@@ -11,9 +11,10 @@ use callfs_model::storage::Durability;
 use figment::value::Dict;
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::masking::MaskedValues;
 use super::outbound::{self, WrittenOrigin};
-use super::quantity;
 use super::sections::{self, LimitsConfig};
+use super::{public, quantity, server_url};
 
 /// A component and all it gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,9 @@ pub struct DirectoryGrant {
     /// What it may do there.
     #[serde(default)]
     pub access: DirectoryAccess,
+    /// Another grant or another gateway may serve it, too, or a folder around it or in it.
+    #[serde(default)]
+    pub overlap: bool,
     /// When changes in it are on the disk; a key of the mount.
     #[serde(skip)]
     pub durability: Durability,
@@ -76,6 +80,36 @@ impl ComponentSettings {
     /// As JSON text.
     pub fn to_json(&self) -> String {
         serde_json::Value::Object(self.0.clone()).to_string()
+    }
+
+    /// What the component of this name says of its settings, without those that may be secrets.
+    pub fn mask(&self, component: &str, message: &str) -> String {
+        let mut hidden = MaskedValues::default();
+        for (key, value) in &self.0 {
+            hide(component, &format!("config.{key}"), value, &mut hidden);
+        }
+        hidden.mask(message)
+    }
+}
+
+fn hide(component: &str, key: &str, value: &serde_json::Value, hidden: &mut MaskedValues) {
+    match value {
+        serde_json::Value::Object(table) => {
+            for (inner, value) in table {
+                hide(component, &format!("{key}.{inner}"), value, hidden);
+            }
+        }
+        serde_json::Value::Array(values) => {
+            for value in values {
+                hide(component, key, value, hidden);
+            }
+        }
+        serde_json::Value::String(text) if !public::is_public(component, key) => hidden.hide(text),
+        serde_json::Value::String(text) => hidden.show_as(text, server_url::masked(text)),
+        serde_json::Value::Number(number) if !public::is_public(component, key) => {
+            hidden.hide(number.to_string());
+        }
+        _ => {}
     }
 }
 

@@ -274,8 +274,13 @@ fn parse(path: &Path, content: &str) -> Result<Layer, ConfigError> {
 }
 
 fn parse_toml(content: &str) -> Result<Dict, String> {
-    content
-        .parse::<toml::Table>()
-        .map(dict)
-        .map_err(|error| error.to_string().trim_end().to_owned())
+    content.parse::<toml::Table>().map(dict).map_err(|error| {
+        // Its own text quotes the line, in which a secret may be.
+        let before = error.span().and_then(|span| content.get(..span.start));
+        let before = before.unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let message = error.message().trim_end();
+        format!("TOML parse error at line {line}, column {column}: {message}")
+    })
 }

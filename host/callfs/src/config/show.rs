@@ -6,10 +6,9 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 
 use super::layers::{BUILT_IN, SECTIONS};
+use super::masking::{MASK, MaskedValues};
 use super::secret::{self, Reference};
 use super::{credentials, public, server_url};
-
-const MASK: &str = "***";
 
 /// The tree, in the order of the template.
 pub(super) fn show(tree: &Dict, figment: &Figment) -> String {
@@ -39,6 +38,65 @@ pub(super) fn show(tree: &Dict, figment: &Figment) -> String {
     page.text
 }
 
+/// The values of the tree that are not shown as they are, for messages that quote what they found.
+pub(super) fn masked_values(tree: &Dict) -> MaskedValues {
+    let mut hidden = MaskedValues::default();
+    for (name, section) in tree {
+        match section {
+            Value::Array(_, items) => items
+                .iter()
+                .filter_map(Value::as_dict)
+                .for_each(|item| hide_section(item, &mut hidden)),
+            Value::Dict(_, slots) if name == "credentials" => {
+                let keys = slots.values().filter_map(Value::as_dict).flatten();
+                for (key, value) in keys {
+                    match value {
+                        Value::String(_, text) if credentials::is_secret(key) => hidden.hide(text),
+                        _ => hide(key, value, SettingReader::Secret, &mut hidden),
+                    }
+                }
+            }
+            Value::Dict(_, section) => hide_section(section, &mut hidden),
+            other => hide(name, other, SettingReader::Gateway, &mut hidden),
+        }
+    }
+    hidden
+}
+
+fn hide_section(section: &Dict, hidden: &mut MaskedValues) {
+    for (key, value) in section {
+        hide(&bare(key), value, SettingReader::of(key, section), hidden);
+    }
+}
+
+/// What [`ShownConfig::value`] does not show of a value.
+fn hide(key: &str, value: &Value, reader: SettingReader<'_>, hidden: &mut MaskedValues) {
+    match value {
+        // It says where a secret is, and the place is shown.
+        Value::Dict(_, table) if reader.resolves() && Reference::of(table).is_some() => {}
+        Value::Dict(_, table) => {
+            for (inner, value) in table {
+                hide(&format!("{key}.{}", bare(inner)), value, reader, hidden);
+            }
+        }
+        Value::Array(_, values) => {
+            for value in values {
+                hide(key, value, reader, hidden);
+            }
+        }
+        Value::String(_, text) if reader.hides(key) => hidden.hide(text),
+        Value::Char(_, c) if reader.hides(key) => hidden.hide(*c),
+        Value::Num(_, number) if reader.hides(key) => {
+            let whole = value.to_i128().map(|number| number.to_string());
+            let whole = whole.or_else(|| value.to_u128().map(|number| number.to_string()));
+            let text = whole.or_else(|| number.to_f64().map(|number| number.to_string()));
+            hidden.hide(text.unwrap_or_default());
+        }
+        Value::String(_, text) => hidden.show_as(text, server_url::masked(text)),
+        _ => {}
+    }
+}
+
 struct ShownConfig<'a> {
     figment: &'a Figment,
     text: String,
@@ -59,14 +117,8 @@ impl ShownConfig<'_> {
     fn section(&mut self, header: &str, section: &Dict) {
         let gap = if self.text.is_empty() { "" } else { "\n" };
         let _ = writeln!(self.text, "{gap}{header}");
-        let component = section.get("component").and_then(Value::as_str);
         for (key, value) in section {
-            let reader = match key.as_str() {
-                "config" => SettingReader::Component(component.unwrap_or_default()),
-                key if can_be_secret(key) => SettingReader::Secret,
-                _ => SettingReader::Gateway,
-            };
-            self.value(&bare(key), value, reader);
+            self.value(&bare(key), value, SettingReader::of(key, section));
         }
     }
 
@@ -128,7 +180,17 @@ impl ShownConfig<'_> {
     }
 }
 
-impl SettingReader<'_> {
+impl<'a> SettingReader<'a> {
+    /// Of the value under a key of a section.
+    fn of(key: &str, section: &'a Dict) -> Self {
+        let component = section.get("component").and_then(Value::as_str);
+        match key {
+            "config" => Self::Component(component.unwrap_or_default()),
+            key if can_be_secret(key) => Self::Secret,
+            _ => Self::Gateway,
+        }
+    }
+
     /// Whether a table that looks like a reference to a secret is one.
     fn resolves(self) -> bool {
         !matches!(self, Self::Gateway)

@@ -175,6 +175,7 @@ fn the_template_is_what_the_manual_says() {
         host: "callfs-data/files".into(),
         guest: "/".into(),
         access: DirectoryAccess::ReadWrite,
+        overlap: false,
         durability: Durability::Strict,
     };
     assert_eq!(config.mounts[0].directories, [grant]);

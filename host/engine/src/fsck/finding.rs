@@ -13,6 +13,8 @@ pub enum FsckProblem {
     Unfinished,
     /// Something is recorded, and nothing is stored.
     Dangling,
+    /// A directory is empty, and something is recorded below it: its disk may not be mounted.
+    Emptied,
     /// A file is recorded and a directory stored, or the reverse.
     WrongKind,
     /// The storage does not answer, so nothing is known of a path and of what is below it.
@@ -75,7 +77,7 @@ impl FsckProblem {
     pub fn is_damage(self) -> bool {
         matches!(
             self,
-            Self::Unfinished | Self::Dangling | Self::WrongKind | Self::Unasked
+            Self::Unfinished | Self::Dangling | Self::Emptied | Self::WrongKind | Self::Unasked
         )
     }
 }

@@ -129,6 +129,12 @@ impl FsckLevel {
         })))
     }
 
+    /// Whether its storage lists nothing in it, before anything of it was taken. One that does not
+    /// tell is not empty.
+    pub(super) async fn is_empty(&mut self, engine: &Engine) -> bool {
+        self.fetch_entries(engine).await.is_ok() && self.entries.page.is_empty()
+    }
+
     /// Leaves nothing of it but what other storages hold: its own does not tell.
     pub(super) fn keep_mounts(&mut self) {
         (self.entries, self.records) = (Paged::none(), Paged::none());

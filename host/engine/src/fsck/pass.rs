@@ -1,5 +1,7 @@
 //! The two passes: over the directories, and over the records that no directory leads to.
 
+use std::collections::BTreeSet;
+
 use callfs_model::error::Result;
 use callfs_model::path::FilePath;
 use callfs_model::storage::EntryKind;
@@ -21,6 +23,8 @@ pub(super) struct FsckPass<'a> {
     pub(super) summary: Summary,
     /// Directories that could not be listed: nothing is said of what is in them.
     unasked: Vec<FilePath>,
+    /// Directories that are empty and have records below them, of which nothing more is said.
+    emptied: BTreeSet<FilePath>,
 }
 
 /// Whether the first pass came into a directory.
@@ -44,6 +48,7 @@ impl<'a> FsckPass<'a> {
             witness,
             summary: Summary::default(),
             unasked: Vec::new(),
+            emptied: BTreeSet::new(),
         }
     }
 
@@ -65,6 +70,14 @@ impl<'a> FsckPass<'a> {
         let seen = self.engine.compare(&top).await?;
         self.summary.records += u64::from(seen.record.is_some());
         self.summary.objects += u64::from(matches!(seen.stored, Ok(Some(_))));
+        let is_directory = matches!(
+            &seen.stored,
+            Ok(Some(attributes)) if attributes.kind == EntryKind::Directory
+        );
+        let mut level = FsckLevel::new(self.engine, top.clone());
+        if is_directory && !seen.mounted && self.is_emptied(&mut level).await? {
+            return Ok(());
+        }
         if seen.problem().is_some() {
             self.suspect(&top).await?;
         }
@@ -80,21 +93,21 @@ impl<'a> FsckPass<'a> {
             Ok(_) => FsckReach::Passed,
         };
         if reach == FsckReach::Entered {
-            self.walk(top).await?;
+            self.walk(level).await?;
         }
         self.scan(reach).await
     }
 
     /// All directories, each with its names, as deep as they go.
-    async fn walk(&mut self, top: FilePath) -> Result<()> {
-        let mut levels = vec![FsckLevel::new(self.engine, top)];
+    async fn walk(&mut self, top: FsckLevel) -> Result<()> {
+        let mut levels = vec![top];
         while let Some(level) = levels.last_mut() {
             match level.next(self.engine).await? {
                 LevelStep::Name(name) => {
                     let directory = level.directory.clone();
                     let implicit = level.is_implicit();
                     if let Some(inner) = self.name(&directory, *name, implicit).await? {
-                        levels.push(FsckLevel::new(self.engine, inner));
+                        levels.push(inner);
                     }
                 }
                 LevelStep::Unasked(error) => {
@@ -114,7 +127,7 @@ impl<'a> FsckPass<'a> {
         directory: &FilePath,
         name: Name,
         implicit: bool,
-    ) -> Result<Option<FilePath>> {
+    ) -> Result<Option<FsckLevel>> {
         let Name {
             name,
             entry,
@@ -135,6 +148,25 @@ impl<'a> FsckPass<'a> {
             return Ok(None);
         };
         let attributes = entry.as_ref().map(|entry| &entry.attributes);
+        let is_link = entry.as_ref().is_some_and(|entry| entry.link);
+        let is_directory = match attributes {
+            Some(attributes) => attributes.kind == EntryKind::Directory && !is_link,
+            None => {
+                implicit
+                    && record
+                        .as_ref()
+                        .is_some_and(|record| record.content.is_none())
+            }
+        };
+        let mut level =
+            (mounted || is_directory).then(|| FsckLevel::new(self.engine, path.clone()));
+        // The root of a mount was admitted by its identity, or as a whole.
+        if !mounted
+            && let Some(level) = &mut level
+            && self.is_emptied(level).await?
+        {
+            return Ok(None);
+        }
         let storage = self.engine.storage_at(&path);
         match judge(record.as_ref(), attributes, storage, mounted, implicit) {
             None => {}
@@ -148,12 +180,52 @@ impl<'a> FsckPass<'a> {
                 repaired: false,
             }),
         }
-        let is_link = entry.as_ref().is_some_and(|entry| entry.link);
-        let is_directory = match attributes {
-            Some(attributes) => attributes.kind == EntryKind::Directory && !is_link,
-            None => implicit && record.is_some_and(|record| record.content.is_none()),
-        };
-        Ok((mounted || is_directory).then_some(path))
+        Ok(level)
+    }
+
+    /// Whether a directory is empty and has records below it. Its disk may not be mounted, or
+    /// another directory is in its place, so neither it nor what is recorded below it is looked at
+    /// further.
+    async fn is_emptied(&mut self, level: &mut FsckLevel) -> Result<bool> {
+        // Where directories are prefixes, an empty one exists by its record alone.
+        if self.options.accept_empty || level.is_implicit() || !level.is_empty(self.engine).await {
+            return Ok(false);
+        }
+        let directory = level.directory.clone();
+        let below = self.records_below(&directory).await?;
+        if below == 0 {
+            return Ok(false);
+        }
+        self.summary.records += below;
+        let records = if below == 1 { "record" } else { "records" };
+        let detail = format!(
+            "the directory is empty, and the metadata store has {below} {records} below it; is its \
+             disk mounted? If what was in it is really gone, give --accept-empty"
+        );
+        self.tell(FsckFinding {
+            path: directory.clone(),
+            problem: FsckProblem::Emptied,
+            detail: Some(detail),
+            repaired: false,
+        });
+        self.emptied.insert(directory);
+        Ok(true)
+    }
+
+    async fn records_below(&self, directory: &FilePath) -> Result<u64> {
+        let mut count = 0;
+        let mut after = directory.clone();
+        loop {
+            let metadata = &self.engine.metadata;
+            let records = metadata.records(directory, Some(&after), PAGE).await?;
+            let Some(last) = records.last() else {
+                return Ok(count);
+            };
+            after = last.path.clone();
+            let view = self.engine.tombstones.view();
+            let visible = records.iter().filter(|record| !view.hides(&record.path));
+            count += visible.count() as u64;
+        }
     }
 
     /// All records, of which those are looked at whose directory was not entered.
@@ -216,7 +288,11 @@ impl<'a> FsckPass<'a> {
             let Some(next) = next else { return reach };
             let reach = match reach {
                 FsckReach::Entered if self.engine.mounts.any_within(&next) => FsckReach::Entered,
-                FsckReach::Entered if self.unasked.contains(&known) => FsckReach::Unknown,
+                FsckReach::Entered
+                    if self.unasked.contains(&known) || self.emptied.contains(&known) =>
+                {
+                    FsckReach::Unknown
+                }
                 FsckReach::Entered => match self.engine.child(&known, next.name()).await {
                     Ok(Some(child)) if child.is_enterable() => FsckReach::Entered,
                     Ok(_) => FsckReach::Passed,

@@ -24,15 +24,20 @@ impl Witness for Heard {
 }
 
 async fn fsck(world: &World, within: &str, repair: bool, adopt: bool) -> (Vec<String>, Summary) {
-    let mut heard = Heard::default();
     let options = FsckOptions {
         within: path(within),
         repair,
         adopt,
+        accept_empty: false,
     };
+    fsck_as(world, &options).await
+}
+
+async fn fsck_as(world: &World, options: &FsckOptions) -> (Vec<String>, Summary) {
+    let mut heard = Heard::default();
     let summary = world
         .engine
-        .fsck(&options, &mut heard)
+        .fsck(options, &mut heard)
         .await
         .expect("compared");
     heard.0.sort();
@@ -183,6 +188,66 @@ async fn finds_records_that_no_directory_leads_to() {
         ["dangling /a/4"],
         "only what was asked for is repaired"
     );
+}
+
+#[tokio::test]
+async fn nothing_is_forgotten_below_a_directory_that_is_empty_until_that_is_said() {
+    type Deed = fn(&Memory);
+    let deeds: [(&str, Deed, &str); 3] = [
+        (
+            "all of it was removed",
+            |disk| {
+                disk.uproot("a/b/1");
+                disk.uproot("a/b/2");
+            },
+            "/a/b",
+        ),
+        (
+            "an empty one is in its place",
+            |disk| {
+                disk.uproot("a/b");
+                disk.plant_directory("a/b", 0o755);
+            },
+            "/a/b",
+        ),
+        (
+            "and it had directories in it",
+            |disk| {
+                disk.uproot("a");
+                disk.plant_directory("a", 0o755);
+            },
+            "/a",
+        ),
+    ];
+    for (what, deed, emptied) in deeds {
+        let world = World::new(folder());
+        filled(&world).await;
+        deed(&world.disk);
+        let owners = world.metadata.owners();
+        let expected = [format!("emptied {emptied}")];
+        for (repair, adopt) in [(false, false), (true, false), (true, true)] {
+            for within in ["/", emptied] {
+                let (found, summary) = fsck(&world, within, repair, adopt).await;
+                assert_eq!(found, expected, "{what}: {within} {repair} {adopt}");
+                assert_eq!(summary.left(), 1, "{what}");
+                assert_eq!(world.metadata.owners(), owners, "{what}: {adopt}");
+            }
+        }
+        let accepting = FsckOptions {
+            within: path(emptied),
+            repair: true,
+            adopt: false,
+            accept_empty: true,
+        };
+        let (_, summary) = fsck_as(&world, &accepting).await;
+        let dangling = summary.tally(FsckProblem::Dangling);
+        assert!(dangling.found >= 2, "{what}: {dangling:?}");
+        assert_eq!(summary.left(), 0, "{what}");
+        let below = format!("{emptied}/");
+        let mut owners = world.metadata.owners().into_iter();
+        assert!(!owners.any(|owner| owner.starts_with(&below)), "{what}");
+        assert_eq!(fsck(&world, "/", false, false).await.1.left(), 0, "{what}");
+    }
 }
 
 #[tokio::test]

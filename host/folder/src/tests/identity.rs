@@ -120,3 +120,145 @@ async fn an_absent_folder_holds_nothing_and_takes_nothing() {
     let written = folder.write("a", "x".into(), Condition::Always, None);
     assert_eq!(failed(written).0, ErrorKind::PermissionDenied);
 }
+
+/// What another program does to a folder that is served.
+struct Astray {
+    what: &'static str,
+    deed: fn(&Fixture),
+    said: &'static str,
+    /// How it is put back, if it can be.
+    undo: Option<fn(&Fixture)>,
+}
+
+fn beside(served: &Fixture, name: &str) -> std::path::PathBuf {
+    served.host.path().join(name)
+}
+
+fn move_away(served: &Fixture) {
+    fs::rename(served.path(""), beside(served, "away")).expect("moves");
+}
+
+fn move_back(served: &Fixture) {
+    fs::rename(beside(served, "away"), served.path("")).expect("moves");
+}
+
+const STRAYS: [Astray; 5] = [
+    Astray {
+        what: "removed",
+        deed: |served| fs::remove_dir_all(served.path("")).expect("removes"),
+        said: "was removed; put it back",
+        undo: None,
+    },
+    Astray {
+        what: "removed, and made again",
+        deed: |served| {
+            fs::remove_dir_all(served.path("")).expect("removes");
+            fs::create_dir(served.path("")).expect("makes");
+        },
+        said: "was removed; put it back",
+        undo: None,
+    },
+    Astray {
+        what: "moved away",
+        deed: move_away,
+        said: "was moved away; put it back",
+        undo: Some(move_back),
+    },
+    Astray {
+        what: "moved away, and another one in its place",
+        deed: |served| {
+            move_away(served);
+            fs::create_dir(served.path("")).expect("makes");
+        },
+        said: "is another one by now",
+        undo: Some(|served| {
+            fs::remove_dir(served.path("")).expect("removes");
+            move_back(served);
+        }),
+    },
+    Astray {
+        what: "moved away, and a file in its place",
+        deed: |served| {
+            move_away(served);
+            fs::write(beside(served, "served"), "").expect("writes");
+        },
+        said: "is another one by now",
+        undo: Some(|served| {
+            fs::remove_file(beside(served, "served")).expect("removes");
+            move_back(served);
+        }),
+    },
+];
+
+#[tokio::test]
+async fn nothing_is_changed_in_a_folder_that_is_not_at_its_path() {
+    for Astray {
+        what,
+        deed,
+        said,
+        undo,
+    } in STRAYS
+    {
+        let served = Fixture::new();
+        served.put("f", "old");
+        served.make("d");
+        let folder = &served.folder;
+        folder.check_in_place().await.expect(what);
+        let write = || folder.write("f", "new".into(), Condition::Always, None);
+        let staged = write().expect("begins").stage().await.expect("stages");
+        deed(&served);
+
+        let copied = folder.copy("f", "g", Condition::Always).expect("begins");
+        let refusals = [
+            ("ready", folder.check_in_place().await),
+            ("publish", staged.publish(Condition::Always).await.map(drop)),
+            ("write", write().expect("begins").stage().await.map(drop)),
+            ("make", folder.make("new", None).await.map(drop)),
+            ("mode", folder.set_mode("f", 0o600).await),
+            ("remove", folder.remove_file("f", Condition::Always).await),
+            ("rmdir", folder.remove_directory("d").await),
+            ("rename", folder.rename("f", "g", Condition::Always).await),
+            ("exchange", folder.exchange("f", "d").await),
+        ];
+        for (change, refused) in refusals {
+            let (kind, message) = failed(refused);
+            assert_eq!(kind, ErrorKind::BackendUnavailable, "{what}: {change}");
+            assert!(message.contains(said), "{what}: {change}: {message}");
+        }
+        copied.stage().await.map(drop).expect_err(what);
+
+        let Some(undo) = undo else { continue };
+        assert_eq!(served.read("f").await.expect(what).1, b"old", "{what}");
+        undo(&served);
+        folder.check_in_place().await.expect(what);
+        served
+            .write("f", "new", Condition::Always)
+            .await
+            .expect(what);
+        assert_eq!(served.on_disk("f"), "new", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_was_removed_is_neither_empty_nor_without_the_file() {
+    let served = Fixture::new();
+    served.put("d/f", "text");
+    fs::remove_dir_all(served.path("")).expect("removes");
+    let folder = &served.folder;
+    for path in ["d", "d/f", "other"] {
+        let walked = folder.walk(path, Some(None)).await.expect("no link");
+        let looks = [
+            ("stat", folder.stat(path).await.map(drop)),
+            ("read", folder.read(path, None).await.map(drop)),
+            ("walk", walked.found.map(drop)),
+            ("list", folder.list_page(path, None, 10).await.map(drop)),
+        ];
+        for (look, failure) in looks {
+            let (kind, message) = failed(failure);
+            assert_eq!(kind, ErrorKind::BackendUnavailable, "{look} {path}");
+            assert!(message.contains("was removed"), "{look} {path}: {message}");
+        }
+    }
+    let listed = failed(folder.list_page("", None, 10).await);
+    assert_eq!(listed.0, ErrorKind::BackendUnavailable);
+}

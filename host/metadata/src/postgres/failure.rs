@@ -23,6 +23,13 @@ impl PostgresFailures {
         format!("the metadata store (PostgreSQL at {})", self.place)
     }
 
+    /// Nothing can be changed.
+    pub(super) fn read_only(&self) -> Error {
+        let store = self.store();
+        let message = format!("{store} is read-only; name the primary in the url");
+        Error::new(ErrorKind::BackendUnavailable, message)
+    }
+
     /// A statement, or a connection, that failed.
     pub(super) fn failed(&self, cause: sqlx::Error) -> Error {
         let store = self.store();
@@ -57,7 +64,7 @@ impl PostgresFailures {
                 format!("the disk of {store} is full"),
             ),
             (_, Some("53")) => unavailable("has too many connections, or not enough memory"),
-            (_, Some("25")) => unavailable("is read-only; name the primary in the url"),
+            (_, Some("25")) => self.read_only(),
             (_, Some("40" | "55")) => unavailable("is locked by others for too long"),
             _ => return Error::internal(cause),
         };

@@ -21,10 +21,7 @@ pub(crate) fn failed(cause: rusqlite::Error) -> Error {
             ErrorKind::BackendUnavailable,
             "the metadata store is locked by another process",
         ),
-        Some(ErrorCode::ReadOnly) => (
-            ErrorKind::BackendUnavailable,
-            "the metadata store is read-only",
-        ),
+        Some(ErrorCode::ReadOnly) => return read_only().because(cause),
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => (
             ErrorKind::BackendUnavailable,
             "the metadata store cannot use its disk",
@@ -32,6 +29,14 @@ pub(crate) fn failed(cause: rusqlite::Error) -> Error {
         _ => return Error::internal(cause),
     };
     Error::new(kind, why).because(cause)
+}
+
+/// Nothing can be changed.
+pub(super) fn read_only() -> Error {
+    Error::new(
+        ErrorKind::BackendUnavailable,
+        "the metadata store is read-only",
+    )
 }
 
 /// The file could not be opened.
@@ -84,4 +89,28 @@ pub(super) fn malformed(file: &Path, found: &str) -> Error {
          with `sqlite3 {file} .recover`"
     );
     Error::new(ErrorKind::Internal, message)
+}
+
+/// The file has a row that this program did not write. `which` is a condition that only it meets.
+pub(super) fn malformed_row(file: &Path, table: &str, which: &str, why: &str) -> Error {
+    let file = file.display();
+    let message = format!(
+        "the metadata store {file} is malformed (a row of the table {table} cannot be read: \
+         {why}); stop using it: restore a backup of it, or import a dump into a new file \
+         (`callfs metadata import`), or give up that row alone with `sqlite3 {file} \"DELETE FROM \
+         {table} WHERE {which}\"`, and look with `callfs fsck` at what is left"
+    );
+    Error::new(ErrorKind::Internal, message)
+}
+
+/// The file is well-formed, and nothing can be changed in it.
+pub(super) fn unwritable(file: &Path, cause: Error) -> Error {
+    let message = format!(
+        "the metadata store {} cannot be written; mount its disk read-write, and let the user that \
+         runs callfs write the file and its directory; if that is so already, the file is damaged: \
+         restore a backup of it, or move to a new file with `callfs metadata export` and `callfs \
+         metadata import`",
+        file.display()
+    );
+    Error::new(cause.kind(), message).because(cause)
 }

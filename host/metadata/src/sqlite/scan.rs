@@ -13,6 +13,8 @@ macro_rules! select {
 
 pub(super) const RECORD: &str = select!("WHERE path = ?");
 
+pub(super) const EVERY_RECORD: &str = select!("");
+
 /// The direct children of a directory: one scan of one level. The metadata store is named because
 /// the planner, without statistics, could walk the whole subtree instead.
 pub(super) const CHILDREN: &str = select!(

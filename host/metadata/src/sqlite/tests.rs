@@ -127,6 +127,108 @@ async fn a_malformed_file_is_refused_with_its_name_and_the_way_out() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_is_refused_with_its_place_and_the_way_out() {
+    for (damage, row) in [
+        (
+            "UPDATE records SET path = x'2F7AFF'",
+            "records WHERE path = x'2f7aff'",
+        ),
+        (
+            "UPDATE records SET owner = CAST(x'FF' AS TEXT)",
+            "records WHERE path = x'2f61'",
+        ),
+        (
+            "UPDATE records SET mode = -1",
+            "records WHERE path = x'2f61'",
+        ),
+        (
+            "UPDATE intents SET source = x'FF'",
+            "intents WHERE id = x'01010101010101010101010101010101'",
+        ),
+        (
+            "INSERT INTO links (id, token_sha256, path, maker, created, expires, max_uses, spent, \
+             uses, kept_until, revision) VALUES (zeroblob(16), zeroblob(32), x'2FFF', 'alice', 0, \
+             0, 1, 0, '[]', 0, 1)",
+            "links WHERE id = x'00000000000000000000000000000000'",
+        ),
+    ] {
+        let folder = Folder::new();
+        let store = folder.sqlite().await;
+        let changes = vec![
+            Change::Put(record("/a", "alice")),
+            Change::Begin([1; 16], tombstone("/a")),
+        ];
+        store.apply(changes).await.expect("recorded");
+        store.close().await;
+        execute(&folder, damage);
+        let error = SqliteStore::open(&folder.url()).await.err().expect(damage);
+        let file = folder.file().display().to_string();
+        let file = file.as_str();
+        for part in [
+            "is malformed",
+            "backup",
+            "callfs metadata import",
+            file,
+            row,
+        ] {
+            let message = error.message();
+            assert!(message.contains(part), "{damage}: no {part} in {message}");
+        }
+        // The way out is one.
+        execute(&folder, &format!("DELETE FROM {row}"));
+        folder.sqlite().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_refused_with_its_name_and_the_way_out() {
+    let folder = Folder::new();
+    let store = folder.sqlite().await;
+    let put = vec![Change::Put(record("/a", "alice"))];
+    store.apply(put.clone()).await.expect("recorded");
+    store.check_writable().await.expect("it can");
+    assert!(store.intents().await.expect("read").is_empty());
+    store.close().await;
+    let mut bytes = std::fs::read(folder.file()).expect("there");
+    // A format that only a later SQLite may write.
+    bytes[18] = 9;
+    std::fs::write(folder.file(), bytes).expect("written");
+    let store = folder.sqlite().await;
+    store.apply(put).await.expect_err("read-only");
+    assert!(store.get(&path("/a")).await.expect("read").is_some());
+    let error = store.check_writable().await.expect_err("read-only");
+    let file = folder.file().display().to_string();
+    let file = file.as_str();
+    for part in ["cannot be written", "read-write", "backup", file] {
+        assert!(error.message().contains(part), "no {part} in {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_not_ready_until_it_can_be() {
+    let folder = Folder::new();
+    let mut store = folder.sqlite().await;
+    let impatient = connect(&folder);
+    let none = std::time::Duration::ZERO;
+    impatient.busy_timeout(none).expect("set");
+    let writer = SqliteWriter::new(impatient);
+    store.failing = writer.failing();
+    store.queue = CommitQueue::on_thread(writer).expect("a thread");
+    store.ready().await.expect("it can be written");
+    let other = connect(&folder);
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let put = vec![Change::Put(record("/a", "alice"))];
+    store.apply(put.clone()).await.expect_err("locked");
+    for _ in 0..2 {
+        let error = store.ready().await.expect_err("locked");
+        assert!(error.kind().is_retryable(), "{error}");
+    }
+    other.execute_batch("COMMIT").expect("unlocked");
+    store.ready().await.expect("it can be written again");
+    store.apply(put).await.expect("recorded");
+}
+
+#[tokio::test]
 async fn brings_a_schema_up_to_date_and_keeps_what_is_in_it() {
     let folder = Folder::new();
     let first_release = &schema::MIGRATIONS.migrations[..1];

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use callfs_model::error::{Error, ErrorKind, Result};
@@ -19,6 +21,8 @@ pub(super) struct SqliteWriter {
     connection: Connection,
     /// What its next commit is.
     durability: Durability,
+    /// Whether the last transaction failed.
+    failing: Arc<AtomicBool>,
 }
 
 impl SqliteWriter {
@@ -27,7 +31,30 @@ impl SqliteWriter {
         Self {
             connection,
             durability: Durability::Strict,
+            failing: Arc::default(),
         }
+    }
+
+    /// Whether its last transaction failed, rather than one of the steps in it: told while it runs.
+    pub(super) fn failing(&self) -> Arc<AtomicBool> {
+        self.failing.clone()
+    }
+
+    /// A transaction, whose outcome is remembered, and logged where the one before had another.
+    fn transact(&mut self, group: &[QueuedStep]) -> rusqlite::Result<Vec<Result<()>>> {
+        let outcome = transact(&mut self.connection, group);
+        let failed_before = self.failing.swap(outcome.is_err(), Ordering::Relaxed);
+        match &outcome {
+            Err(cause) if !failed_before => tracing::error!(
+                %cause,
+                file = self.connection.path().unwrap_or_default(),
+                "the metadata store cannot be written; see that its disk is mounted read-write, \
+                 works and has room"
+            ),
+            Ok(_) if failed_before => tracing::info!("the metadata store can be written again"),
+            _ => {}
+        }
+        outcome
     }
 
     fn set(&mut self, durability: Durability) -> rusqlite::Result<()> {
@@ -54,7 +81,7 @@ impl SqliteWriter {
                     "the metadata store cannot be written",
                 ))
             } else {
-                let outcome = transact(&mut self.connection, std::slice::from_ref(step));
+                let outcome = self.transact(std::slice::from_ref(step));
                 outcome
                     .map_err(failed)
                     .and_then(|outcomes| outcomes.into_iter().collect())
@@ -71,9 +98,7 @@ impl SqliteWriter {
 #[async_trait]
 impl Committer for SqliteWriter {
     async fn commit(&mut self, group: &[QueuedStep], durability: Durability) -> Vec<Result<()>> {
-        let committed = self
-            .set(durability)
-            .and_then(|()| transact(&mut self.connection, group));
+        let committed = self.set(durability).and_then(|()| self.transact(group));
         match committed {
             Ok(outcomes) => outcomes,
             Err(_) if group.len() > 1 => self.commit_one_by_one(group),

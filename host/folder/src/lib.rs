@@ -16,6 +16,7 @@ mod flush;
 mod links;
 mod listing;
 mod marker;
+mod modes;
 mod names;
 mod opened;
 mod path;
@@ -39,7 +40,6 @@ use callfs_model::storage::{
 use rustix::io::Errno;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::attributes::attributes;
 use self::failure::failure;
 use self::flush::FolderFlush;
 use self::listing::NamesCache;
@@ -99,11 +99,14 @@ impl Folder {
 
     /// Opens a folder of the host as the options say.
     pub fn open_with(host: &Path, options: &FolderOptions<'_>) -> Result<Arc<Self>> {
-        let root = FolderRoot::open(host, options.make)?;
+        let mut root = FolderRoot::open(host, options.make)?;
         let staging = match options.access {
             FolderAccess::ReadWrite => Some(Staging::open(root.fd(), host, options.metadata)?),
             FolderAccess::ReadOnly => None,
         };
+        if let Some(staging) = &staging {
+            root.learn_modes(staging);
+        }
         let flush = FolderFlush::new(root.fd(), options.durability).map_err(Error::internal)?;
         Ok(Arc::new(Self::of(root, staging, flush)))
     }
@@ -145,7 +148,7 @@ impl Folder {
         let place = FolderPath::parse(path)?;
         let found = self.look(&place, FolderRoot::stat).await;
         found
-            .map(|stat| attributes(&stat))
+            .map(|stat| self.root.attributes(&stat))
             .map_err(|errno| failure(errno, &place))
     }
 
@@ -156,7 +159,8 @@ impl Folder {
         range: Option<ByteRange>,
     ) -> Result<(Attributes, Source)> {
         let place = FolderPath::parse(path)?;
-        opened(self.look(&place, FolderRoot::file).await, range, &place)
+        let found = self.look(&place, FolderRoot::file).await;
+        opened(&self.root, found, range, &place)
     }
 
     /// What a path names, with the directories on the way, and opened if it is to be read, whole or
@@ -169,15 +173,16 @@ impl Folder {
         let (place, way) = self.way(path, read.is_some()).await?;
         let found = match read {
             Some(range) => {
-                let opened = opened(way.end, range, &place);
+                let opened = opened(&self.root, way.end, range, &place);
                 opened.map(|(attributes, source)| (attributes, Some(source)))
             }
             None => match way.end {
-                Ok((_, stat)) => Ok((attributes(&stat), None)),
+                Ok((_, stat)) => Ok((self.root.attributes(&stat), None)),
                 Err(errno) => Err(failure(errno, &place)),
             },
         };
-        let directories = way.directories.iter().map(attributes).collect();
+        let directories = way.directories.iter();
+        let directories = directories.map(|stat| self.root.attributes(stat)).collect();
         Some(Walked { directories, found })
     }
 

@@ -7,12 +7,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::storage::EntryKind;
+use callfs_model::storage::{Attributes, EntryKind};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Statx, openat, openat2};
 use rustix::io::Errno;
 
-use super::attributes::{file_type, kind, look};
+use super::attributes::{attributes, file_type, kind, look};
 use super::failure::failure;
+use super::modes::KeptModes;
+use super::staging::Staging;
 
 /// How often an open is repeated that lost a race with a rename or waits for the holder of a lease.
 const ATTEMPTS: usize = 32;
@@ -44,6 +46,8 @@ pub(super) struct FolderRoot {
     directory: OwnedFd,
     /// Whether the kernel knows `RESOLVE_CACHED` (Linux 5.12).
     cached: bool,
+    /// None if they are not kept, or not known to be.
+    modes: Option<KeptModes>,
 }
 
 impl FolderRoot {
@@ -59,6 +63,7 @@ impl FolderRoot {
         let mut root = Self {
             directory,
             cached: true,
+            modes: None,
         };
         match root.lookup("", OFlags::PATH, Follow::Memory) {
             Ok(_) | Err(Errno::AGAIN) => {}
@@ -86,6 +91,22 @@ impl FolderRoot {
         let root = Self::open(&host, false);
         std::fs::remove_dir(&host).map_err(Error::internal)?;
         root
+    }
+
+    /// Finds out by a new file where permission bits are kept.
+    pub(super) fn learn_modes(&mut self, staging: &Staging) {
+        let tried = staging.create();
+        self.modes = tried
+            .ok()
+            .and_then(|(_temporary, file)| KeptModes::try_with(self.fd(), &file));
+    }
+
+    /// The attributes of what was found in the folder.
+    pub(super) fn attributes(&self, stat: &Statx) -> Attributes {
+        Attributes {
+            keeps_mode: self.modes.is_some_and(|modes| modes.hold_for(stat)),
+            ..attributes(stat)
+        }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

@@ -40,6 +40,9 @@ pub struct Attributes {
     pub modified: Option<i64>,
     /// POSIX permission bits.
     pub mode: Option<u32>,
+    /// The backend would keep other permission bits here, so that `mode` is what other programs
+    /// allow. Not where they are fixed, as on FAT, or belong to another user.
+    pub keeps_mode: bool,
     /// Media type, where the backend keeps it.
     pub content_type: Option<String>,
     /// Codings of the bytes as they are stored (RFC 9110 section 8.4), where the backend keeps

@@ -1,7 +1,9 @@
 //! Changing owner, group, mode and the time of a file.
 //!
 //! They live in the records. A storage that keeps permission bits gets them as well, so that it
-//! shows no more than the records do once those are lost. A time belongs to the bytes, and holds as
+//! shows no more than the records do once those are lost. Other programs change them there, and
+//! what they closed is closed: a new mode is that of both, and any other change opens nothing. A
+//! time belongs to the bytes, and holds as
 //! long as they do.
 
 use std::sync::Arc;
@@ -114,8 +116,10 @@ impl Engine {
                 engine
                     .commit(&lock, vec![Change::Put(record.clone())])
                     .await?;
-                engine.align_mode(&path, narrowed, record.mode).await;
-                let mut attributes = target.attributes.clone();
+                let mut attributes = Attributes {
+                    mode: engine.align_mode(&path, narrowed, record.mode).await,
+                    ..target.attributes.clone()
+                };
                 if held.is_some_and(|held| (held ^ record.mode) & MODE_BITS != 0)
                     && let Some(now) = engine.touched(&path, target, &mut record).await
                 {
@@ -135,10 +139,20 @@ impl Engine {
 
 impl Engine {
     /// Gives what was stored just now the permission bits of its record, where it was stored with
-    /// others: as a copy by the storage has those of its source.
-    pub(crate) async fn align_mode(&self, path: &FilePath, held: Option<u32>, recorded: u32) {
-        if let Err(error) = self.set_mode(path, held, |_| recorded).await {
-            tracing::warn!(%path, %error, "the mode is recorded and not changed in the storage");
+    /// others: as a copy by the storage has those of its source. Answers which it has then.
+    pub(crate) async fn align_mode(
+        &self,
+        path: &FilePath,
+        held: Option<u32>,
+        recorded: u32,
+    ) -> Option<u32> {
+        match self.set_mode(path, held, |_| recorded).await {
+            Ok(aligned) => aligned,
+            Err(error) => {
+                tracing::warn!(%path, %error, "the mode is recorded and not changed in the \
+                    storage");
+                held
+            }
         }
     }
 

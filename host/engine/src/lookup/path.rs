@@ -2,7 +2,8 @@
 //!
 //! Storage says what exists; mounts add the directories that lead to them; records say who owns it.
 //! What has no record, or one of another object, is adopted: it belongs to the default owner and
-//! keeps the mode it has in its storage. It decides nothing.
+//! keeps the mode it has in its storage. Where the storage keeps modes, a recorded object has no
+//! more permission bits than both its record and its storage give it. It decides nothing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -339,7 +340,7 @@ impl Engine {
             self.named(path, record, &attributes)
         });
         let record = record.and_then(|record| of_object(record, named));
-        let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
+        let node = self.node(path, attributes.kind, record.as_deref(), Some(&attributes));
         LookupTarget {
             object: self.object_at(path, &attributes),
             attributes,
@@ -353,7 +354,7 @@ impl Engine {
         path: &FilePath,
         kind: EntryKind,
         record: Option<&Record>,
-        mode: Option<u32>,
+        attributes: Option<&Attributes>,
     ) -> AccessNode {
         if let Some(Record {
             owner, group, mode, ..
@@ -363,9 +364,10 @@ impl Engine {
                 kind,
                 owner: owner.clone(),
                 group: group.clone(),
-                mode: *mode,
+                mode: attributes.map_or(*mode, |attributes| narrowed(*mode, attributes)),
             };
         }
+        let mode = attributes.and_then(|attributes| attributes.mode);
         let mode = match (mode, kind) {
             _ if path.is_root() => self.defaults.root_mode,
             (Some(mode), _) => mode & 0o7777,
@@ -400,7 +402,8 @@ impl Engine {
 }
 
 impl LookupTarget {
-    /// The record of this, made of what it was adopted with if it had none.
+    /// The record of this, made of what it was adopted with if it had none. What another program
+    /// has closed in the storage stays closed.
     pub(crate) fn to_record(&self, path: &FilePath) -> Record {
         let AccessNode {
             kind,
@@ -420,6 +423,7 @@ impl LookupTarget {
         };
         let record = self.record.as_deref().cloned();
         Record {
+            mode: *mode,
             object: self.object.clone(),
             next: None,
             ..record.unwrap_or_else(adopted)
@@ -493,6 +497,22 @@ pub(crate) fn gives_the_same_rights(one: Option<&Record>, other: Option<&Record>
     }
 }
 
+/// The mode of an object by its record and its storage: other programs close there what they like.
+/// The sticky bit of a directory takes rights away as well, so it is enough that one of them has
+/// it. What is no permission is the record's.
+fn narrowed(recorded: u32, attributes: &Attributes) -> u32 {
+    const PERMISSIONS: u32 = 0o777;
+    const STICKY: u32 = 0o1000;
+    let Some(held) = attributes.mode.filter(|_| attributes.keeps_mode) else {
+        return recorded;
+    };
+    let sticky = match attributes.kind {
+        EntryKind::Directory => held & STICKY,
+        EntryKind::File | EntryKind::Special => 0,
+    };
+    (recorded & (held | !PERMISSIONS)) | sticky
+}
+
 /// A directory that only a mount or a record makes exist.
 pub(crate) fn bare_directory() -> Attributes {
     Attributes {
@@ -501,6 +521,7 @@ pub(crate) fn bare_directory() -> Attributes {
         etag: None,
         modified: None,
         mode: None,
+        keeps_mode: false,
         content_type: None,
         content_encoding: None,
         object: None,

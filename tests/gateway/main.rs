@@ -30,6 +30,7 @@ mod parity;
 mod permissions;
 mod ranges;
 mod shared_directories;
+mod symlinks;
 mod system;
 mod upload_failures;
 

@@ -6,6 +6,7 @@ pub(crate) mod children;
 pub(crate) mod filter;
 pub(crate) mod glob;
 pub(crate) mod implied;
+pub(crate) mod links;
 pub(crate) mod list;
 pub(crate) mod name_order;
 pub(crate) mod object;

@@ -209,7 +209,7 @@ impl FolderRoot {
 }
 
 /// A name in a directory; a link is opened as such with `PATH`, and not at all without.
-fn step(
+pub(super) fn step(
     directory: BorrowedFd<'_>,
     name: &str,
     flags: OFlags,
@@ -219,7 +219,8 @@ fn step(
     resolve(directory, name, flags | OFlags::NOFOLLOW, beneath, reach)
 }
 
-fn resolve(
+/// A path in a directory.
+pub(super) fn resolve(
     directory: BorrowedFd<'_>,
     path: &str,
     flags: OFlags,

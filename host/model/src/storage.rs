@@ -156,6 +156,16 @@ pub struct Walked {
     pub found: Result<(Attributes, Option<Source>)>,
 }
 
+/// Where a path leads that has a symbolic link on the way or at its end. Its parts are paths of the
+/// backend without links; none where no path can say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedWay {
+    /// What has the name: the link, where the path ends in one.
+    pub place: Option<String>,
+    /// What it leads to, or would if that were there.
+    pub end: Option<String>,
+}
+
 /// What a backend can do beyond reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Abilities {
@@ -244,6 +254,13 @@ pub trait Storage: Send + Sync {
     async fn walk(&self, path: &str, read: Option<&ReadOptions>) -> Option<Walked> {
         let _ = (path, read);
         None
+    }
+
+    /// Where a path leads by symbolic links; none if there is no link on the way, or the backend
+    /// does not follow it.
+    async fn over_links(&self, path: &str) -> Result<Option<LinkedWay>> {
+        let _ = path;
+        Ok(None)
     }
 
     /// Opens an object: its attributes as opened, and its bytes or a range of them.

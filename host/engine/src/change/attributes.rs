@@ -3,8 +3,7 @@
 //! They live in the records. A storage that keeps permission bits gets them as well, so that it
 //! shows no more than the records do once those are lost. Other programs change them there, and
 //! what they closed is closed: a new mode is that of both, and any other change opens nothing. A
-//! time belongs to the bytes, and holds as
-//! long as they do.
+//! time belongs to the bytes, and holds as long as they do.
 
 use std::sync::Arc;
 

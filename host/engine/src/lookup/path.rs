@@ -16,6 +16,7 @@ use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
 use crate::lookup::implied::SoughtPath;
+use crate::lookup::links::BehindLinks;
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::lookup::way::WalkedWay;
@@ -42,6 +43,8 @@ pub(crate) struct Lookup {
     /// When the look began, and the revision of what was recorded of the path then.
     pub(super) began: Instant,
     pub(super) revision: Option<u64>,
+    /// What is behind the symbolic links of the path, if it has any.
+    pub(super) behind: Option<Box<BehindLinks>>,
 }
 
 /// What a path names.
@@ -73,6 +76,18 @@ impl Engine {
     }
 
     async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
+        let began = Instant::now();
+        if let Some(found) = self.find_along(path, began).await? {
+            return Ok(found);
+        }
+        let behind = Box::pin(self.behind_links(path)).await?;
+        let sought = self.look_with_records(path).await?;
+        let found = self.find_around(path, began, sought).await?;
+        Ok(Lookup { behind, ..found })
+    }
+
+    /// The same of a path that leads over no links.
+    pub(super) async fn find_without_links(&self, path: &FilePath) -> Result<Lookup> {
         let began = Instant::now();
         if let Some(found) = self.find_along(path, began).await? {
             return Ok(found);
@@ -133,6 +148,7 @@ impl Engine {
             bare,
             began,
             revision,
+            behind: None,
         })
     }
 
@@ -179,6 +195,7 @@ impl Engine {
             bare: false,
             began,
             revision,
+            behind: None,
         }))
     }
 

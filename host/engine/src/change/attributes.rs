@@ -119,13 +119,17 @@ impl Engine {
                     mode: engine.align_mode(&path, narrowed, record.mode).await,
                     ..target.attributes.clone()
                 };
-                if held.is_some_and(|held| (held ^ record.mode) & MODE_BITS != 0)
-                    && let Some(now) = engine.touched(&path, target, &mut record).await
-                {
-                    engine
-                        .commit(&lock, vec![Change::Put(record.clone())])
-                        .await?;
-                    attributes = now;
+                if held.is_some_and(|held| (held ^ record.mode) & MODE_BITS != 0) {
+                    if let Some(now) = engine.touched(&path, target, &mut record).await {
+                        engine
+                            .commit(&lock, vec![Change::Put(record.clone())])
+                            .await?;
+                        attributes = now;
+                    } else if attributes.kind == EntryKind::File
+                        && let Ok(Some(now)) = engine.stored(&path).await
+                    {
+                        attributes = now;
+                    }
                 }
                 Ok(engine
                     .target(&path, attributes, Some(record.into()))
@@ -155,16 +159,19 @@ impl Engine {
         }
     }
 
-    /// What is stored at a path once its mode was changed, or its name. If its digest was known
-    /// before, it still is: the record gets the new time of the last change.
+    /// What is stored at a path once its mode was changed, or its name. If nothing else had changed
+    /// since it was recorded, the record gets the new time of the last change: its digest is still
+    /// known, and its entity tag the same.
     pub(crate) async fn touched(
         &self,
         path: &FilePath,
         before: &LookupTarget,
         record: &mut Record,
     ) -> Option<Attributes> {
-        before.content()?.sha256?;
-        before.attributes.changed?;
+        let recorded = before.content()?.changed?;
+        if before.attributes.changed != Some(recorded) {
+            return None;
+        }
         let now = self.stored(path).await.ok()??;
         let same = is_same(&before.attributes, &now) && before.attributes.object == now.object;
         if !same {

@@ -26,6 +26,9 @@ use crate::{Engine, Info};
 /// is bisected.
 const ONE_BY_ONE: usize = 4;
 
+/// What comes between the entity tag of a storage and the time of a later change.
+pub(crate) const TOUCHED: char = '~';
+
 /// A path, as it was found.
 pub(crate) struct Lookup {
     pub(crate) path: FilePath,
@@ -457,12 +460,9 @@ impl LookupTarget {
         let content = content.filter(|content| {
             self.attributes.kind == EntryKind::File && content.etag == self.attributes.etag
         });
-        let touched = |content: &Content| {
-            content.changed.is_some() && content.changed != self.attributes.changed
-        };
         content.cloned().map(|content| match content.etag {
             // Who sets a time back may have changed the bytes before.
-            Some(_) if touched(&content) => Content {
+            Some(_) if self.is_touched(&content) => Content {
                 sha256: None,
                 ..content
             },
@@ -473,6 +473,28 @@ impl LookupTarget {
                 ..Content::default()
             },
         })
+    }
+
+    /// Whether another program changed anything about a file since this was recorded.
+    fn is_touched(&self, recorded: &Content) -> bool {
+        recorded.changed.is_some() && recorded.changed != self.attributes.changed
+    }
+
+    /// The entity tag of the bytes. That of the storage may be of other bytes as well, where
+    /// another program changed something about the recorded version: then the time of that change,
+    /// which nobody can set, is part of it.
+    fn etag(&self) -> Option<String> {
+        let etag = self.attributes.etag.clone()?;
+        let record = self.record.as_ref();
+        let content = record.and_then(|record| record.content.as_ref());
+        let touched = content.is_some_and(|content| {
+            content.etag.as_ref() == Some(&etag) && self.is_touched(content)
+        });
+        if !touched {
+            return Some(etag);
+        }
+        let changed = self.attributes.changed.unwrap_or_default();
+        Some(format!("{etag}{TOUCHED}{changed:x}"))
     }
 
     /// All that is known of this.
@@ -489,7 +511,7 @@ impl LookupTarget {
             path: path.clone(),
             kind: attributes.kind,
             size: if is_file { attributes.size } else { 0 },
-            etag: attributes.etag.clone(),
+            etag: self.etag(),
             modified: content.modified.or(attributes.modified),
             mode: node.mode,
             owner: node.owner.clone(),

@@ -15,7 +15,7 @@ use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, ReadOpt
 use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
-use crate::lookup::path::{Lookup, LookupTarget, gives_the_same_rights};
+use crate::lookup::path::{Lookup, LookupTarget, TOUCHED, gives_the_same_rights};
 use crate::lookup::way::WalkedWay;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
@@ -133,9 +133,10 @@ impl Engine {
         whole: &Info,
         range: Range<u64>,
     ) -> Result<Source> {
-        let condition = whole
-            .etag
-            .clone()
+        // Only the storage's own means something to it.
+        let stored = whole.etag.as_ref().filter(|etag| !etag.contains(TOUCHED));
+        let condition = stored
+            .cloned()
             .map_or(Condition::Always, |etag| Condition::EtagIn(vec![etag]));
         let wanted = WantedBytes::Range(ByteRange {
             start: range.start,

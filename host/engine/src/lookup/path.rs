@@ -482,7 +482,7 @@ impl LookupTarget {
 
     /// The entity tag of the bytes. That of the storage may be of other bytes as well, where
     /// another program changed something about the recorded version: then the time of that change,
-    /// which nobody can set, is part of it.
+    /// which no program can set, is part of it.
     fn etag(&self) -> Option<String> {
         let etag = self.attributes.etag.clone()?;
         let record = self.record.as_ref();

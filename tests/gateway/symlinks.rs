@@ -157,20 +157,21 @@ async fn a_link_that_leads_elsewhere_after_a_rename_opens_nothing() {
     let (alice, bob) = (gateway.alice(), gateway.bob());
     alice.make("/team").await.is(201);
     alice.patch("/team", &json!({"mode": "0777"})).await.is(200);
-    for (link, target) in [("link", "../t/key"), ("all", "../t")] {
+    for (link, target, paths) in [
+        ("link", "../t/key", ["/team/t2/link", "/team/t2/link/key"]),
+        ("all", "../t", ["/team/t2/all/key", "/team/t2/all/none"]),
+    ] {
         bob.put("/team/t/key2", "bob's").await.is(201);
         link_to(&gateway, &format!("team/t/{link}"), target);
         bob.patch("/team/t", &json!({"name": "t2"})).await.is(200);
         alice.put("/team/t/key", "SECRET").await.is(201);
-        alice
-            .patch("/team/t", &json!({"mode": "0700"}))
-            .await
-            .is(200);
-        for path in [format!("/team/t2/{link}"), format!("/team/t2/{link}/key")] {
-            let got = bob.get(&path).await;
+        let closed = json!({"mode": "0700"});
+        alice.patch("/team/t", &closed).await.is(200);
+        for path in paths {
+            let got = bob.get(path).await;
             assert_eq!(got.status, 403, "{path}: {}", got.text());
-            assert_eq!(bob.head(&path).await.status, 403, "{path}");
-            bob.copy("PUT", &path, "/bobs")
+            assert_eq!(bob.head(path).await.status, 403, "{path}");
+            bob.copy("PUT", path, "/bobs")
                 .await
                 .problem(403, "PERMISSION_DENIED");
         }

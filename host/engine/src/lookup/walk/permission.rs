@@ -48,7 +48,15 @@ impl Walk {
         let place = self.engine.find_for(&self.who, directory).await?;
         match self.engine.permit(&self.who, &place, Action::List).await {
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(false),
+            // Closed there, or gone by now.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::NotFound
+                ) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }

@@ -12,6 +12,7 @@ mod copies;
 mod cors;
 mod digests;
 mod directories;
+mod disk_modes;
 mod downloads;
 mod errors;
 mod files_delete;

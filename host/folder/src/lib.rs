@@ -35,8 +35,8 @@ use std::sync::Arc;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Attributes, ByteRange, Condition, DirectoryEntry, Durability, LinkedWay, ListingPage,
-    StorageIdentity, Transfer, Walked,
+    Attributes, ByteRange, Condition, DirectoryEntry, Durability, ListingPage, StorageIdentity,
+    Transfer, Walked,
 };
 use rustix::io::Errno;
 use tokio_util::task::AbortOnDropHandle;
@@ -185,18 +185,6 @@ impl Folder {
         let directories = way.directories.iter();
         let directories = directories.map(|stat| self.root.attributes(stat)).collect();
         Some(Walked { directories, found })
-    }
-
-    /// Where a path leads that has a symbolic link on the way or at its end; none if it has none,
-    /// or leads nowhere by it.
-    pub async fn over_links(self: &Arc<Self>, path: &str) -> Result<Option<LinkedWay>> {
-        let folder = self.clone();
-        let place = FolderPath::parse(path)?;
-        blocking(move || {
-            let found = folder.root.over_links(place.as_str());
-            found.map_err(|errno| failure(errno, &place))
-        })
-        .await
     }
 
     /// None for what [`read`](Self::read) and [`stat`](Self::stat) had better say something about.

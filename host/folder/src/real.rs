@@ -5,23 +5,41 @@
 //! which it is judged.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
+use callfs_model::error::Result;
 use callfs_model::storage::LinkedWay;
 use rustix::fs::{FileType, OFlags, ResolveFlags, readlinkat};
 use rustix::io::Errno;
 
 use super::attributes::{file_type, look};
+use super::failure::failure;
 use super::path::FolderPath;
 use super::root::{FolderRoot, Follow, resolve, step};
+use super::{Folder, blocking};
 
 /// As many as the kernel follows.
 const MAX_LINKS: usize = 40;
+
+impl Folder {
+    /// Where a path leads that has a symbolic link on the way or at its end; none if it has none,
+    /// or leads nowhere by it.
+    pub async fn over_links(self: &Arc<Self>, path: &str) -> Result<Option<LinkedWay>> {
+        let folder = self.clone();
+        let place = FolderPath::parse(path)?;
+        blocking(move || {
+            let found = folder.root.over_links(place.as_str());
+            found.map_err(|errno| failure(errno, &place))
+        })
+        .await
+    }
+}
 
 impl FolderRoot {
     /// Where a path leads that has a link on the way or at its end; none if it has none, or if one
     /// leaves the folder or leads in a circle, so that the kernel follows it nowhere. It may wait
     /// for the disk.
-    pub(super) fn over_links(&self, path: &str) -> Result<Option<LinkedWay>, Errno> {
+    fn over_links(&self, path: &str) -> Result<Option<LinkedWay>, Errno> {
         // What is still to be gone, the next name last.
         let mut names: Vec<String> = path.rsplit('/').map(String::from).collect();
         let mut real: Vec<String> = Vec::new();

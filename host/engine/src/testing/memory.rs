@@ -1,7 +1,7 @@
 //! A storage in memory with the semantics of the contract, whatever its declared abilities.
 
-mod bits;
 mod exchange;
+mod in_place;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -152,28 +152,6 @@ impl Memory {
 
     pub(crate) fn plant_special(&self, path: &str) {
         self.insert(path, EntryKind::Special, "", 0o600, false);
-    }
-
-    /// Changes a file in place, as another program would.
-    pub(crate) fn rewrite(&self, path: &str, bytes: &str) {
-        let mut state = self.state();
-        state.version += 1;
-        let version = state.version;
-        if let Some(object) = state.objects.get_mut(path) {
-            object.bytes = bytes.into();
-            object.etag = format!("v{version}");
-            object.changed = version;
-        }
-    }
-
-    /// The same, and sets its time back, so that nothing but the time of the last change of
-    /// anything about it shows it.
-    pub(crate) fn rewrite_unseen(&self, path: &str, bytes: &str) {
-        let etag = self.object(path).map(|object| object.etag);
-        self.rewrite(path, bytes);
-        if let (Some(object), Ok(etag)) = (self.state().objects.get_mut(path), etag) {
-            object.etag = etag;
-        }
     }
 
     /// Takes a path and everything below it away, as another program would.

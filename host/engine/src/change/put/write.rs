@@ -206,10 +206,8 @@ impl Put {
         }
         // It may have been changed while the bytes arrived.
         let held = attributes.mode;
-        let aligned = Attributes {
-            mode: engine.align_mode(path, held, record.mode).await,
-            ..attributes
-        };
+        let mode = engine.align_mode(path, held, record.mode).await;
+        let aligned = Attributes { mode, ..attributes };
         let target = engine.target(path, aligned, Some(record.clone().into()));
         if held.is_some_and(|held| held != record.mode)
             && engine.touched(path, &target, &mut record).await.is_some()

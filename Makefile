@@ -29,6 +29,7 @@ test: check deny ## Every check: formatting, lints, dependencies, and all tests
 	$(CARGO) test --release --workspace --locked --no-fail-fast
 	tests/schemathesis/run "$(BINARY)"
 	tests/openapi/run "$(BINARY)"
+	tests/sdk-clients/run "$(BINARY)"
 
 check: toolchain ## Formatting and lints: seconds when nothing much has changed
 	$(CARGO) fmt --all --check

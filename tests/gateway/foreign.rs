@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
@@ -253,6 +253,57 @@ async fn a_digest_is_never_that_of_other_bytes() {
         alice.patch("/b", &change).await.is(200);
     }
     assert_eq!(told("/b").await, "");
+}
+
+#[tokio::test]
+async fn bytes_that_another_program_wrote_are_another_version_whatever_time_it_set() {
+    let gateway = Gateway::start().await;
+    let alice = gateway.alice();
+    let etag = async |at: &str| alice.head(at).await.is(200).etag();
+    let known = alice.put("/a", "0123456789").await.is(201).etag();
+    alice.copy("POST", "/a", "/copy").await.is(201);
+    let copied = etag("/copy").await;
+    for mode in ["0600", "0664"] {
+        for at in ["/a", "/copy"] {
+            alice.patch(at, &json!({"mode": mode})).await.is(200);
+        }
+    }
+    alice.patch("/a", &json!({"name": "b"})).await.is(200);
+    alice.patch("/copy", &json!({"name": "c"})).await.is(200);
+    // What the gateway does itself to a name or a mode changes no version.
+    assert_eq!(etag("/b").await, known);
+    assert_eq!(etag("/c").await, copied);
+
+    let on_disk = gateway.path("files/b");
+    let before = fs::metadata(&on_disk).expect("there");
+    let file = OpenOptions::new().write(true).open(&on_disk);
+    let mut file = file.expect("opened");
+    file.write_all(b"other").expect("written");
+    // Within one tick of the kernel's clock nothing tells the two apart.
+    let changed = |of: &fs::Metadata| (of.ctime(), of.ctime_nsec());
+    while changed(&fs::metadata(&on_disk).expect("there")) == changed(&before) {
+        set_back(&file, &before);
+    }
+    set_back(&file, &before);
+    let read = alice.get("/b").header("if-none-match", &known).await;
+    assert_eq!(read.is(200).body, b"other56789");
+    let resumed = alice.get("/b").header("range", "bytes=5-");
+    let resumed = resumed.header("if-range", &known).await;
+    assert_eq!(resumed.is(200).body, b"other56789");
+    let put = alice.put("/b", "lost").header("if-match", &known).await;
+    put.problem(412, "PRECONDITION_FAILED");
+    let deleted = alice.delete("/b").header("if-match", &known).await;
+    deleted.problem(412, "PRECONDITION_FAILED");
+    let open = alice.patch("/b", &json!({"mode": "0644"})).await.is(200);
+    assert_eq!(open.etag(), etag("/b").await);
+    let now = etag("/b").await;
+    let again = alice.get("/b").header("if-none-match", &now).await;
+    again.is(304);
+    let part = alice.get("/b").header("range", "bytes=5-");
+    let part = part.header("if-range", &now).await;
+    assert_eq!(part.is(206).body, b"56789");
+    let replaced = alice.put("/b", "hers").header("if-match", &now).await;
+    assert_eq!(replaced.is(200).etag(), etag("/b").await);
 }
 
 /// Gives a file the time that it had.

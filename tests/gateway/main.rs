@@ -12,6 +12,7 @@ mod copies;
 mod cors;
 mod digests;
 mod directories;
+mod disk_modes;
 mod downloads;
 mod errors;
 mod files_delete;
@@ -30,6 +31,7 @@ mod parity;
 mod permissions;
 mod ranges;
 mod shared_directories;
+mod symlinks;
 mod system;
 mod upload_failures;
 

@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod glob;
 pub(crate) mod implied;
 pub(crate) mod last_look;
+pub(crate) mod links;
 pub(crate) mod list;
 pub(crate) mod name_order;
 pub(crate) mod neighbours;

@@ -7,7 +7,9 @@ use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, statx};
 use rustix::io::Errno;
 
 /// What is asked of a file.
-const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS
+    .union(StatxFlags::BTIME)
+    .union(StatxFlags::MNT_ID);
 
 /// What is open.
 pub(super) fn look(file: impl AsFd) -> Result<Statx, Errno> {
@@ -32,6 +34,8 @@ pub(super) fn look_at(directory: impl AsFd, name: impl rustix::path::Arg) -> Res
 /// The object is named by its inode and the time at which that was made: an inode number is used
 /// again as soon as it is free. Where the filesystem keeps no such time it has no name, because
 /// some (FUSE) make up inode numbers as well.
+///
+/// Whether the mode is kept is known to `FolderRoot::attributes`.
 pub(super) fn attributes(stat: &Statx) -> Attributes {
     let kind = kind(stat);
     let modified = time(&stat.stx_mtime);
@@ -47,6 +51,7 @@ pub(super) fn attributes(stat: &Statx) -> Attributes {
         etag: (kind == EntryKind::File).then(|| words(&[stat.stx_ino, size], modified)),
         modified: i64::try_from(modified).ok(),
         mode: Some(u32::from(stat.stx_mode) & 0o7777),
+        keeps_mode: false,
         content_type: None,
         content_encoding: None,
         object: born.then(|| words(&[stat.stx_ino], time(&stat.stx_btime))),

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::Folder;
-use super::attributes::{attributes, file_type, kind, look};
+use super::attributes::{file_type, kind, look};
 use super::entry::FolderEntry;
 use super::links::refuse_re_aimed;
 use super::names::Names;
@@ -41,7 +41,10 @@ pub(super) fn make(folder: &Folder, place: &FolderPath, mode: Option<u32>) -> Re
         look(&made)
     };
     match set_mode() {
-        Ok(stat) => target.sync(&folder.flush).map(|()| attributes(&stat)),
+        Ok(stat) => {
+            let synced = target.sync(&folder.flush);
+            synced.map(|()| folder.root.attributes(&stat))
+        }
         Err(errno) => {
             // Nothing is left of what failed; if that fails as well, an empty directory is.
             let _ = unlinkat(target.directory(), target.name(), AtFlags::REMOVEDIR);

@@ -12,7 +12,7 @@ use rustix::fs::{Mode, copy_file_range, fchmod, futimens, ioctl_ficlone};
 use rustix::io::Errno;
 
 use super::Folder;
-use super::attributes::{attributes, look};
+use super::attributes::look;
 use super::clock::stamp;
 use super::failure::failure;
 use super::path::FolderPath;
@@ -148,7 +148,7 @@ impl Draft {
             attributes: Attributes {
                 // Its name is still to come, and changes that.
                 changed: None,
-                ..attributes(&stat)
+                ..self.folder.root.attributes(&stat)
             },
             temporary: self.temporary,
             file: self.file,

@@ -17,10 +17,12 @@ mod links;
 mod listing;
 mod location;
 mod marker;
+mod modes;
 mod names;
 mod neighbour;
 mod opened;
 mod path;
+mod real;
 mod root;
 mod sight;
 mod staging;
@@ -41,7 +43,6 @@ use callfs_model::storage::{
 use rustix::io::Errno;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::attributes::attributes;
 use self::failure::failure;
 use self::flush::FolderFlush;
 use self::listing::NamesCache;
@@ -102,11 +103,14 @@ impl Folder {
 
     /// Opens a folder of the host as the options say.
     pub fn open_with(host: &Path, options: &FolderOptions<'_>) -> Result<Arc<Self>> {
-        let root = FolderRoot::open(host, options.make)?;
+        let mut root = FolderRoot::open(host, options.make)?;
         let staging = match options.access {
             FolderAccess::ReadWrite => Some(Staging::open(root.fd(), host, options.metadata)?),
             FolderAccess::ReadOnly => None,
         };
+        if let Some(staging) = &staging {
+            root.learn_modes(staging);
+        }
         let flush = FolderFlush::new(root.fd(), options.durability).map_err(Error::internal)?;
         Ok(Arc::new(Self::of(root, staging, flush)))
     }
@@ -156,7 +160,7 @@ impl Folder {
         let found = self.look(&place, FolderRoot::stat).await;
         let found = self.root.unless_removed(found)?;
         found
-            .map(|stat| attributes(&stat))
+            .map(|stat| self.root.attributes(&stat))
             .map_err(|errno| failure(errno, &place))
     }
 
@@ -168,7 +172,7 @@ impl Folder {
     ) -> Result<(Attributes, Source)> {
         let place = FolderPath::parse(path)?;
         let found = self.look(&place, FolderRoot::file).await;
-        opened(self.root.unless_removed(found)?, range, &place)
+        opened(&self.root, self.root.unless_removed(found)?, range, &place)
     }
 
     /// What a path names, with the directories on the way, and opened if it is to be read, whole or
@@ -182,13 +186,14 @@ impl Folder {
         let found = match (self.root.unless_removed(way.end), read) {
             (Err(removed), _) => Err(removed),
             (Ok(end), Some(range)) => {
-                let opened = opened(end, range, &place);
+                let opened = opened(&self.root, end, range, &place);
                 opened.map(|(attributes, source)| (attributes, Some(source)))
             }
-            (Ok(Ok((_, stat))), None) => Ok((attributes(&stat), None)),
+            (Ok(Ok((_, stat))), None) => Ok((self.root.attributes(&stat), None)),
             (Ok(Err(errno)), None) => Err(failure(errno, &place)),
         };
-        let directories = way.directories.iter().map(attributes).collect();
+        let directories = way.directories.iter();
+        let directories = directories.map(|stat| self.root.attributes(stat)).collect();
         Some(Walked { directories, found })
     }
 

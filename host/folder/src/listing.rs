@@ -157,7 +157,7 @@ fn look_behind(
         Err(errno) => return Err(errno),
     };
     if file_type(&own) != FileType::Symlink {
-        return Ok(Some((attributes(&own), false)));
+        return Ok(Some((root.attributes(&own), false)));
     }
     // A link may lead anywhere within the folder, so it is followed from there and not from this
     // directory.
@@ -171,5 +171,5 @@ fn look_behind(
         Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)) => return Err(errno),
         Err(_) => own,
     };
-    Ok(Some((attributes(&target), true)))
+    Ok(Some((root.attributes(&target), true)))
 }

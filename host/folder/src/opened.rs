@@ -10,19 +10,20 @@ use callfs_model::storage::{Attributes, ByteRange, EntryKind};
 use rustix::fs::Statx;
 use rustix::io::Errno;
 
-use super::attributes::{attributes, describe, kind};
+use super::attributes::{describe, kind};
 use super::failure::failure;
 use super::path::FolderPath;
-use super::root::FoundFile;
+use super::root::{FolderRoot, FoundFile};
 
 /// What was found at a place and its bytes, or a range of them, or why it has none.
 pub(super) fn opened(
+    root: &FolderRoot,
     found: Result<FoundFile, Errno>,
     range: Option<ByteRange>,
     place: &FolderPath,
 ) -> Result<(Attributes, Source)> {
     let (file, stat) = regular(found, place)?;
-    let attributes = attributes(&stat);
+    let attributes = root.attributes(&stat);
     let range = part(range, attributes.size, place)?;
     Ok((attributes, Source::from_file(Arc::new(file), range)))
 }

@@ -7,13 +7,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use callfs_model::error::{Error, ErrorKind, Result};
-use callfs_model::storage::EntryKind;
+use callfs_model::storage::{Attributes, EntryKind};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Statx, openat, openat2};
 use rustix::io::Errno;
 
-use super::attributes::{file_type, kind, look};
+use super::attributes::{attributes, file_type, kind, look};
 use super::failure::failure;
 use super::location::FolderLocation;
+use super::modes::KeptModes;
+use super::staging::Staging;
 
 /// How often an open is repeated that lost a race with a rename or waits for the holder of a lease.
 const ATTEMPTS: usize = 32;
@@ -47,6 +49,8 @@ pub(super) struct FolderRoot {
     cached: bool,
     /// None if it was removed on purpose.
     location: Option<FolderLocation>,
+    /// None if they are not kept, or not known to be.
+    modes: Option<KeptModes>,
 }
 
 impl FolderRoot {
@@ -64,6 +68,7 @@ impl FolderRoot {
             directory,
             cached: true,
             location,
+            modes: None,
         };
         match root.lookup("", OFlags::PATH, Follow::Memory) {
             Ok(_) | Err(Errno::AGAIN) => {}
@@ -110,6 +115,22 @@ impl FolderRoot {
                 Err(location.removed())
             }
             _ => Ok(found),
+        }
+    }
+
+    /// Finds out by a new file where permission bits are kept.
+    pub(super) fn learn_modes(&mut self, staging: &Staging) {
+        let tried = staging.create();
+        self.modes = tried
+            .ok()
+            .and_then(|(_temporary, file)| KeptModes::try_with(self.fd(), &file));
+    }
+
+    /// The attributes of what was found in the folder.
+    pub(super) fn attributes(&self, stat: &Statx) -> Attributes {
+        Attributes {
+            keeps_mode: self.modes.is_some_and(|modes| modes.hold_for(stat)),
+            ..attributes(stat)
         }
     }
 
@@ -213,7 +234,7 @@ impl FolderRoot {
 }
 
 /// A name in a directory; a link is opened as such with `PATH`, and not at all without.
-fn step(
+pub(super) fn step(
     directory: BorrowedFd<'_>,
     name: &str,
     flags: OFlags,
@@ -223,7 +244,8 @@ fn step(
     resolve(directory, name, flags | OFlags::NOFOLLOW, beneath, reach)
 }
 
-fn resolve(
+/// A path in a directory.
+pub(super) fn resolve(
     directory: BorrowedFd<'_>,
     path: &str,
     flags: OFlags,

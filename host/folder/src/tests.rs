@@ -5,6 +5,7 @@ mod crashing;
 mod exchanging;
 mod identity;
 mod listing;
+mod modes;
 mod objects;
 mod reading;
 mod walking;

@@ -40,6 +40,9 @@ pub struct Attributes {
     pub modified: Option<i64>,
     /// POSIX permission bits.
     pub mode: Option<u32>,
+    /// The backend would keep other permission bits here, so that `mode` is what other programs
+    /// allow. Not where they are fixed, as on FAT, or belong to another user.
+    pub keeps_mode: bool,
     /// Media type, where the backend keeps it.
     pub content_type: Option<String>,
     /// Codings of the bytes as they are stored (RFC 9110 section 8.4), where the backend keeps
@@ -153,6 +156,16 @@ pub struct Walked {
     pub found: Result<(Attributes, Option<Source>)>,
 }
 
+/// Where a path leads that has a symbolic link on the way or at its end. Its parts are paths of the
+/// backend without links; none where no path can say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedWay {
+    /// What has the name: the link, where the path ends in one.
+    pub place: Option<String>,
+    /// What it leads to, or would if that were there.
+    pub end: Option<String>,
+}
+
 /// What a backend can do beyond reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Abilities {
@@ -246,6 +259,13 @@ pub trait Storage: Send + Sync {
     async fn walk(&self, path: &str, read: Option<&ReadOptions>) -> Option<Walked> {
         let _ = (path, read);
         None
+    }
+
+    /// Where a path leads by symbolic links; none if there is no link on the way, or the backend
+    /// does not follow it.
+    async fn over_links(&self, path: &str) -> Result<Option<LinkedWay>> {
+        let _ = path;
+        Ok(None)
     }
 
     /// Opens an object: its attributes as opened, and its bytes or a range of them.

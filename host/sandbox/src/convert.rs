@@ -138,6 +138,8 @@ pub(super) fn attributes_in(attributes: wit::Attributes) -> Attributes {
         etag: bounded(etag),
         modified,
         mode: mode.map(|mode| mode & 0o7777),
+        // Whether bits are kept is not in the contract.
+        keeps_mode: false,
         content_type: bounded(content_type),
         content_encoding: bounded(content_encoding),
         object: object.filter(is_name),
@@ -152,6 +154,7 @@ pub(super) fn attributes_out(attributes: Attributes) -> wit::Attributes {
         etag,
         modified,
         mode,
+        keeps_mode: _,
         content_type,
         content_encoding,
         object,

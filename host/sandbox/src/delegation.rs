@@ -11,8 +11,8 @@ use callfs_folder::Folder;
 use callfs_model::error::{Error, ErrorKind, Result};
 use callfs_model::source::Source;
 use callfs_model::storage::{
-    Abilities, Attributes, ByteRange, Condition, Durability, ListingPage, ReadOptions, Storage,
-    StorageIdentity, Walked, WriteOptions, WriteOutcome,
+    Abilities, Attributes, ByteRange, Condition, Durability, LinkedWay, ListingPage, ReadOptions,
+    Storage, StorageIdentity, Walked, WriteOptions, WriteOutcome,
 };
 use callfs_telemetry::PluginMetrics;
 
@@ -98,6 +98,15 @@ impl Delegation {
         match path.strip_prefix(&self.path)? {
             "" => Some(""),
             rest => rest.strip_prefix('/'),
+        }
+    }
+
+    /// The path in the storage of one in the folder.
+    fn whole(&self, rest: &str) -> String {
+        match (self.path.as_str(), rest) {
+            (at, "") => at.to_owned(),
+            ("", rest) => rest.to_owned(),
+            (at, rest) => format!("{at}/{rest}"),
         }
     }
 }
@@ -249,6 +258,17 @@ impl Storage for DelegatingStorage {
             (source, _) => Ok((attributes, source)),
         });
         Some(Walked { directories, found })
+    }
+
+    async fn over_links(&self, path: &str) -> Result<Option<LinkedWay>> {
+        let Some((part, rest)) = self.parts.find(path) else {
+            return Ok(None);
+        };
+        let way = part.folder.over_links(rest).await?;
+        Ok(way.map(|LinkedWay { place, end }| LinkedWay {
+            place: place.map(|path| part.whole(&path)),
+            end: end.map(|path| part.whole(&path)),
+        }))
     }
 
     async fn read(

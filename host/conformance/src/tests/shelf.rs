@@ -278,6 +278,7 @@ impl Shelf {
             etag: file.then(|| format!("v{version}")),
             modified: file.then_some(object.modified),
             mode: None,
+            keeps_mode: false,
             content_type: if self.sins(Sin::LosesMediaType) {
                 media_type.map(|_| "text/plain".into())
             } else {

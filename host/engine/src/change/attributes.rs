@@ -1,8 +1,9 @@
 //! Changing owner, group, mode and the time of a file.
 //!
 //! They live in the records. A storage that keeps permission bits gets them as well, so that it
-//! shows no more than the records do once those are lost. A time belongs to the bytes, and holds as
-//! long as they do.
+//! shows no more than the records do once those are lost. Other programs change them there, and
+//! what they closed is closed: a new mode is that of both, and any other change opens nothing. A
+//! time belongs to the bytes, and holds as long as they do.
 
 use std::sync::Arc;
 
@@ -114,15 +115,21 @@ impl Engine {
                 engine
                     .commit(&lock, vec![Change::Put(record.clone())])
                     .await?;
-                engine.align_mode(&path, narrowed, record.mode).await;
-                let mut attributes = target.attributes.clone();
-                if held.is_some_and(|held| (held ^ record.mode) & MODE_BITS != 0)
-                    && let Some(now) = engine.touched(&path, target, &mut record).await
-                {
-                    engine
-                        .commit(&lock, vec![Change::Put(record.clone())])
-                        .await?;
-                    attributes = now;
+                let mut attributes = Attributes {
+                    mode: engine.align_mode(&path, narrowed, record.mode).await,
+                    ..target.attributes.clone()
+                };
+                if held.is_some_and(|held| (held ^ record.mode) & MODE_BITS != 0) {
+                    if let Some(now) = engine.touched(&path, target, &mut record).await {
+                        engine
+                            .commit(&lock, vec![Change::Put(record.clone())])
+                            .await?;
+                        attributes = now;
+                    } else if attributes.kind == EntryKind::File
+                        && let Ok(Some(now)) = engine.stored(&path).await
+                    {
+                        attributes = now;
+                    }
                 }
                 Ok(engine
                     .target(&path, attributes, Some(record.into()))
@@ -135,23 +142,36 @@ impl Engine {
 
 impl Engine {
     /// Gives what was stored just now the permission bits of its record, where it was stored with
-    /// others: as a copy by the storage has those of its source.
-    pub(crate) async fn align_mode(&self, path: &FilePath, held: Option<u32>, recorded: u32) {
-        if let Err(error) = self.set_mode(path, held, |_| recorded).await {
-            tracing::warn!(%path, %error, "the mode is recorded and not changed in the storage");
+    /// others: as a copy by the storage has those of its source. Answers which it has then.
+    pub(crate) async fn align_mode(
+        &self,
+        path: &FilePath,
+        held: Option<u32>,
+        recorded: u32,
+    ) -> Option<u32> {
+        match self.set_mode(path, held, |_| recorded).await {
+            Ok(aligned) => aligned,
+            Err(error) => {
+                tracing::warn!(%path, %error, "the mode is recorded and not changed in the \
+                    storage");
+                held
+            }
         }
     }
 
-    /// What is stored at a path once its mode was changed, or its name. If its digest was known
-    /// before, it still is: the record gets the new time of the last change.
+    /// What is stored at a path once its mode was changed, or its name. If nothing else had changed
+    /// since it was recorded, the record gets the new time of the last change: its digest is still
+    /// known, and its entity tag the same.
     pub(crate) async fn touched(
         &self,
         path: &FilePath,
         before: &LookupTarget,
         record: &mut Record,
     ) -> Option<Attributes> {
-        before.content()?.sha256?;
-        before.attributes.changed?;
+        let recorded = before.content()?.changed?;
+        if before.attributes.changed != Some(recorded) {
+            return None;
+        }
         let now = self.stored(path).await.ok()??;
         let same = is_same(&before.attributes, &now) && before.attributes.object == now.object;
         if !same {

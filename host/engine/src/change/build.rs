@@ -195,6 +195,12 @@ impl<'a> Build<'a> {
             match child.target.attributes.kind {
                 EntryKind::Special => return Err(special(&child.path)),
                 EntryKind::Directory if child.link => return Err(is_link(&child.path)),
+                // What it leads to is another path's, which the mover may not be allowed to read.
+                EntryKind::File if child.link && self.maker.is_none() => {
+                    let what = "is a symbolic link, which cannot be moved to another storage; \
+                                remove it first";
+                    return Err(refuse(ErrorKind::Unsupported, &child.path, what));
+                }
                 EntryKind::Directory => {
                     // The walk is in it already.
                     let above = &descent.way[..descent.way.len() - 1];

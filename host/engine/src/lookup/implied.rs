@@ -73,6 +73,7 @@ impl Engine {
             bare: before.bare && missing.len() == before.missing.len(),
             began: before.began,
             revision: before.revision,
+            behind: None,
         }))
     }
 

@@ -127,6 +127,8 @@ impl Engine {
 }
 
 #[cfg(test)]
+mod bits;
+#[cfg(test)]
 mod foreign;
 
 #[cfg(test)]

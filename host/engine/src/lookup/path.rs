@@ -2,7 +2,8 @@
 //!
 //! Storage says what exists; mounts add the directories that lead to them; records say who owns it.
 //! What has no record, or one of another object, is adopted: it belongs to the default owner and
-//! keeps the mode it has in its storage. It decides nothing.
+//! keeps the mode it has in its storage. Where the storage keeps modes, a recorded object has no
+//! more permission bits than both its record and its storage give it. It decides nothing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +16,7 @@ use callfs_model::storage::{Attributes, EntryKind, ObjectIdentity, Storage};
 
 use crate::failure::{if_any, refuse};
 use crate::lookup::implied::SoughtPath;
+use crate::lookup::links::BehindLinks;
 use crate::lookup::object::{ObjectMatch, of_object};
 use crate::lookup::records::Records;
 use crate::lookup::way::WalkedWay;
@@ -23,6 +25,9 @@ use crate::{Engine, Info};
 /// How many directories are looked for from below, one after the other, before the rest of a way
 /// is bisected.
 const ONE_BY_ONE: usize = 4;
+
+/// What comes between the entity tag of a storage and the time of a later change.
+pub(crate) const TOUCHED: char = '~';
 
 /// A path, as it was found.
 pub(crate) struct Lookup {
@@ -41,6 +46,8 @@ pub(crate) struct Lookup {
     /// When the look began, and the revision of what was recorded of the path then.
     pub(super) began: Instant,
     pub(super) revision: Option<u64>,
+    /// What is behind the symbolic links of the path, if it has any.
+    pub(super) behind: Option<Box<BehindLinks>>,
 }
 
 /// What a path names.
@@ -72,6 +79,18 @@ impl Engine {
     }
 
     async fn find_once(&self, path: &FilePath) -> Result<Lookup> {
+        let began = Instant::now();
+        if let Some(found) = self.find_along(path, began).await? {
+            return Ok(found);
+        }
+        let behind = Box::pin(self.behind_links(path)).await?;
+        let sought = self.look_with_records(path).await?;
+        let found = self.find_around(path, began, sought).await?;
+        Ok(Lookup { behind, ..found })
+    }
+
+    /// The same of a path that leads over no links.
+    pub(super) async fn find_without_links(&self, path: &FilePath) -> Result<Lookup> {
         let began = Instant::now();
         if let Some(found) = self.find_along(path, began).await? {
             return Ok(found);
@@ -132,6 +151,7 @@ impl Engine {
             bare,
             began,
             revision,
+            behind: None,
         })
     }
 
@@ -178,6 +198,7 @@ impl Engine {
             bare: false,
             began,
             revision,
+            behind: None,
         }))
     }
 
@@ -339,7 +360,7 @@ impl Engine {
             self.named(path, record, &attributes)
         });
         let record = record.and_then(|record| of_object(record, named));
-        let node = self.node(path, attributes.kind, record.as_deref(), attributes.mode);
+        let node = self.node(path, attributes.kind, record.as_deref(), Some(&attributes));
         LookupTarget {
             object: self.object_at(path, &attributes),
             attributes,
@@ -353,7 +374,7 @@ impl Engine {
         path: &FilePath,
         kind: EntryKind,
         record: Option<&Record>,
-        mode: Option<u32>,
+        attributes: Option<&Attributes>,
     ) -> AccessNode {
         if let Some(Record {
             owner, group, mode, ..
@@ -363,9 +384,10 @@ impl Engine {
                 kind,
                 owner: owner.clone(),
                 group: group.clone(),
-                mode: *mode,
+                mode: attributes.map_or(*mode, |attributes| narrowed(*mode, attributes)),
             };
         }
+        let mode = attributes.and_then(|attributes| attributes.mode);
         let mode = match (mode, kind) {
             _ if path.is_root() => self.defaults.root_mode,
             (Some(mode), _) => mode & 0o7777,
@@ -400,7 +422,8 @@ impl Engine {
 }
 
 impl LookupTarget {
-    /// The record of this, made of what it was adopted with if it had none.
+    /// The record of this, made of what it was adopted with if it had none. What another program
+    /// has closed in the storage stays closed.
     pub(crate) fn to_record(&self, path: &FilePath) -> Record {
         let AccessNode {
             kind,
@@ -420,6 +443,7 @@ impl LookupTarget {
         };
         let record = self.record.as_deref().cloned();
         Record {
+            mode: *mode,
             object: self.object.clone(),
             next: None,
             ..record.unwrap_or_else(adopted)
@@ -436,12 +460,9 @@ impl LookupTarget {
         let content = content.filter(|content| {
             self.attributes.kind == EntryKind::File && content.etag == self.attributes.etag
         });
-        let touched = |content: &Content| {
-            content.changed.is_some() && content.changed != self.attributes.changed
-        };
         content.cloned().map(|content| match content.etag {
             // Who sets a time back may have changed the bytes before.
-            Some(_) if touched(&content) => Content {
+            Some(_) if self.is_touched(&content) => Content {
                 sha256: None,
                 ..content
             },
@@ -452,6 +473,28 @@ impl LookupTarget {
                 ..Content::default()
             },
         })
+    }
+
+    /// Whether another program changed anything about a file since this was recorded.
+    fn is_touched(&self, recorded: &Content) -> bool {
+        recorded.changed.is_some() && recorded.changed != self.attributes.changed
+    }
+
+    /// The entity tag of the bytes. That of the storage may be of other bytes as well, where
+    /// another program changed something about the recorded version: then the time of that change,
+    /// which no program can set, is part of it.
+    fn etag(&self) -> Option<String> {
+        let etag = self.attributes.etag.clone()?;
+        let record = self.record.as_ref();
+        let content = record.and_then(|record| record.content.as_ref());
+        let touched = content.is_some_and(|content| {
+            content.etag.as_ref() == Some(&etag) && self.is_touched(content)
+        });
+        if !touched {
+            return Some(etag);
+        }
+        let changed = self.attributes.changed.unwrap_or_default();
+        Some(format!("{etag}{TOUCHED}{changed:x}"))
     }
 
     /// All that is known of this.
@@ -468,7 +511,7 @@ impl LookupTarget {
             path: path.clone(),
             kind: attributes.kind,
             size: if is_file { attributes.size } else { 0 },
-            etag: attributes.etag.clone(),
+            etag: self.etag(),
             modified: content.modified.or(attributes.modified),
             mode: node.mode,
             owner: node.owner.clone(),
@@ -493,6 +536,22 @@ pub(crate) fn gives_the_same_rights(one: Option<&Record>, other: Option<&Record>
     }
 }
 
+/// The mode of an object by its record and its storage: other programs close there what they like.
+/// The sticky bit of a directory takes rights away as well, so it is enough that one of them has
+/// it. What is no permission is the record's.
+fn narrowed(recorded: u32, attributes: &Attributes) -> u32 {
+    const PERMISSIONS: u32 = 0o777;
+    const STICKY: u32 = 0o1000;
+    let Some(held) = attributes.mode.filter(|_| attributes.keeps_mode) else {
+        return recorded;
+    };
+    let sticky = match attributes.kind {
+        EntryKind::Directory => held & STICKY,
+        EntryKind::File | EntryKind::Special => 0,
+    };
+    (recorded & (held | !PERMISSIONS)) | sticky
+}
+
 /// A directory that only a mount or a record makes exist.
 pub(crate) fn bare_directory() -> Attributes {
     Attributes {
@@ -501,6 +560,7 @@ pub(crate) fn bare_directory() -> Attributes {
         etag: None,
         modified: None,
         mode: None,
+        keeps_mode: false,
         content_type: None,
         content_encoding: None,
         object: None,

@@ -37,7 +37,7 @@ impl Lookup {
     }
 
     /// May the caller go as far as there is a way?
-    fn reach(&self) -> Question {
+    pub(super) fn reach(&self) -> Question {
         let mut ancestors = self.ancestors.clone();
         let deepest = self
             .path
@@ -108,8 +108,24 @@ impl Engine {
         self.require(who, place, &[place.reach()]).await
     }
 
-    /// Whether the caller may do all of that at a place.
+    /// Whether the caller may do all of that at a place, and at what is behind the symbolic links
+    /// that lead to it.
     pub(crate) async fn require(
+        &self,
+        who: &Identity,
+        place: &Lookup,
+        questions: &[Question],
+    ) -> Result<()> {
+        match &place.behind {
+            Some(behind) if !who.admin => {
+                self.require_over_links(who, place, behind, questions).await
+            }
+            _ => self.require_here(who, place, questions).await,
+        }
+    }
+
+    /// Whether the caller may do all of that by the path of a place.
+    pub(super) async fn require_here(
         &self,
         who: &Identity,
         place: &Lookup,
@@ -238,7 +254,7 @@ impl Engine {
 }
 
 /// May the caller make that, where these lead to it?
-fn creation(path: &FilePath, way: &[AccessNode]) -> Question {
+pub(super) fn creation(path: &FilePath, way: &[AccessNode]) -> Question {
     Question {
         action: Action::Create,
         path: path.to_string(),

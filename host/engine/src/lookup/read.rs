@@ -15,7 +15,7 @@ use callfs_model::storage::{Attributes, ByteRange, Condition, EntryKind, ReadOpt
 use futures_util::future::BoxFuture;
 
 use crate::failure::{about, raced, refuse, special};
-use crate::lookup::path::{Lookup, LookupTarget, gives_the_same_rights};
+use crate::lookup::path::{Lookup, LookupTarget, TOUCHED, gives_the_same_rights};
 use crate::lookup::way::WalkedWay;
 use crate::recovery::tombstones::View;
 use crate::{Engine, Info};
@@ -106,7 +106,7 @@ impl Engine {
             OpenAttempt::Unclear => self.find_for(who, path).await?,
         };
         self.permit(who, &place, Action::Read).await?;
-        let Some(target) = place.target.take() else {
+        let Some(target) = place.take_plain(who)? else {
             return Err(place.absence());
         };
         let (target, source) = self.open_target(path, target).await?;
@@ -133,9 +133,10 @@ impl Engine {
         whole: &Info,
         range: Range<u64>,
     ) -> Result<Source> {
-        let condition = whole
-            .etag
-            .clone()
+        // Only the storage's own means something to it.
+        let stored = whole.etag.as_ref().filter(|etag| !etag.contains(TOUCHED));
+        let condition = stored
+            .cloned()
             .map_or(Condition::Always, |etag| Condition::EtagIn(vec![etag]));
         let wanted = WantedBytes::Range(ByteRange {
             start: range.start,
@@ -207,8 +208,26 @@ impl Engine {
         wanted: WantedBytes,
         condition: Condition,
     ) -> Result<OpenAttempt> {
+        let opened = self
+            .open_without_links(who, actions, path, wanted, condition.clone())
+            .await?;
+        match opened {
+            Some(attempt) => Ok(attempt),
+            None => Box::pin(self.open_over_links(who, actions, path, wanted, condition)).await,
+        }
+    }
+
+    /// The same where no symbolic link is on the way; none if there is one.
+    pub(super) async fn open_without_links(
+        &self,
+        who: &Identity,
+        actions: &[Action],
+        path: &FilePath,
+        wanted: WantedBytes,
+        condition: Condition,
+    ) -> Result<Option<OpenAttempt>> {
         if self.mounts.any_within(path) {
-            return Ok(OpenAttempt::Unclear);
+            return Ok(Some(OpenAttempt::Unclear));
         }
         let range = match wanted {
             WantedBytes::Range(range) => Some(range),
@@ -220,15 +239,19 @@ impl Engine {
             let view = self.tombstones.view();
             let began = Instant::now();
             let opened = match self.look_along(&view, path, Some(&options)).await {
-                Ok(None) => {
-                    self.open_apart(&view, who, path, wanted, &options.condition)
-                        .await?
-                }
+                Ok(None) => match self.leads_over_links(path).await {
+                    Ok(true) => return Ok(None),
+                    Ok(false) => {
+                        self.open_apart(&view, who, path, wanted, &options.condition)
+                            .await?
+                    }
+                    Err(error) => return Err(self.veiled(who, path, error).await),
+                },
                 Ok(opened) => opened.map(|way| (way, None)),
                 Err(error) => return Err(self.veiled(who, path, error).await),
             };
             let Some((way, part)) = opened else {
-                return Ok(OpenAttempt::Unclear);
+                return Ok(Some(OpenAttempt::Unclear));
             };
             let WalkedWay {
                 ancestors,
@@ -240,7 +263,7 @@ impl Engine {
                 continue;
             }
             match found {
-                Ok((_, None)) => return Ok(OpenAttempt::Unclear),
+                Ok((_, None)) => return Ok(Some(OpenAttempt::Unclear)),
                 Ok((attributes, Some(source))) => {
                     if let Some(records) = self.records_of(path, &attributes, before, after) {
                         let part = part.map(|range| {
@@ -257,9 +280,9 @@ impl Engine {
                     return Err(self.veiled(who, path, error).await);
                 }
                 Err(error) => match self.find_instead(path, began, error.kind(), after).await {
-                    Ok(None) => return Ok(OpenAttempt::Unclear),
+                    Ok(None) => return Ok(Some(OpenAttempt::Unclear)),
                     Ok(Some(place)) if self.tombstones.still(&view, path) => {
-                        return Ok(OpenAttempt::Other(place));
+                        return Ok(Some(OpenAttempt::Other(place)));
                     }
                     Ok(Some(_)) => {}
                     Err(error) => return Err(self.veiled(who, path, error).await),
@@ -277,7 +300,7 @@ impl Engine {
         if let Err(error) = self.authorizer.require(who, &questions).await {
             return Err(self.denied(who, path, &ancestors, error).await);
         }
-        Ok(OpenAttempt::File(target, source, part))
+        Ok(Some(OpenAttempt::File(target, source, part)))
     }
 
     /// Opens a file where each directory on the way has to be asked for: before, and once more

@@ -86,7 +86,7 @@ impl Engine {
             OpenAttempt::Unclear => self.find_for(maker, path).await?,
         };
         self.permit_shared(maker, &place).await?;
-        let Some(target) = place.target.take() else {
+        let Some(target) = place.take_plain(maker)? else {
             return Err(place.absence());
         };
         self.open_target(path, target).await

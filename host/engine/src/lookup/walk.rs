@@ -40,6 +40,8 @@ pub struct Walk {
     max_depth: usize,
     /// The directory that is walked.
     top: FilePath,
+    /// It is reached over a symbolic link.
+    over_links: bool,
     /// The directories on the way to the innermost level, itself included.
     way: Vec<AccessNode>,
     /// When they were last looked at on the disk.
@@ -121,12 +123,14 @@ impl Engine {
         let object = target.attributes.object.clone();
         let engine = self.clone();
         let who = who.clone();
+        let over_links = place.behind.is_some();
         let way = place.ancestors;
         let mut walk = Walk {
             engine,
             who,
             max_depth,
             top: path.clone(),
+            over_links,
             way,
             looked: LastLook::now(),
             levels: Vec::new(),
@@ -219,11 +223,15 @@ impl Walk {
                 }
                 continue;
             }
-            let Some(child) = level.next.take() else {
+            let Some(mut child) = level.next.take() else {
                 self.leave();
                 continue;
             };
             level.last = Some(child.path.name().to_owned());
+            if child.link {
+                Box::pin(self.engine.veil_link(&self.who, &mut child)).await;
+                return Ok(Some(child.target.info(&child.path)));
+            }
             let info = child.target.info(&child.path);
             if deeper && child.is_enterable() {
                 let shown = level.fetched.clone();

@@ -174,18 +174,32 @@ impl Engine {
     }
 
     /// A directory as the permission model sees it. Its storage is asked only where the record does
-    /// not say everything: there is none, or it is of an object.
+    /// not say everything: there is none, it is of an object, or other programs may have closed the
+    /// directory.
     pub(crate) async fn directory(&self, path: &FilePath) -> Result<Option<AccessNode>> {
-        self.directory_unless(path, |record| record.object.is_none())
-            .await
+        self.directory_unless(path, |record| {
+            record.object.is_none() && !self.keeps_modes(path)
+        })
+        .await
     }
 
-    /// The same as far as it is recorded, whatever is there.
+    /// The same where its storage may have failed: what is recorded has to do then.
     pub(super) async fn directory_as_recorded(
         &self,
         path: &FilePath,
     ) -> Result<Option<AccessNode>> {
+        if self.keeps_modes(path)
+            && let Ok(found) = self.directory(path).await
+        {
+            return Ok(found);
+        }
         self.directory_unless(path, |_| true).await
+    }
+
+    /// Whether the storage of a path may keep modes, by which other programs close what is there.
+    fn keeps_modes(&self, path: &FilePath) -> bool {
+        let owner = self.mounts.owner(path);
+        owner.is_some_and(|(mount, _)| mount.storage().abilities().modes)
     }
 
     async fn directory_unless(
@@ -233,7 +247,7 @@ impl Engine {
     }
 
     /// A directory that was found to be this, as its record says now, if it has one, or as the
-    /// records say that it may have while it moves.
+    /// records say that it may have while it moves. What its storage has closed is looked at again.
     pub(crate) async fn recorded_directory(
         &self,
         path: &FilePath,

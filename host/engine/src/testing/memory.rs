@@ -1,6 +1,7 @@
 //! A storage in memory with the semantics of the contract, whatever its declared abilities.
 
 mod exchange;
+mod in_place;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -151,28 +152,6 @@ impl Memory {
 
     pub(crate) fn plant_special(&self, path: &str) {
         self.insert(path, EntryKind::Special, "", 0o600, false);
-    }
-
-    /// Changes a file in place, as another program would.
-    pub(crate) fn rewrite(&self, path: &str, bytes: &str) {
-        let mut state = self.state();
-        state.version += 1;
-        let version = state.version;
-        if let Some(object) = state.objects.get_mut(path) {
-            object.bytes = bytes.into();
-            object.etag = format!("v{version}");
-            object.changed = version;
-        }
-    }
-
-    /// The same, and sets its time back, so that nothing but the time of the last change of
-    /// anything about it shows it.
-    pub(crate) fn rewrite_unseen(&self, path: &str, bytes: &str) {
-        let etag = self.object(path).map(|object| object.etag);
-        self.rewrite(path, bytes);
-        if let (Some(object), Ok(etag)) = (self.state().objects.get_mut(path), etag) {
-            object.etag = etag;
-        }
     }
 
     /// Takes a path and everything below it away, as another program would.
@@ -447,6 +426,8 @@ impl Memory {
         Attributes {
             object: names.then(|| object.number.to_string()),
             changed: names.then_some(object.changed.cast_signed()),
+            // Not its root, nor what only the names below it make a directory.
+            keeps_mode: self.0.abilities.modes && object.number != 0,
             ..attributes(object)
         }
     }
@@ -463,6 +444,7 @@ fn attributes(object: &Object) -> Attributes {
         etag: (object.kind == EntryKind::File).then(|| object.etag.clone()),
         modified: Some(1_000_000_000),
         mode: Some(object.mode),
+        keeps_mode: false,
         content_type: None,
         content_encoding: None,
         object: None,
@@ -616,13 +598,7 @@ impl Storage for Memory {
     async fn set_mode(&self, path: &str, mode: u32) -> Result<()> {
         self.ask("set_mode", path).await?;
         self.object(path)?;
-        let mut state = self.state();
-        state.version += 1;
-        let version = state.version;
-        if let Some(object) = state.objects.get_mut(path) {
-            object.mode = mode;
-            object.changed = version;
-        }
+        self.give_mode(path, mode);
         Ok(())
     }
 
@@ -714,6 +690,7 @@ impl Transfer for Carried {
                 size: bytes.len() as u64,
                 etag: Some(format!("v{number}")),
                 mode: Some(self.mode),
+                keeps_mode: self.memory.0.abilities.modes,
                 object: self.memory.state().names.then(|| number.to_string()),
                 changed: None,
                 modified: Some(1_000_000_000),

@@ -1,3 +1,5 @@
+use std::os::unix::ffi::OsStrExt;
+
 use super::*;
 
 /// What a walk finds is what each look alone finds.
@@ -131,4 +133,56 @@ async fn a_walk_never_mixes_two_ways() {
         tokio::task::yield_now().await;
     }
     moving.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn where_a_path_leads_over_links_is_told_without_them() {
+    let served = Fixture::new();
+    served.put("a/file", "x");
+    served.make("a/b");
+    for (link, target) in [
+        ("to-a", "a"),
+        ("a/to-file", "./file"),
+        ("chain", "to-a/to-file"),
+        ("a/b/up", ".."),
+        ("dangling", "none/x"),
+        ("staged", ".callfs-staging/x"),
+        ("out", "../secret"),
+        ("out-and-back", "../served/a"),
+        ("absolute", "/etc"),
+        ("loop", "loop"),
+    ] {
+        served.link(link, target);
+    }
+    served.link("bytes", std::ffi::OsStr::from_bytes(b"\xff"));
+    let same = |path| Some((Some(path), Some(path)));
+    for (path, expected) in [
+        ("", None),
+        ("a/file", None),
+        ("none", None),
+        ("to-a", Some((Some("to-a"), Some("a")))),
+        ("to-a/file", same("a/file")),
+        ("to-a/b/up/file", same("a/file")),
+        ("to-a/none", same("a/none")),
+        ("to-a/none/x", same("a/none/x")),
+        ("to-a/file/x", same("a/file/x")),
+        ("a/to-file", Some((Some("a/to-file"), Some("a/file")))),
+        ("to-a/to-file", Some((Some("a/to-file"), Some("a/file")))),
+        ("chain", Some((Some("chain"), Some("a/file")))),
+        ("a/b/up", Some((Some("a/b/up"), Some("a")))),
+        ("dangling", Some((Some("dangling"), Some("none/x")))),
+        ("staged", Some((Some("staged"), None))),
+        ("bytes", Some((Some("bytes"), None))),
+        ("bytes/x", Some((None, None))),
+        ("out", None),
+        ("out-and-back", None),
+        ("absolute", None),
+        ("loop", None),
+    ] {
+        let found = served.folder.over_links(path).await.expect(path);
+        let found = found
+            .as_ref()
+            .map(|way| (way.place.as_deref(), way.end.as_deref()));
+        assert_eq!(found, expected, "{path}");
+    }
 }

@@ -41,6 +41,7 @@ impl Shelf {
             etag: None,
             modified: None,
             mode: None,
+            keeps_mode: false,
             content_type: None,
             content_encoding: None,
             object: self.name_of(number),

@@ -205,9 +205,10 @@ impl Put {
             None => engine.commit(&lock, recorded).await?,
         }
         // It may have been changed while the bytes arrived.
-        let target = engine.target(path, attributes, Some(record.clone().into()));
-        let held = target.attributes.mode;
-        engine.align_mode(path, held, record.mode).await;
+        let held = attributes.mode;
+        let mode = engine.align_mode(path, held, record.mode).await;
+        let aligned = Attributes { mode, ..attributes };
+        let target = engine.target(path, aligned, Some(record.clone().into()));
         if held.is_some_and(|held| held != record.mode)
             && engine.touched(path, &target, &mut record).await.is_some()
         {

@@ -243,6 +243,37 @@ async fn a_digest_is_that_of_the_bytes_or_is_not_told() {
     assert_eq!(told("/c").await, None);
 }
 
+#[tokio::test]
+async fn an_entity_tag_is_that_of_one_version_whatever_time_is_set() {
+    let world = World::new(folder());
+    let told = async |at: &str| {
+        let info = world.engine.stat(&alice(), &path(at)).await.expect("there");
+        info.etag.expect("files have one")
+    };
+    world.put(&alice(), "/a", "hers").await.expect("stored");
+    let first = told("/a").await;
+    world.chmod(&alice(), "/a", 0o640).await;
+    assert_eq!(told("/a").await, first, "another mode");
+    world.rename(&alice(), "/a", "/b").await.expect("moved");
+    assert_eq!(told("/b").await, first, "another name");
+    let mut seen = vec![first];
+    for bytes in ["hers, not", "hers, no", "hers"] {
+        world.disk.rewrite_unseen("b", bytes);
+        let now = told("/b").await;
+        assert!(!seen.contains(&now), "{bytes}: {now} of {seen:?}");
+        let options = ListOptions {
+            limit: 10,
+            ..ListOptions::default()
+        };
+        let listing = world.engine.list(&alice(), &path("/"), options).await;
+        let item = listing.expect("listed").items.pop().expect("an entry");
+        assert_eq!(item.etag, Some(now.clone()), "as in a listing");
+        seen.push(now);
+    }
+    let stored = world.put(&alice(), "/b", "again").await.expect("stored");
+    assert_eq!(stored.info.etag, Some(told("/b").await));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_never_takes_what_is_being_replaced_for_another_programs() {
     let world = World::new(folder());

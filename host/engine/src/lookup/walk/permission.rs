@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use callfs_model::error::Result;
+use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{AccessNode, Action, Question};
 use callfs_model::path::FilePath;
 
@@ -33,8 +33,27 @@ impl Walk {
         let now = now.await?;
         directory.node = now.unwrap_or(directory.node);
         let question = listing(&directory.path, &directory.node, &self.way);
-        let allowed = self.allows(question, false).await?;
+        let allowed = self.allows(question, false).await?
+            && (!self.over_links || Box::pin(self.may_list_over_links(&directory.path)).await?);
         Ok(allowed.then_some(directory))
+    }
+
+    /// The same of a directory that is reached over links, by the path without them, too.
+    async fn may_list_over_links(&self, directory: &FilePath) -> Result<bool> {
+        let place = self.engine.find_for(&self.who, directory).await?;
+        match self.engine.permit(&self.who, &place, Action::List).await {
+            Ok(_) => Ok(true),
+            // Closed there, or gone by now.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::NotFound
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the caller may do that; with `whole`, a denial may be about all of the walk, which

@@ -117,7 +117,6 @@ async fn an_upload_brings_its_time_with_it() {
         .await
         .is(200);
     for root in ["", "/flat"] {
-        let alice = gateway.alice();
         let (a, b) = (format!("{root}/docs/a"), format!("{root}/docs/b"));
         // In this order: the time as it is given, and as it is told.
         for (given, told) in [
@@ -127,6 +126,7 @@ async fn an_upload_brings_its_time_with_it() {
             ("-1.5", "1969-12-31T23:59:58.5Z"),
             ("4102444800", "2100-01-01T00:00:00Z"),
         ] {
+            let alice = gateway.alice();
             for (method, path, status) in [("POST", &a, 201), ("PUT", &a, 200)] {
                 let call = alice.call(method, &format!("/v1/files{path}")).body(given);
                 let stored = call.header("x-callfs-mtime", given).await.is(status);

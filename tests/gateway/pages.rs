@@ -80,7 +80,7 @@ async fn a_browser_shows_what_the_document_says() {
     assert_eq!(clicked, true);
     // A path, once the page has read the document.
     let shown = browser.evaluate(
-        "location.pathname === '/docs/' && document.body.textContent.includes('/v1/files/') \
+        "location.pathname === '/docs/' && document.body?.textContent.includes('/v1/files/') \
          || null",
     );
     assert_eq!(shown, true);

@@ -131,6 +131,13 @@ impl StoragePlugin {
         attributes: &Attributes,
         range: Option<ByteRange>,
     ) -> Result<Source> {
+        let size = attributes.size;
+        if range.is_some_and(|range| range.start >= size) {
+            // Whatever the component has opened, there is nothing of it to read.
+            let name = self.plugin.name();
+            let message = format!("the range that was asked of '{name}' begins after the end");
+            return Err(Error::new(ErrorKind::RangeNotSatisfiable { size }, message));
+        }
         let range = range.unwrap_or(ByteRange {
             start: 0,
             end: None,

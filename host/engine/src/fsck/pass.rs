@@ -212,7 +212,7 @@ impl<'a> FsckPass<'a> {
         Ok(true)
     }
 
-    async fn records_below(&self, directory: &FilePath) -> Result<u64> {
+    async fn records_below(&mut self, directory: &FilePath) -> Result<u64> {
         let mut count = 0;
         let mut after = directory.clone();
         loop {

@@ -146,6 +146,16 @@ async fn crashes(world: World, tree: &mut Tree, operation: &Operation) -> Result
         *tree = before;
         return Ok(world);
     }
+    if let (Act::Rename { to, .. }, Err(_)) = (&operation.act, &answer) {
+        // A file that was to be replaced by one of another owner in several steps belongs to no
+        // user from the first step on, because its bytes change before its record can.
+        let mut closed = before;
+        closed.close(to);
+        if left == closed.lines() {
+            *tree = closed;
+            return Ok(world);
+        }
+    }
     same(&what, &tree.lines(), &left)?;
     Ok(world)
 }

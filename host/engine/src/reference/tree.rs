@@ -118,6 +118,15 @@ impl Way<'_> {
 }
 
 impl Tree {
+    /// Closes what is at a path to all but administrators.
+    pub(super) fn close(&mut self, path: &str) {
+        if let Some(node) = self.0.get_mut(path) {
+            node.owner = "root".to_owned();
+            node.group = "root".to_owned();
+            node.mode = 0;
+        }
+    }
+
     /// Two mounts, in both of which everyone may create.
     pub(super) fn new() -> Self {
         let open = Node {

@@ -51,8 +51,8 @@ impl RequestedPart {
         })
     }
 
-    /// The range if it is a single one that does not depend on the file, for storages that are asked
-    /// for each part. With `If-Range` the whole file may be the answer.
+    /// The range if it is a single one that does not depend on the file, for storages that are
+    /// asked for each part. With `If-Range` the whole file may be the answer.
     pub(crate) fn single(&self) -> Option<ByteRange> {
         match self.if_range {
             None => self.ranges.as_ref()?.single(),

@@ -242,8 +242,8 @@ fn add_headers(headers: &mut HeaderMap, link: &Link, info: &Info) {
 
 /// The URL is a secret, and what it leads to is gone after a while: neither is to be kept or found
 /// by others. What may be had without limit may be kept by a browser that asks each time whether it
-/// still may show it. What was handed over of a use is counted in bytes of the file, so that the rest
-/// can be fetched by ranges: no compression on the way.
+/// still may show it. What was handed over of a use is counted in bytes of the file, so that the
+/// rest can be fetched by ranges: no compression on the way.
 fn add_privacy(headers: &mut HeaderMap, link: &Link) {
     let caching = if link.options.unlimited {
         "private, no-cache, no-transform"

@@ -1,4 +1,4 @@
-//! What `config show` prints of components.
+//! What `config show` prints, and that secrets are not in it.
 
 use super::*;
 
@@ -84,4 +84,133 @@ fn every_setting_of_the_default_file_has_lines_of_its_own() {
     ] {
         assert!(keys.contains(&expected), "{expected}: {keys:?}");
     }
+}
+
+#[test]
+fn secrets_are_resolved_and_never_shown() {
+    let mut place = Place::new();
+    let kept = place.write("kept.key", "from-a-file\n");
+    let content = format!(
+        r#"
+[[authenticator]]
+component = "api-keys"
+config.keys = [
+  {{ user = "alice", key = {{ env = "ALICE_KEY" }} }},
+  {{ user = "bob", key = {{ file = "{}" }} }},
+]
+config.nested.password = "in-the-file"
+config.env = "not a reference"
+[[mount]]
+path = "/"
+component = "localfs"
+config.token = {{ env = "ALICE_KEY" }}
+"#,
+        kept.display()
+    );
+    place = place
+        .with("callfs.toml", &content)
+        .with_variable("ALICE_KEY", "from-a-variable");
+    let config = place.config();
+    let json: serde_json::Value =
+        serde_json::from_str(&config.authenticators[0].config.to_json()).expect("JSON");
+    assert_eq!(json["keys"][0]["key"], "from-a-variable");
+    assert_eq!(json["keys"][1]["key"], "from-a-file");
+    assert_eq!(json["env"], "not a reference");
+    assert_eq!(
+        config.mounts[0].component.config.to_json(),
+        r#"{"token":"from-a-variable"}"#
+    );
+
+    let shown = place.show() + &format!("{config:?}");
+    for secret in ["from-a-variable", "from-a-file", "in-the-file"] {
+        assert!(!shown.contains(secret), "{secret} in\n{shown}");
+    }
+    assert!(
+        shown.contains(
+            "config.token = \"***\"  # from the variable ALICE_KEY, said by callfs.toml\n"
+        ),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("config.nested.password = \"***\"  # callfs.toml\n"),
+        "{shown}"
+    );
+
+    place.options.variables.remove("ALICE_KEY");
+    assert_eq!(
+        place.error(),
+        "callfs.toml: authenticator[0].config.keys[0].key: the variable ALICE_KEY is not set; set \
+         it"
+    );
+    place = place.with_variable("ALICE_KEY", "x");
+    fs::remove_file(kept).expect("removed");
+    let error = place.error();
+    assert!(
+        error
+            .starts_with("callfs.toml: authenticator[0].config.keys[1].key: cannot read the file "),
+        "{error}"
+    );
+    place.show();
+}
+
+#[test]
+fn the_secret_of_links_is_never_shown() {
+    let given = |lines: &str| Place::new().with("callfs.toml", &format!("{lines}\n{REST}"));
+    let place = given("links.secret = 'in-the-file'\nserver.external_url = 'https://x.org/fs/'");
+    let config = place.config();
+    assert_eq!(config.links.secret, LinkSecret::Given("in-the-file".into()));
+    assert_eq!(
+        config.server.external_url.as_deref(),
+        Some("https://x.org/fs")
+    );
+    assert!(
+        place.show().contains("secret = \"***\"  # callfs.toml\n"),
+        "{}",
+        place.show()
+    );
+    assert!(!format!("{config:?}").contains("in-the-file"));
+    let place = given("links.secret = { env = 'LINKS' }").with_variable("LINKS", "in-a-variable");
+    assert_eq!(
+        place.config().links.secret,
+        LinkSecret::Given("in-a-variable".into())
+    );
+    assert!(
+        place
+            .show()
+            .contains("secret = \"***\"  # from the variable LINKS, said by callfs.toml\n")
+    );
+    let place = given("links.secret = { file = 'absent' }");
+    assert_eq!(
+        place.config().links.secret,
+        LinkSecret::Kept("absent".into()),
+        "made at the start"
+    );
+}
+
+#[test]
+fn show_tells_the_origin_of_every_value_and_can_be_read_again() {
+    let mut place = Place::new().with("callfs.toml", &format!("log.level = 'warn'\n{REST}"));
+    place = place.with_variable("CALLFS_PLUGINS__LIMITS__INSTANCES", "3");
+    place.options.listen = vec!["127.0.0.1:0".into()];
+    let shown = place.show();
+    for line in [
+        r#"listen = ["127.0.0.1:0"]  # --listen"#,
+        r#"level = "warn"  # callfs.toml"#,
+        "limits.instances = 3  # CALLFS_PLUGINS__LIMITS__INSTANCES",
+        r#"limits.memory = "64MiB"  # built-in default"#,
+        r#"root.mode = "1777"  # built-in default"#,
+        r#"component = "localfs"  # callfs.toml"#,
+    ] {
+        assert!(
+            shown.lines().any(|other| other == line),
+            "{line} is missing from\n{shown}"
+        );
+    }
+    assert_eq!(
+        Place::new().with("again.toml", &shown).config().log,
+        place.config().log
+    );
+    let again = Place::new().with("again.toml", &shown).config();
+    assert_eq!(again.server, place.config().server);
+    assert_eq!(again.mounts, place.config().mounts);
 }

@@ -43,7 +43,7 @@ pub(super) struct FsckArguments {
 }
 
 /// What came of a comparison.
-struct Compared {
+struct FsckOutcome {
     summary: Summary,
     /// Mounts that were served with another metadata store, and of which this one has no record.
     unknown: Vec<FilePath>,
@@ -158,14 +158,14 @@ pub(super) fn run(arguments: FsckArguments) -> Result<(), CommandFailure> {
             } else {
                 filesystem.unknown
             };
-            let compared = Compared { summary, unknown };
+            let compared = FsckOutcome { summary, unknown };
             report.failed.map_or(Ok(compared), Err)
         };
         let compared = compared.await;
         store.close().await;
         compared
     })?;
-    let Compared { summary, unknown } = compared;
+    let FsckOutcome { summary, unknown } = compared;
     print(&if json {
         format!("{}\n", json!({ "summary": summary }))
     } else {

@@ -168,8 +168,10 @@ impl Engine {
         before: &LookupTarget,
         record: &mut Record,
     ) -> Option<Attributes> {
-        let recorded = before.content()?.changed?;
-        if before.attributes.changed != Some(recorded) {
+        let changed = before.attributes.changed?;
+        // What was published just now may be recorded without its time yet.
+        let recorded = before.content()?.changed.unwrap_or(changed);
+        if changed != recorded {
             return None;
         }
         let now = self.stored(path).await.ok()??;

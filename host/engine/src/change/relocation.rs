@@ -97,17 +97,32 @@ impl Engine {
         changes.extend(claim(&from.path, source));
         let intent = self.tombstone_intent(&from.path, false, Some(newest.time()))?;
         changes.extend([Change::End(held.id()), Change::Begin(held.id(), intent)]);
+        // An empty directory that is filled keeps its own mode in the storage: that is widened
+        // before the record changes and narrowed after it, so that the record alone decides.
+        let wanted = source.node.mode;
+        let own = to.target.as_ref().and_then(|kept| kept.attributes.mode);
+        let widened = match own {
+            Some(mode) => self.align_mode(&to.path, own, mode | wanted).await,
+            None => None,
+        };
         let Err(error) = self.commit(lock, changes).await else {
+            self.align_mode(&to.path, widened, wanted).await;
             held.becomes(from.path.clone());
             return Ok(held);
         };
         // It may have happened all the same.
         match self.recorded(held.id()).await {
             Ok(Some(Recorded { path, .. })) if path == from.path => {
+                self.align_mode(&to.path, widened, wanted).await;
                 held.becomes(path);
                 return Ok(held);
             }
-            Ok(_) => self.clear_or_leave(lock, held, &to.path).await,
+            Ok(_) => {
+                if let Some(own) = own {
+                    self.align_mode(&to.path, widened, own).await;
+                }
+                self.clear_or_leave(lock, held, &to.path).await;
+            }
             Err(_) => held.may_have_become(from.path.clone()),
         }
         Err(error)

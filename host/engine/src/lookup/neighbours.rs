@@ -41,7 +41,7 @@ impl<'a> Neighbours<'a> {
     }
 
     /// May the caller do that to what is at a path now? None where that takes a look at this path
-    /// alone: something on the way is missing, or something moves.
+    /// alone: something on the way is missing, or something moves, or it is reached over a link.
     pub(crate) async fn question(
         &mut self,
         action: Action,
@@ -50,7 +50,8 @@ impl<'a> Neighbours<'a> {
         let Some(parent) = path.parent() else {
             return Ok(None);
         };
-        if !self.go_to(&parent).await? {
+        // What is behind a link is judged by its own path as well.
+        if !self.go_to(&parent).await? || self.engine.leads_over_links(path).await? {
             return Ok(None);
         }
         let sought = self.engine.look_with_records(path).await?;

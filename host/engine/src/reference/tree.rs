@@ -118,6 +118,13 @@ impl Way<'_> {
 }
 
 impl Tree {
+    /// Takes those permission bits from what is at a path that it does not have in `mode`.
+    pub(super) fn narrow(&mut self, path: &str, mode: u32) {
+        if let Some(node) = self.0.get_mut(path) {
+            node.mode &= mode;
+        }
+    }
+
     /// Closes what is at a path to all but administrators.
     pub(super) fn close(&mut self, path: &str) {
         if let Some(node) = self.0.get_mut(path) {

@@ -51,8 +51,11 @@ pub(crate) fn endless(announced: bool, keeps_open: bool) -> Source {
     wit_bindgen::spawn_local(async move {
         bytes.write_all(vec![b's'; SIZE as usize]).await;
         let bytes = keeps_open.then_some(bytes);
-        std::future::pending::<()>().await;
-        drop(bytes);
+        // Waits for bytes that are never written, which the runtime of the component takes for an
+        // event from outside.
+        let (never_written, mut never_read) = wit_stream::new::<u8>();
+        never_read.read(Vec::with_capacity(1)).await;
+        drop((bytes, never_written));
         let _ = result.write(Ok(())).await;
     });
     Source::from_stream(reader, end_reader, announced.then_some(SIZE))

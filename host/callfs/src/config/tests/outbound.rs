@@ -69,7 +69,7 @@ fn grants_of_what_is_not_there_or_not_meant_are_refused() {
         (
             "{ http = ['http://u:p@x'] }",
             "",
-            "mount[0].grants.http[0]: 'http://u:p@x' has a user name",
+            "mount[0].grants.http[0]: 'http://u:***@x' has a user name",
         ),
         (
             "{ http = ['x'] }",

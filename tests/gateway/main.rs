@@ -70,6 +70,7 @@ mod stores;
 mod webdav;
 
 mod clients;
+mod clients_page;
 mod closed;
 mod media;
 

@@ -10,7 +10,7 @@ use crate::harness::{Process, command, repository, tool};
 use crate::sdk::{for_projects, workshop};
 
 /// The lines of every fenced block of commands under a heading, one after the other.
-fn commands(text: &str, heading: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str, heading: &str) -> Vec<String> {
     let after = text.split_once(heading).expect("the heading is there").1;
     let section = after
         .split_once("\n## ")
@@ -22,7 +22,7 @@ fn commands(text: &str, heading: &str) -> Vec<String> {
 }
 
 /// What a shell prints that gets these lines, in a folder; all of them must succeed.
-fn pasted(bash: &mut Command, dir: &Path, script: &str) -> String {
+pub(crate) fn pasted(bash: &mut Command, dir: &Path, script: &str) -> String {
     let output = bash
         .args(["-euo", "pipefail", "-c", script])
         .current_dir(dir)

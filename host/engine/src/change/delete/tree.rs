@@ -4,8 +4,8 @@
 //! remove everything and removes nothing, the second removes, what is below before what is above.
 //! Links are removed and never entered, and only what is in the directories that were asked about
 //! is removed, whatever takes their place. It cannot be undone halfway: a failure or a crash leaves
-//! a smaller tree. One intent covers all of it, so that whatever is still recorded of what is gone is
-//! forgotten.
+//! a smaller tree. One intent covers all of it, so that whatever is still recorded of what is gone
+//! is forgotten.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

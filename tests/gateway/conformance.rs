@@ -250,7 +250,6 @@ fn every_sin_is_found_by_the_check_of_its_name() {
                 "/listing-pages\", None, 1)",
             ],
             "traps-at-end" => &[
-                "stopped in the middle of a stream",
                 "a component that panics after its last byte",
                 "called with read(\"callfs-check-",
                 "/download-end/of-0\", None, Always)",

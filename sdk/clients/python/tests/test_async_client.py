@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import io
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
+import httpx
 import pytest
+from script import ENTRY, NEXT, Script, lines
 
 from callfs import AsyncClient, Client, NotModified, problems
 
@@ -31,6 +34,8 @@ async def test_a_file_is_written_read_and_removed(async_client: AsyncClient, fol
     moved = await async_client.move(path, f"{folder}/a/moved", create_parents=True)
     entry = await async_client.set_attributes(moved.path, mode="0600")
     assert entry.mode == "0600"
+    exchanged = await async_client.exchange(moved.path, f"{folder}/copy", if_match=written.etag)
+    assert (exchanged.path, exchanged.mode) == (f"{folder}/copy", "0600")
     assert not await async_client.exists(path)
     await async_client.remove(folder, recursive=True)
     assert not await async_client.exists(folder)
@@ -60,6 +65,12 @@ async def test_many_requests_are_made_at_once(async_client: AsyncClient, folder:
     assert [entry.name async for entry in pages] == names
     stream = async_client.stream_directory(folder, glob="1?")
     assert [entry.name async for entry in stream] == names[10:20]
+    first = [entry async for entry in async_client.stream_directory(folder, limit=12)]
+    assert [entry.name for entry in first] == names[:12]
+    rest = async_client.stream_directory(folder, after=first[-1].path, fields="sha256")
+    assert [(entry.name, entry.sha256 is None) async for entry in rest] == [
+        (name, False) for name in names[12:]
+    ]
     assert (await async_client.list_page(folder, limit=2)).next is not None
 
 
@@ -72,6 +83,25 @@ async def test_links_are_made_and_revoked(async_client: AsyncClient, folder: str
     await async_client.revoke_link(issued.id)
     with pytest.raises(problems.FileNotFound):
         await async_client.get_link(issued.id)
+    shared = await async_client.create_link(folder, expires_in=60, unlimited=True, inline=True)
+    link = await async_client.get_link(shared.id)
+    assert (link.type, link.disposition, link.downloads) == ("directory", "inline", None)
+
+
+async def test_an_upload_brings_its_time(async_client: AsyncClient, folder: str) -> None:
+    mtime = datetime(2020, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    await async_client.write(f"{folder}/written", b"x", mtime=mtime)
+    await async_client.create(f"{folder}/created", b"x", mtime=mtime)
+    entries = async_client.list_directory(folder)
+    assert [entry.mtime async for entry in entries] == [mtime, mtime]
+
+
+async def test_a_stream_that_the_gateway_cuts_goes_on_by_itself() -> None:
+    script = Script(lines(ENTRY, NEXT), lines(ENTRY))
+    http = httpx.AsyncClient(transport=httpx.MockTransport(script))
+    async with AsyncClient("http://gateway", "key", http=http) as client:
+        assert [entry.name async for entry in client.stream_directory("/")] == ["a", "a"]
+    assert script.queries == ["limit=0", "limit=0&after=%2Fa"]
 
 
 def test_both_clients_have_the_same_methods() -> None:

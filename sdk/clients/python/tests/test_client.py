@@ -16,6 +16,8 @@ from callfs import Client, NotModified, problems
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from callfs.listing import Choice
+
 NAMES = [
     "a b.txt", "100%.txt", "a%41", "%2e%2e", "ä", "日本", "a+b", "a&b;c=d", "a#b?c", "it's", "a:b",
     '<b>"q"', ".hidden", "...", "line\u2028separator", "~", "a\\b",
@@ -159,6 +161,25 @@ def test_a_digest_is_checked(client: Client, folder: str) -> None:
     assert client.read(f"{folder}/file") == b"content"
 
 
+@pytest.mark.parametrize(
+    "mtime",
+    [
+        datetime(2020, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+        datetime(2020, 1, 2, 3, 4, 5, 678901, tzinfo=timezone(timedelta(hours=-3, minutes=-30))),
+        datetime(1969, 12, 31, 23, 59, 59, 500000, tzinfo=timezone.utc),
+        datetime(2020, 1, 2, 3, 4, 5),
+    ],
+    ids=["in UTC", "in another zone", "before 1970", "local"],
+)
+def test_an_upload_brings_its_time(client: Client, folder: str, mtime: datetime) -> None:
+    client.write(f"{folder}/written", b"x", mtime=mtime)
+    client.create(f"{folder}/created", b"x", mtime=mtime)
+    client.write(f"{folder}/changed", b"x")
+    assert client.set_attributes(f"{folder}/changed", mtime=mtime).mtime is not None
+    for name in ("written", "created", "changed"):
+        assert client.stat(f"{folder}/{name}").mtime == mtime.astimezone(timezone.utc)
+
+
 def test_create_refuses_to_replace(client: Client, folder: str) -> None:
     assert client.create(f"{folder}/file", b"1").created
     with pytest.raises(problems.FileAlreadyExists):
@@ -168,7 +189,9 @@ def test_create_refuses_to_replace(client: Client, folder: str) -> None:
 
 def test_entries_are_moved_copied_changed_and_removed(client: Client, folder: str) -> None:
     client.write(f"{folder}/a/file", b"1")
-    assert client.move(f"{folder}/a/file", f"{folder}/a/moved").path == f"{folder}/a/moved"
+    moved = client.move(f"{folder}/a/file", f"{folder}/a/moved")
+    assert (moved.path, moved.name, moved.size) == (f"{folder}/a/moved", "moved", 1)
+    assert moved.etag == client.stat(f"{folder}/a/moved").etag
     assert client.copy(f"{folder}/a", f"{folder}/b").created
     with pytest.raises(problems.FileAlreadyExists):
         client.copy(f"{folder}/a/moved", f"{folder}/b/moved")
@@ -184,6 +207,28 @@ def test_entries_are_moved_copied_changed_and_removed(client: Client, folder: st
     client.remove(f"{folder}/b", recursive=True)
     assert not client.exists(f"{folder}/b")
     assert client.exists(folder)
+
+
+def test_two_entries_change_places(client: Client, folder: str) -> None:
+    one, other = f"{folder}/one", f"{folder}/other"
+    client.write(one, b"1")
+    client.write(f"{other}/below", b"2")
+    assert client.exchange(one, other).path == other
+    assert client.read(other) == b"1"
+    assert client.read(f"{one}/below") == b"2"
+    first = client.stat(f"{one}/below").etag
+    second = client.stat(other).etag
+    assert first is not None
+    assert second is not None
+    entry = client.exchange(f"{one}/below", other, if_match=first, other_if_match=second)
+    assert (entry.path, entry.etag) == (other, first)
+    with pytest.raises(problems.PreconditionFailed):
+        client.exchange(f"{one}/below", other, if_match=first)
+    with pytest.raises(problems.PreconditionFailed):
+        client.exchange(f"{one}/below", other, other_if_match=f'"{second}"')
+    assert client.read(other) == b"2"
+    with pytest.raises(problems.FileNotFound):
+        client.exchange(other, f"{folder}/none")
 
 
 def test_a_directory_is_made_once(client: Client, folder: str) -> None:
@@ -215,6 +260,38 @@ def test_a_listing_comes_in_pages_or_as_a_stream(client: Client, folder: str) ->
     ]
 
 
+def test_a_stream_with_a_limit_ends_where_the_next_one_begins(client: Client, folder: str) -> None:
+    names = [f"{number}.txt" for number in range(7)]
+    for name in names:
+        client.write(f"{folder}/{name}", b"x")
+    first = list(client.stream_directory(folder, limit=3))
+    assert [entry.name for entry in first] == names[:3]
+    second = client.stream_directory(folder, limit=4, after=first[-1].path)
+    assert [entry.name for entry in second] == names[3:]
+    assert [entry.name for entry in client.stream_directory(folder, limit=100)] == names
+
+
+def test_entries_have_more_members_on_request(client: Client, folder: str) -> None:
+    digest = hashlib.sha256(b"content")
+    client.write(f"{folder}/file", b"content", media_type="text/css", sha256=digest.digest())
+    client.make_directory(f"{folder}/with")
+    hexadecimal = digest.hexdigest()
+    cases: list[tuple[Choice, list[tuple[str | None, str | None]]]] = [
+        ({"fields": "sha256"}, [(hexadecimal, None), (None, None)]),
+        ({"fields": ["content_type"]}, [(None, "text/css"), (None, None)]),
+        ({"fields": ("sha256", "content_type")}, [(hexadecimal, "text/css"), (None, None)]),
+        ({"fields": []}, [(None, None)] * 2),
+        ({}, [(None, None)] * 2),
+    ]
+    for choice, expected in cases:
+        for entries in (
+            client.list_page(folder, **choice).items,
+            client.list_directory(folder, page_size=1, **choice),
+            client.stream_directory(folder, **choice),
+        ):
+            assert [(entry.sha256, entry.content_type) for entry in entries] == expected
+
+
 def test_a_link_downloads_without_a_key(client: Client, folder: str) -> None:
     client.write(f"{folder}/file", b"shared")
     issued = client.create_link(
@@ -222,10 +299,41 @@ def test_a_link_downloads_without_a_key(client: Client, folder: str) -> None:
     )
     answer = httpx.get(issued.url)
     assert answer.content == b"shared"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
     assert "other.txt" in answer.headers["Content-Disposition"]
-    assert client.get_link(issued.id).path == f"{folder}/file"
+    link = client.get_link(issued.id)
+    assert (link.path, link.type, link.disposition) == (f"{folder}/file", "file", "attachment")
+    assert (link.unlimited, link.max_downloads, link.downloads) == (False, 2, 1)
     assert issued.id in [link.id for link in client.list_links()]
     client.revoke_link(issued.id)
     assert httpx.get(issued.url).status_code in (404, 410)
     with pytest.raises(problems.FileNotFound):
         client.get_link(issued.id)
+
+
+def test_an_unlimited_link_is_not_counted(client: Client, folder: str) -> None:
+    client.write(f"{folder}/file", b"shared")
+    with pytest.raises(problems.BadRequest, match="expiry_seconds"):
+        client.create_link(f"{folder}/file", unlimited=True)
+    issued = client.create_link(f"{folder}/file", expires_in=60, unlimited=True, inline=True)
+    for _ in range(3):
+        answer = httpx.get(issued.url)
+        assert answer.content == b"shared"
+        assert answer.headers["Content-Disposition"].startswith("inline")
+    link = client.get_link(issued.id)
+    assert (link.unlimited, link.max_downloads, link.downloads) == (True, None, None)
+    assert link.disposition == "inline"
+
+
+def test_a_link_shares_a_directory(client: Client, folder: str) -> None:
+    client.write(f"{folder}/a/b c.txt", b"shared")
+    client.write(f"{folder}/secret", b"not shared")
+    with pytest.raises(problems.IsADirectory, match="unlimited"):
+        client.create_link(f"{folder}/a")
+    issued = client.create_link(f"{folder}/a", expires_in=timedelta(minutes=1), unlimited=True)
+    assert (issued.path, issued.type) == (f"{folder}/a", "directory")
+    assert [entry["path"] for entry in httpx.get(issued.url).json()] == ["/b c.txt"]
+    assert httpx.get(f"{issued.url}b%20c.txt").content == b"shared"
+    assert httpx.get(f"{issued.url}secret").status_code == 404
+    client.revoke_link(issued.id)
+    assert httpx.get(issued.url).status_code in (404, 410)

@@ -12,46 +12,22 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from script import ENTRY, NEXT, WRITTEN, Script, lines, problem
 
-from callfs import Client, ConnectionFailed, Problem, Retries, TimedOut, Truncated, problems
+from callfs import (
+    Client,
+    ConnectionFailed,
+    Problem,
+    Retries,
+    TimedOut,
+    Truncated,
+    UnexpectedAnswer,
+    problems,
+)
 from callfs.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-
-ENTRY = (
-    b'{"name":"a","path":"/a","type":"file","size":1,"mode":"0644","owner":"alice",'
-    b'"group":"staff","mtime":"2026-11-28T16:19:37.882115541Z","etag":"x"}\n'
-)
-WRITTEN = httpx.Response(201, headers={"ETag": '"x"'})
-
-
-def problem(status: int, code: str, **headers: str) -> httpx.Response:
-    document = {"code": code, "message": "why", "request_id": "r", "status": status}
-    return httpx.Response(
-        status,
-        json=document,
-        headers={"Content-Type": "application/problem+json", **headers},
-    )
-
-
-class Script:
-    """Answers one request after another, and keeps what was sent."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.bodies: list[bytes] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.bodies.append(request.read())
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def client(self, retries: Retries | None = None) -> Client:
-        http = httpx.Client(transport=httpx.MockTransport(self))
-        return Client("http://gateway", "key", http=http, retries=retries)
 
 
 @pytest.fixture
@@ -108,6 +84,9 @@ BUSY = problem(503, "BACKEND_TIMEOUT")
         (lambda client: client.move("/a", "/b", if_match="x"), 2),
         (lambda client: client.copy("/a", "/b", if_none_match="*"), 2),
         (lambda client: client.create("/a", b"x"), 1),
+        (lambda client: client.exchange("/a", "/b"), 1),
+        # The condition may hold again after the first one.
+        (lambda client: client.exchange("/a", "/b", if_match="*", other_if_match="*"), 1),
         (lambda client: client.move("/a", "/b"), 1),
         (lambda client: client.copy("/a", "/b"), 1),
         (lambda client: client.create_link("/a"), 1),
@@ -210,6 +189,31 @@ def test_a_line_may_come_in_pieces() -> None:
     pieces = [chunk(ENTRY[:10]), chunk(ENTRY[10:] + ENTRY[:50]), chunk(ENTRY[50:]), chunk(b"")]
     with server(NDJSON, *pieces) as url, Client(url, "key") as client:
         assert [entry.name for entry in client.stream_directory("/")] == ["a", "a"]
+
+
+def test_a_stream_that_the_gateway_cuts_goes_on_by_itself() -> None:
+    script = Script(lines(ENTRY, NEXT), lines(NEXT), lines(ENTRY))
+    entries = script.client().stream_directory("/", recursive=True)
+    assert [entry.name for entry in entries] == ["a", "a"]
+    first, *others = script.queries
+    assert first == "recursive=true&limit=0"
+    assert others == ["recursive=true&limit=0&after=%2Fa"] * 2
+
+
+def test_a_stream_with_a_limit_does_not() -> None:
+    script = Script(lines(ENTRY, NEXT))
+    assert [entry.name for entry in script.client().stream_directory("/", limit=1)] == ["a"]
+    assert script.queries == ["limit=1"]
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"type":"next"}', b'{"type":"file","next":"/a"}', b"[]", b"<html>", ENTRY[:40]]
+)
+def test_a_line_that_is_no_entry_is_unexpected(line: bytes) -> None:
+    entries = Script(lines(ENTRY, line + b"\n")).client().stream_directory("/")
+    assert next(entries).name == "a"
+    with pytest.raises(UnexpectedAnswer, match="no Entry"):
+        next(entries)
 
 
 def test_a_download_that_is_cut_raises() -> None:

@@ -1,11 +1,17 @@
-import { conditionHeaders, type ReadConditions, type WriteConditions } from "./conditions.js";
+import {
+  conditionHeaders,
+  quoted,
+  type ReadConditions,
+  type WriteConditions,
+} from "./conditions.js";
 import { Download, fileInfoOf } from "./download.js";
 import { UnexpectedAnswer } from "./errors.js";
 import { infoOf, writtenOf, type Info, type Written } from "./info.js";
 import { entriesOf, queryOf, type Choice } from "./listing.js";
 import type {
-  Changed,
+  Change,
   Entry,
+  ExchangeEntry,
   IssuedLink,
   Link,
   LinkRequest,
@@ -33,6 +39,8 @@ export interface WriteOptions extends ChangeOptions {
   mediaType?: string | undefined;
   /** The SHA-256 of the content, which the gateway checks. */
   sha256?: Uint8Array | undefined;
+  /** When the content was last changed, a text in RFC 3339; now unless given. */
+  mtime?: Date | string | undefined;
 }
 
 export interface LinkOptions extends Cancellable {
@@ -40,6 +48,10 @@ export interface LinkOptions extends Cancellable {
   maxDownloads?: number | undefined;
   /** The name to save the file under. */
   filename?: string | undefined;
+  /** Works until it expires, which `expirySeconds` has to say, instead of `maxDownloads` times. */
+  unlimited?: boolean | undefined;
+  /** Browsers show the file. */
+  inline?: boolean | undefined;
 }
 
 /** One gateway, asked with one key. */
@@ -123,14 +135,32 @@ export class Client {
     path: string,
     to: string,
     options: ChangeOptions & { overwrite?: boolean; createParents?: boolean } = {},
-  ): Promise<Changed> {
+  ): Promise<Entry> {
     const { overwrite = false, createParents = false, ...rest } = options;
     const wanted: MoveEntry = {
       destination: absolute(to),
       overwrite,
       create_parents: createParents,
     };
-    return this.transport.run(patch(path, wanted, rest), jsonOf<Changed>);
+    return this.transport.run(patch(path, wanted, rest), jsonOf<Entry>);
+  }
+
+  /**
+   * Lets two entries change places in one step; the one that is now at `other`. It is sent once,
+   * because a second time would undo the first. The conditions are about the entry at `path`.
+   */
+  async exchange(
+    path: string,
+    other: string,
+    { otherIfMatch, ...rest }: ChangeOptions & { otherIfMatch?: string } = {},
+  ): Promise<Entry> {
+    const wanted: ExchangeEntry = {
+      destination: absolute(other),
+      exchange: true,
+      ...(otherIfMatch !== undefined && { destination_if_match: quoted(otherIfMatch) }),
+    };
+    const request = { ...patch(path, wanted, rest), isUndoneByRepetition: true };
+    return this.transport.run(request, jsonOf<Entry>);
   }
 
   async setAttributes(
@@ -180,28 +210,41 @@ export class Client {
     }
   }
 
-  /** Entries as soon as the gateway finds them, in one answer; `Truncated` if it is cut. */
+  /**
+   * Entries as soon as the gateway finds them, in one answer; `Truncated` if it is cut. With a
+   * limit, the path of the last entry is `after` for those that follow.
+   */
   async *streamDirectory(
     path = "/",
-    { after, signal, ...choice }: Choice & Cancellable & { after?: string } = {},
+    options: Choice & Cancellable & { limit?: number; after?: string } = {},
   ): AsyncGenerator<Entry, void, undefined> {
-    const { blocks } = await this.transport.stream({
-      method: "GET",
-      target: target(directory(path), { ...queryOf(choice), after, limit: 0 }),
-      headers: { Accept: "application/x-ndjson" },
-      signal,
-    });
-    yield* entriesOf(blocks());
+    const { limit, after, signal, ...choice } = options;
+    let next = after;
+    do {
+      const { blocks } = await this.transport.stream({
+        method: "GET",
+        target: target(directory(path), { ...queryOf(choice), limit: limit ?? 0, after: next }),
+        headers: { Accept: "application/x-ndjson" },
+        signal,
+      });
+      next = yield* entriesOf(blocks());
+    } while (limit === undefined && next !== undefined);
   }
 
-  /** A URL that downloads a file without a key. */
+  /**
+   * A URL that downloads a file without a key: once, or `maxDownloads` times. A link to a directory
+   * has to be `unlimited`; its URL, which ends with a slash, lists the directory, and everything
+   * below it is downloaded from below that URL.
+   */
   async createLink(path: string, { signal, ...options }: LinkOptions = {}): Promise<IssuedLink> {
-    const { expirySeconds, maxDownloads, filename } = options;
+    const { expirySeconds, maxDownloads, filename, unlimited, inline } = options;
     const wanted: LinkRequest = {
       path: absolute(path),
       ...(expirySeconds !== undefined && { expiry_seconds: expirySeconds }),
       ...(maxDownloads !== undefined && { max_downloads: maxDownloads }),
       ...(filename !== undefined && { filename }),
+      ...(unlimited === true && { unlimited }),
+      ...(inline === true && { disposition: "inline" }),
     };
     const request = { method: "POST", target: "/v1/links/generate", json: wanted } as const;
     return this.transport.run({ ...request, headers: JSON_HEADERS, signal }, jsonOf<IssuedLink>);
@@ -239,12 +282,15 @@ export class Client {
     method: "PUT" | "POST",
     path: string,
     content: Content,
-    { mediaType, sha256, signal, ...conditions }: WriteOptions,
+    { mediaType, sha256, mtime, signal, ...conditions }: WriteOptions,
   ): Promise<Written> {
     const headers = conditionHeaders(conditions);
     if (mediaType !== undefined) headers["Content-Type"] = mediaType;
     if (sha256 !== undefined) {
       headers["Repr-Digest"] = `sha-256=:${btoa(String.fromCharCode(...sha256))}:`;
+    }
+    if (mtime !== undefined) {
+      headers["X-CallFS-MTime"] = typeof mtime === "string" ? mtime : mtime.toISOString();
     }
     const request = { method, target: file(path), headers, content, signal };
     return this.transport.run(request, (head) => writtenOf(absolute(path), head));
@@ -275,7 +321,7 @@ function read(
 
 function patch(
   path: string,
-  json: MoveEntry | SetAttributes,
+  json: Change,
   { signal, ...conditions }: ChangeOptions,
 ): CallFSRequest {
   const headers = { ...JSON_HEADERS, ...conditionHeaders(conditions) };

@@ -27,6 +27,7 @@ export function unquoted(etag: string | null): string | null {
   return etag?.startsWith('"') ? etag.slice(1, -1) : etag;
 }
 
-function quoted(etag: string): string {
+/** An ETag as HTTP writes it. */
+export function quoted(etag: string): string {
   return etag === "*" || etag.endsWith('"') ? etag : `"${etag}"`;
 }

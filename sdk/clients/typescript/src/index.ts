@@ -19,8 +19,8 @@ export {
 export type { Info, Written } from "./info.js";
 export type { Choice } from "./listing.js";
 export type {
-  Changed,
   Entry,
+  EntryField,
   EntryType,
   IssuedLink,
   Link,

@@ -18,6 +18,8 @@ export interface CallFSRequest {
   content?: Content | undefined;
   /** A document instead, whose members that are `undefined` are not sent. */
   json?: object;
+  /** Whether a second time undoes the first, also under a condition, which may hold again. */
+  isUndoneByRepetition?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -28,7 +30,9 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]
 const CONDITIONS = ["If-Match", "If-None-Match", "If-Unmodified-Since"];
 
 /** Whether sending it twice does no more than sending it once. */
-export function isRepeatable({ method, headers = {}, content }: CallFSRequest): boolean {
+export function isRepeatable(request: CallFSRequest): boolean {
+  const { method, headers = {}, content, isUndoneByRepetition } = request;
+  if (isUndoneByRepetition === true) return false;
   const isSafe = IDEMPOTENT.has(method) || CONDITIONS.some((name) => name in headers);
   return isSafe && !isStream(content);
 }

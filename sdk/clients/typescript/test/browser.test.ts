@@ -20,9 +20,12 @@ const SCENARIO = `
   try {
     const client = new Client({ url, key });
     const path = folder + "/a b.txt";
-    const written = await client.write(path, new Blob(["0123456789"], { type: "text/plain" }));
+    const content = new Blob(["0123456789"], { type: "text/plain" });
+    const mtime = new Date("2020-01-02T03:04:05Z");
+    const written = await client.write(path, content, { mtime });
     const info = await client.stat(path);
     results.etag = info.etag === written.etag;
+    results.mtime = info.mtime;
     results.isText = info.mediaType.startsWith("text/plain");
     results.part = new TextDecoder().decode(await client.read(path, { start: 2, end: 5 }));
     results.text = await new Response((await client.download(path)).stream).text();
@@ -88,6 +91,7 @@ test("a page of an origin that CORS allows uses the client", { timeout: 60_000 }
     const early = ended.then(() => assert.fail("the browser ended by itself"));
     assert.deepEqual(await Promise.race([results, early]), {
       etag: true,
+      mtime: "2020-01-02T03:04:05Z",
       isText: true,
       part: "234",
       text: "0123456789",

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 
-import { Client, NotModified, isProblem, type Content, type ProblemCode } from "callfs";
+import {
+  Client,
+  NotModified,
+  isProblem,
+  type Choice,
+  type Content,
+  type ProblemCode,
+} from "callfs";
 
 import { client, collected, decode, encode, folder } from "./gateway.js";
 
@@ -154,12 +161,54 @@ test("a digest is checked", async () => {
   await assert.rejects(client.write(path, "c0ntent", { sha256 }), has("DIGEST_MISMATCH"));
 });
 
+test("an upload brings its time", async () => {
+  const directory = folder();
+  for (const [mtime, expected] of [
+    [new Date("2020-01-02T03:04:05.678Z"), "2020-01-02T03:04:05.678Z"],
+    [new Date("1969-12-31T23:59:59.500Z"), "1969-12-31T23:59:59.5Z"],
+    ["2020-01-02T03:04:05.123456789+01:00", "2020-01-02T02:04:05.123456789Z"],
+  ] as const) {
+    await client.write(`${directory}/written`, "x", { mtime });
+    await client.create(`${directory}/created`, "x", { mtime });
+    assert.equal((await client.stat(`${directory}/written`)).mtime, expected);
+    assert.equal((await client.stat(`${directory}/created`)).mtime, expected);
+    await client.remove(`${directory}/created`);
+  }
+});
+
+test("two entries change places", async () => {
+  const directory = folder();
+  const [one, other] = [`${directory}/one`, `${directory}/other`];
+  await client.write(one, "1");
+  await client.write(`${other}/below`, "2");
+  assert.equal((await client.exchange(one, other)).path, other);
+  assert.equal(decode(await client.read(other)), "1");
+  assert.equal(decode(await client.read(`${one}/below`)), "2");
+  const ifMatch = (await client.stat(`${one}/below`)).etag ?? "";
+  const otherIfMatch = (await client.stat(other)).etag ?? "";
+  const entry = await client.exchange(`${one}/below`, other, { ifMatch, otherIfMatch });
+  assert.deepEqual([entry.path, entry.etag], [other, ifMatch]);
+  for (const stale of [{ ifMatch }, { otherIfMatch: `"${otherIfMatch}"` }]) {
+    await assert.rejects(
+      client.exchange(`${one}/below`, other, stale),
+      has("PRECONDITION_FAILED"),
+    );
+  }
+  assert.equal(decode(await client.read(other)), "2");
+  await assert.rejects(client.exchange(other, `${directory}/none`), has("FILE_NOT_FOUND"));
+});
+
 test("entries are moved, copied, changed and removed", async () => {
   const directory = folder();
   const at = (name: string) => `${directory}/${name}`;
   assert((await client.create(at("a/file"), "1")).created);
   await assert.rejects(client.create(at("a/file"), "2"), has("FILE_ALREADY_EXISTS"));
-  await client.move(at("a/file"), at("a/moved"));
+  const moved = await client.move(at("a/file"), at("a/moved"));
+  const { etag } = await client.stat(at("a/moved"));
+  assert.deepEqual(
+    [moved.path, moved.name, moved.size, moved.etag],
+    [at("a/moved"), "moved", 1, etag],
+  );
   assert((await client.copy(at("a"), at("b"))).created);
   await assert.rejects(client.copy(at("a/moved"), at("b/moved")), has("FILE_ALREADY_EXISTS"));
   await assert.rejects(client.move(at("a/moved"), at("b/moved")), has("FILE_ALREADY_EXISTS"));
@@ -209,6 +258,53 @@ test("a listing comes in pages or as a stream", async () => {
   assert.deepEqual(names(await collected(shallow)), [...files, "below"]);
 });
 
+test("a stream with a limit ends where the next one begins", async () => {
+  const directory = folder();
+  const files = Array.from({ length: 7 }, (_, index) => `${index}.txt`);
+  await Promise.all(files.map((name) => client.write(`${directory}/${name}`, "x")));
+  const names = (entries: { name: string }[]) => entries.map((entry) => entry.name);
+  const first = await collected(client.streamDirectory(directory, { limit: 3 }));
+  assert.deepEqual(names(first), files.slice(0, 3));
+  const second = client.streamDirectory(directory, { limit: 4, after: first[2]?.path ?? "" });
+  assert.deepEqual(names(await collected(second)), files.slice(3));
+  const all = client.streamDirectory(directory, { limit: 100 });
+  assert.deepEqual(names(await collected(all)), files);
+});
+
+test("entries have more members on request", async () => {
+  const directory = folder();
+  const digest = createHash("sha256").update("content");
+  const hexadecimal = digest.copy().digest("hex");
+  const sha256 = digest.digest();
+  await client.write(`${directory}/file`, "content", { mediaType: "text/css", sha256 });
+  await client.makeDirectory(`${directory}/with`);
+  const cases: [Choice, object, object][] = [
+    [{ fields: "sha256" }, { sha256: hexadecimal }, { sha256: null }],
+    [{ fields: ["content_type"] }, { content_type: "text/css" }, { content_type: null }],
+    [
+      { fields: ["sha256", "content_type"] },
+      { sha256: hexadecimal, content_type: "text/css" },
+      { sha256: null, content_type: null },
+    ],
+    [{ fields: [] }, {}, {}],
+    [{}, {}, {}],
+  ];
+  for (const [choice, ...expected] of cases) {
+    for (const entries of [
+      (await client.listPage(directory, choice)).items,
+      await collected(client.listDirectory(directory, { pageSize: 1, ...choice })),
+      await collected(client.streamDirectory(directory, choice)),
+    ]) {
+      const members = entries.map((entry) => {
+        return Object.fromEntries(
+          Object.entries(entry).filter(([name]) => ["sha256", "content_type"].includes(name)),
+        );
+      });
+      assert.deepEqual(members, expected);
+    }
+  }
+});
+
 test("a link downloads without a key", async () => {
   const path = `${folder()}/file`;
   await client.write(path, "shared");
@@ -219,12 +315,49 @@ test("a link downloads without a key", async () => {
   });
   const answer = await fetch(issued.url);
   assert.equal(await answer.text(), "shared");
-  assert.match(answer.headers.get("Content-Disposition") ?? "", /other\.txt/);
-  assert.equal((await client.getLink(issued.id)).path, path);
+  assert.match(answer.headers.get("Content-Disposition") ?? "", /^attachment.*other\.txt/);
+  const link = await client.getLink(issued.id);
+  assert.deepEqual([link.path, link.type, link.disposition], [path, "file", "attachment"]);
+  assert.deepEqual([link.unlimited, link.max_downloads, link.downloads], [false, 2, 1]);
   const links = await collected(client.listLinks());
   assert(links.some((link) => link.id === issued.id));
   await client.revokeLink(issued.id);
   await assert.rejects(client.getLink(issued.id), has("FILE_NOT_FOUND"));
+});
+
+test("an unlimited link is not counted", async () => {
+  const path = `${folder()}/file`;
+  await client.write(path, "shared");
+  await assert.rejects(client.createLink(path, { unlimited: true }), /expiry_seconds/);
+  const issued = await client.createLink(path, {
+    expirySeconds: 60,
+    unlimited: true,
+    inline: true,
+  });
+  for (let number = 0; number < 3; number++) {
+    const answer = await fetch(issued.url);
+    assert.equal(await answer.text(), "shared");
+    assert.match(answer.headers.get("Content-Disposition") ?? "", /^inline/);
+  }
+  const link = await client.getLink(issued.id);
+  assert.deepEqual([link.unlimited, link.max_downloads, link.downloads], [true, null, null]);
+  assert.equal(link.disposition, "inline");
+});
+
+test("a link shares a directory", async () => {
+  const directory = folder();
+  await client.write(`${directory}/a/b c.txt`, "shared");
+  await client.write(`${directory}/secret`, "not shared");
+  await assert.rejects(client.createLink(`${directory}/a`), has("IS_A_DIRECTORY"));
+  const terms = { expirySeconds: 60, unlimited: true };
+  const issued = await client.createLink(`${directory}/a`, terms);
+  assert.deepEqual([issued.path, issued.type], [`${directory}/a`, "directory"]);
+  const listed = (await (await fetch(issued.url)).json()) as { path: string }[];
+  assert.deepEqual(listed.map((entry) => entry.path), ["/b c.txt"]);
+  assert.equal(await (await fetch(`${issued.url}b%20c.txt`)).text(), "shared");
+  assert.equal((await fetch(`${issued.url}secret`)).status, 404);
+  await client.revokeLink(issued.id);
+  assert([404, 410].includes((await fetch(issued.url)).status));
 });
 
 test("a wrong key is a problem", async () => {

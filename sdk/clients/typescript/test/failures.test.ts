@@ -20,6 +20,8 @@ const ENTRY =
   '{"name":"a","path":"/a","type":"file","size":1,"mode":"0644","owner":"alice",' +
   '"group":"staff","mtime":"2026-11-28T16:19:37.882115541Z","etag":"x"}\n';
 
+const NEXT = '{"type":"next","next":"/a"}\n';
+
 function problem(status: number, code: string, headers: Record<string, string> = {}): Response {
   const document = { code, message: "why", request_id: "r", status };
   return new Response(JSON.stringify(document), {
@@ -28,17 +30,19 @@ function problem(status: number, code: string, headers: Record<string, string> =
   });
 }
 
-/** A client that gets one answer after another, and the bodies that it sent. */
+/** A client that gets one answer after another, and the bodies and the queries that it sent. */
 function scripted(answers: (() => Response)[], retries: Partial<Retries> = { firstWait: 1 }) {
   const bodies: unknown[] = [];
-  const answer: typeof fetch = async (_, init) => {
+  const queries: string[] = [];
+  const answer: typeof fetch = async (url, init) => {
+    queries.push(new URL(String(url)).search);
     bodies.push(init?.body);
     const next = answers.shift();
     assert(next !== undefined, "one request too many");
     return next();
   };
   const client = new Client({ url: "http://gateway", key: "key", fetch: answer, retries });
-  return { client, bodies };
+  return { client, bodies, queries };
 }
 
 const written = () => new Response(null, { status: 201, headers: { ETag: '"x"' } });
@@ -97,6 +101,9 @@ const calls: [string, (client: Client) => Promise<unknown>, number][] = [
   ["conditional copy", (client) => client.copy("/a", "/b", { ifNoneMatch: "*" }), 2],
   ["create", (client) => client.create("/a", "x"), 1],
   ["move", (client) => client.move("/a", "/b"), 1],
+  ["exchange", (client) => client.exchange("/a", "/b"), 1],
+  // The condition may hold again after the first one.
+  ["conditional exchange", (client) => client.exchange("/a", "/b", { ifMatch: "*" }), 1],
   ["copy", (client) => client.copy("/a", "/b"), 1],
   ["createLink", (client) => client.createLink("/a"), 1],
   ["write of a stream", (client) => client.write("/a", once), 1],
@@ -176,6 +183,22 @@ test("a line may come in pieces", async () => {
     const client = new Client({ url, key: "key" });
     assert.equal((await collected(client.streamDirectory("/"))).length, 2);
   });
+});
+
+test("a stream that the gateway cuts goes on by itself", async () => {
+  const { client, queries } = scripted(
+    [ENTRY + NEXT, NEXT, ENTRY].map((lines) => () => new Response(lines)),
+  );
+  const entries = await collected(client.streamDirectory("/", { recursive: true }));
+  assert.equal(entries.map((entry) => entry.name).join(), "a,a");
+  const continued = "?recursive=true&limit=0&after=%2Fa";
+  assert.deepEqual(queries, ["?recursive=true&limit=0", continued, continued]);
+});
+
+test("a stream with a limit does not", async () => {
+  const { client, queries } = scripted([() => new Response(ENTRY + NEXT)]);
+  assert.equal((await collected(client.streamDirectory("/", { limit: 1 }))).length, 1);
+  assert.deepEqual(queries, ["?limit=1"]);
 });
 
 test("a download that is cut is an error", async () => {

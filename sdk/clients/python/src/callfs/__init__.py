@@ -16,7 +16,7 @@ from callfs.errors import (
     UnexpectedAnswer,
 )
 from callfs.info import Info, Written
-from callfs.models import Changed, Entry, IssuedLink, Link, Listing
+from callfs.models import Entry, IssuedLink, Link, Listing
 from callfs.problems import Problem
 from callfs.retries import Retries
 
@@ -24,7 +24,6 @@ __all__ = [
     "AsyncClient",
     "AsyncDownload",
     "CallFSError",
-    "Changed",
     "Client",
     "ConnectionFailed",
     "Download",

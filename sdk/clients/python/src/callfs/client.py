@@ -110,11 +110,13 @@ class Client:
         *,
         media_type: str | None = None,
         sha256: bytes | None = None,
+        mtime: datetime | None = None,
         **conditions: Unpack[WriteConditions],
     ) -> Written:
         """Creates or replaces a file, and the directories above it.
 
-        Readers see all or nothing of it; an iterator that raises leaves what was there.
+        Readers see all or nothing of it; an iterator that raises leaves what was there. `mtime` is
+        when the content was last changed, and now unless given.
         """
         return self._run(
             operations.write(
@@ -123,6 +125,7 @@ class Client:
                 create=False,
                 media_type=media_type,
                 sha256=sha256,
+                mtime=mtime,
                 conditions=conditions,
             )
         )
@@ -134,11 +137,18 @@ class Client:
         *,
         media_type: str | None = None,
         sha256: bytes | None = None,
+        mtime: datetime | None = None,
     ) -> Written:
         """Creates a file; `FileAlreadyExists` if there is one."""
         return self._run(
             operations.write(
-                path, content, create=True, media_type=media_type, sha256=sha256, conditions={}
+                path,
+                content,
+                create=True,
+                media_type=media_type,
+                sha256=sha256,
+                mtime=mtime,
+                conditions={},
             )
         )
 
@@ -165,12 +175,29 @@ class Client:
         overwrite: bool = False,
         create_parents: bool = False,
         **conditions: Unpack[WriteConditions],
-    ) -> models.Changed:
+    ) -> models.Entry:
         """Moves a file or a directory in one step, also to another mount."""
         return self._run(
             operations.move(
                 path, to, overwrite=overwrite, create_parents=create_parents, conditions=conditions
             )
+        )
+
+    def exchange(
+        self,
+        path: Path,
+        other: Path,
+        *,
+        other_if_match: str | None = None,
+        **conditions: Unpack[WriteConditions],
+    ) -> models.Entry:
+        """Lets two entries change places in one step; the one that is now at `other`.
+
+        It is sent once, because a second time would undo the first. The conditions are about the
+        entry at `path`.
+        """
+        return self._run(
+            operations.exchange(path, other, other_if_match=other_if_match, conditions=conditions)
         )
 
     def set_attributes(
@@ -218,15 +245,27 @@ class Client:
                 return
 
     def stream_directory(
-        self, path: Path = "/", *, after: str | None = None, **choice: Unpack[Choice]
+        self,
+        path: Path = "/",
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        **choice: Unpack[Choice],
     ) -> Iterator[models.Entry]:
-        """Entries as soon as the gateway finds them, in one answer; `Truncated` if it is cut."""
-        lines = EntryLines()
-        operation = operations.stream_directory(path, Selection.of(choice), after)
-        with self._stream(operation) as response:
-            for block in blocks_of(response):
-                yield from lines.entries(block)
-        lines.end()
+        """Entries as soon as the gateway finds them, in one answer; `Truncated` if it is cut.
+
+        With a limit, the path of the last entry is `after` for those that follow.
+        """
+        selection = Selection.of(choice)
+        while True:
+            lines = EntryLines()
+            operation = operations.stream_directory(path, selection, limit, after)
+            with self._stream(operation) as response:
+                for block in blocks_of(response):
+                    yield from lines.entries(block)
+            after = lines.end()
+            if limit is not None or after is None:
+                return
 
     def create_link(
         self,
@@ -235,11 +274,23 @@ class Client:
         expires_in: timedelta | float | None = None,
         max_downloads: int | None = None,
         filename: str | None = None,
+        unlimited: bool = False,
+        inline: bool = False,
     ) -> models.IssuedLink:
-        """A URL that downloads a file without a key."""
+        """A URL that downloads a file without a key: once, or `max_downloads` times.
+
+        An `unlimited` link works until it expires, which `expires_in` has to say. A link to a
+        directory is one; its URL, which ends with a slash, lists the directory, and everything
+        below it is downloaded from below that URL. Browsers show an `inline` file.
+        """
         return self._run(
             operations.create_link(
-                path, expires_in=expires_in, max_downloads=max_downloads, filename=filename
+                path,
+                expires_in=expires_in,
+                max_downloads=max_downloads,
+                filename=filename,
+                unlimited=unlimited,
+                inline=inline,
             )
         )
 

@@ -227,9 +227,10 @@ class CallFSFileSystem(AsyncFileSystem):  # type: ignore[misc]
         return modified
 
     async def _sign(self, path: str, expiration: int = 100, **_: object) -> str:
-        """The URL of a link for one download."""
+        """A URL that works until it expires, as often as it is asked, for ranges of it too."""
         client = await self.client()
-        return (await client.create_link(self._strip_protocol(path), expires_in=expiration)).url
+        path = self._strip_protocol(path)
+        return (await client.create_link(path, expires_in=expiration, unlimited=True)).url
 
     mv = sync_wrapper(_mv)
     rmdir = sync_wrapper(_rmdir)

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
-from datetime import datetime
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Changed:
-    """The entry after a change of attributes; after a move its new `path` and nothing else."""
+class Continuation:
+    """The last line of a stream that `limit` has cut."""
 
-    path: str
-    """The path from the root."""
+    next: str
+    """The cursor of the entries that follow: their `after`."""
 
-    etag: str | None = None
-    """As in `ETag`, without the quotes."""
+    type: ContinuationType
 
-    group: str | None = None
-    """The group that owns it."""
 
-    mode: str | None = None
-    """POSIX permission bits in octal."""
-
-    mtime: datetime | None = None
-    """When it was last changed."""
-
-    name: str | None = None
-    """The last name of its path; empty for the root."""
-
-    owner: str | None = None
-    """The user that owns it."""
-
-    size: int | None = None
-    """In bytes."""
-
-    type: EntryType | None = None
+ContinuationType: TypeAlias = Literal["next"]
+"""Tells the line from an entry, which has another type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,10 +50,48 @@ class Entry:
     """In bytes."""
 
     type: EntryType
+    content_type: str | None = None
+    """The media type of a file. Only with `fields=content_type`, and `null` if it is not a file."""
+
+    sha256: str | None = None
+    """
+    SHA-256 of the bytes in hexadecimal digits. Only with `fields=sha256`, and `null` if it is
+    not known.
+    """
+
+
+EntryField: TypeAlias = Literal["sha256", "content_type"]
+"""A member that the entries of a listing have only on request."""
 
 
 EntryType: TypeAlias = Literal["file", "directory", "special"]
 """What an entry is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExchangeEntry:
+    """Let the entry and the one at `destination` change places in one step, each with everything below it."""
+
+    destination: str
+    """Another path."""
+
+    exchange: bool
+    """
+    Whether the entries at both paths change places in one step, each with everything below it.
+    Both have to exist, of any type, and their storage has to be able to do it.
+    """
+
+    backend: str | None = None
+    """
+    With `name`: the path of the mount to move to, where it keeps its place. With
+    `destination`: the mount that has to be in.
+    """
+
+    destination_if_match: str | None = None
+    """The entity tags of which the file at the other path must have one, as in `If-Match`, or `*`."""
+
+    instance: str | None = None
+    """The node to move to, by its id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +109,7 @@ HealthStatus: TypeAlias = Literal["ok", "failed"]
 class IssuedLink:
     """A link with its token, which no later response has."""
 
+    disposition: LinkDisposition
     expires: datetime | None
     """When it stops working."""
 
@@ -97,17 +119,23 @@ class IssuedLink:
     id: str
     """Names the link where it is looked up or revoked."""
 
-    max_downloads: int
-    """How often the file can be downloaded with it."""
+    max_downloads: int | None
+    """How often a file can be downloaded with it; `null` if it is unlimited."""
 
     path: str
-    """The file that it shares."""
+    """What it shares."""
 
     token: str
     """The secret part of the URL."""
 
+    type: Literal["file", "directory"]
+    """What a link shares."""
+
+    unlimited: bool
+    """Whether there is no limit of downloads until it expires."""
+
     url: str
-    """Where the file can be downloaded."""
+    """Where the file can be downloaded, or the directory listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,8 +145,9 @@ class Link:
     created: datetime | None
     """When it was made."""
 
-    downloads: int
-    """How often it was downloaded."""
+    disposition: LinkDisposition
+    downloads: int | None
+    """How often it was downloaded; `null` if it is unlimited, because that is not counted."""
 
     expires: datetime | None
     """When it stops working."""
@@ -132,11 +161,21 @@ class Link:
     maker: str
     """The user that made it."""
 
-    max_downloads: int
-    """How often the file can be downloaded with it."""
+    max_downloads: int | None
+    """How often a file can be downloaded with it; `null` if it is unlimited."""
 
     path: str
-    """The file that it shares."""
+    """What it shares."""
+
+    type: Literal["file", "directory"]
+    """What a link shares."""
+
+    unlimited: bool
+    """Whether there is no limit of downloads until it expires."""
+
+
+LinkDisposition: TypeAlias = Literal["attachment", "inline"]
+"""What a browser does with the files of a link."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,16 +183,31 @@ class LinkRequest:
     """A link to create."""
 
     path: str
-    """The file to share."""
+    """
+    The file or the directory to share. A directory is shared with everything below it, and
+    needs `unlimited`.
+    """
+
+    disposition: LinkDisposition | None = None
+    """What a browser does with the files: it saves them unless this is `inline`."""
 
     expiry_seconds: int | None = None
-    """For how long; the configuration has a default and a maximum."""
+    """
+    For how many seconds; the configuration has a maximum, and a default for links without
+    `unlimited`.
+    """
 
     filename: str | None = None
     """The name to save it under, if it is not to be the file's own."""
 
     max_downloads: int | None = None
-    """How often the file can be had with it; once unless given."""
+    """How often the file can be downloaded with it; once unless given."""
+
+    unlimited: bool | None = None
+    """
+    Allow any number of downloads until it expires, without counting them; instead of
+    `max_downloads`, and together with `expiry_seconds`.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,6 +244,10 @@ class Listing:
     """Whether everything below is listed, too."""
 
     type: EntryType
+
+
+ListingLine: TypeAlias = Entry | Continuation
+"""A line of a stream: an entry, or at the end of a stream that `limit` has cut, where it continues. The `type` tells one from the other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -321,6 +379,26 @@ class RenameEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Root:
+    """What this service is, and links to the rest, relative to this one."""
+
+    documentation: str
+    """Where the documentation of the API is."""
+
+    files: str
+    """Where the files are."""
+
+    name: str
+    """The name of the service."""
+
+    openapi: str
+    """Where the OpenAPI document is."""
+
+    version: str
+    """The version that it runs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SetAttributes:
     """Change attributes: any of these, and at least one."""
 
@@ -337,5 +415,39 @@ class SetAttributes:
     """The user that owns it."""
 
 
-Change: TypeAlias = MoveEntry | RenameEntry | SetAttributes
+Change: TypeAlias = MoveEntry | RenameEntry | ExchangeEntry | SetAttributes
 """One of these."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SharedEntry:
+    """An entry of a directory that a link shares."""
+
+    etag: str | None
+    """As in `ETag`, without the quotes."""
+
+    mtime: datetime | None
+    """When it was last changed."""
+
+    name: str
+    """The last name of its path; empty for the directory that the link shares."""
+
+    path: str
+    """The path from the directory that the link shares."""
+
+    size: int
+    """In bytes."""
+
+    type: EntryType
+    content_type: str | None = None
+    """The media type of a file. Only with `fields=content_type`, and `null` if it is not a file."""
+
+    sha256: str | None = None
+    """
+    SHA-256 of the bytes in hexadecimal digits. Only with `fields=sha256`, and `null` if it is
+    not known.
+    """
+
+
+UploadForm: TypeAlias = dict[str, bytes]
+"""A form with one file and nothing else. Its part may have any name."""

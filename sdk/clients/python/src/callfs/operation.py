@@ -32,10 +32,14 @@ class Operation(Generic[T_co]):
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     #: The body, if the request has one.
     upload: Upload | None = None
+    #: Whether a second time undoes the first, also under a condition, which may hold again.
+    is_undone_by_repetition: bool = False
 
     @property
     def is_repeatable(self) -> bool:
         """Whether sending it twice does no more than sending it once."""
+        if self.is_undone_by_repetition:
+            return False
         is_safe = self.method in _IDEMPOTENT or not _CONDITIONS.isdisjoint(self.headers)
         return is_safe and (self.upload is None or self.upload.is_repeatable)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from callfs import models
 from callfs.answers import decoded
-from callfs.conditions import ReadConditions, WriteConditions, condition_headers
+from callfs.conditions import ReadConditions, WriteConditions, condition_headers, quoted
 from callfs.info import Info, Written
 from callfs.operation import Operation, target
 from callfs.paths import Path, absolute, encoded
@@ -72,6 +72,7 @@ def write(
     create: bool,
     media_type: str | None,
     sha256: bytes | None,
+    mtime: datetime | None,
     conditions: WriteConditions,
 ) -> Operation[Written]:
     headers = condition_headers(conditions)
@@ -79,6 +80,8 @@ def write(
         headers["Content-Type"] = media_type
     if sha256 is not None:
         headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(sha256).decode()}:"
+    if mtime is not None:
+        headers["X-CallFS-MTime"] = _in_utc(mtime).isoformat()
     return Operation(
         method="POST" if create else "PUT",
         target=_file(path),
@@ -114,7 +117,7 @@ def move(
     overwrite: bool,
     create_parents: bool,
     conditions: WriteConditions,
-) -> Operation[models.Changed]:
+) -> Operation[models.Entry]:
     wanted = models.MoveEntry(
         destination=absolute(to), overwrite=overwrite, create_parents=create_parents
     )
@@ -123,7 +126,25 @@ def move(
         target=_file(path),
         headers={**_JSON, **condition_headers(conditions)},
         upload=_json(wanted),
-        read=lambda response: decoded(response.content, models.Changed),
+        read=lambda response: decoded(response.content, models.Entry),
+    )
+
+
+def exchange(
+    path: Path, other: Path, *, other_if_match: str | None, conditions: WriteConditions
+) -> Operation[models.Entry]:
+    wanted = models.ExchangeEntry(
+        destination=absolute(other),
+        exchange=True,
+        destination_if_match=None if other_if_match is None else quoted(other_if_match),
+    )
+    return Operation(
+        method="PATCH",
+        target=_file(path),
+        headers={**_JSON, **condition_headers(conditions)},
+        upload=_json(wanted),
+        is_undone_by_repetition=True,
+        read=lambda response: decoded(response.content, models.Entry),
     )
 
 
@@ -136,12 +157,17 @@ def set_attributes(
     mtime: datetime | None,
     conditions: WriteConditions,
 ) -> Operation[models.Entry]:
-    octal = f"{mode:04o}" if isinstance(mode, int) else mode
+    wanted = models.SetAttributes(
+        mode=f"{mode:04o}" if isinstance(mode, int) else mode,
+        owner=owner,
+        group=group,
+        mtime=None if mtime is None else _in_utc(mtime),
+    )
     return Operation(
         method="PATCH",
         target=_file(path),
         headers={**_JSON, **condition_headers(conditions)},
-        upload=_json(models.SetAttributes(mode=octal, owner=owner, group=group, mtime=mtime)),
+        upload=_json(wanted),
         read=lambda response: decoded(response.content, models.Entry),
     )
 
@@ -165,11 +191,13 @@ def list_page(
     )
 
 
-def stream_directory(path: Path, selection: Selection, after: str | None) -> Operation[None]:
+def stream_directory(
+    path: Path, selection: Selection, limit: int | None, after: str | None
+) -> Operation[None]:
     """Its lines are read while they come."""
     return Operation(
         method="GET",
-        target=target(_directory(path), **selection.query, limit=0, after=after),
+        target=target(_directory(path), **selection.query, limit=limit or 0, after=after),
         headers=_NDJSON,
         read=_nothing,
     )
@@ -181,6 +209,8 @@ def create_link(
     expires_in: timedelta | float | None,
     max_downloads: int | None,
     filename: str | None,
+    unlimited: bool,
+    inline: bool,
 ) -> Operation[models.IssuedLink]:
     if isinstance(expires_in, timedelta):
         expires_in = expires_in.total_seconds()
@@ -189,6 +219,8 @@ def create_link(
         expiry_seconds=None if expires_in is None else int(expires_in),
         max_downloads=max_downloads,
         filename=filename,
+        unlimited=unlimited or None,
+        disposition="inline" if inline else None,
     )
     return Operation(
         method="POST",
@@ -227,7 +259,12 @@ def _directory(path: Path) -> str:
     return "/v1/directories" + encoded(path)
 
 
-def _json(model: models.MoveEntry | models.SetAttributes | models.LinkRequest) -> Upload:
+def _in_utc(time: datetime) -> datetime:
+    """A time without a zone is a local one, as everywhere in Python."""
+    return time.astimezone(timezone.utc)
+
+
+def _json(model: models.Change | models.LinkRequest) -> Upload:
     """A document without the fields that were not given."""
     fields: Mapping[str, Any] = msgspec.to_builtins(model)
     given = {name: value for name, value in fields.items() if value is not None}

@@ -232,3 +232,30 @@ async fn who_may_move_only_one_side_exchanges_nothing() {
         ("alice's", "alice")
     );
 }
+
+#[tokio::test]
+async fn what_was_refused_is_not_made_up_for_after_it_was_asked_for_again() {
+    let mut gateway = Gateway::start().await;
+    let (alice, bob) = (gateway.alice(), gateway.bob());
+    alice.put("/d/x", "alice's").await.is(201);
+    bob.put("/e/x", "bob's").await.is(201);
+    // While the folder is away nothing tells what has become of an exchange.
+    let served = gateway.path("files");
+    let away = gateway.path("away");
+    std::fs::rename(&served, &away).expect("moved away");
+    let admin = gateway.admin();
+    assert_eq!(admin.patch("/d", &with("/e")).await.status, 503);
+    std::fs::rename(&away, &served).expect("moved back");
+    admin.patch("/d", &with("/e")).await.is(200);
+    gateway.stop();
+    let gateway = gateway.restart();
+    for (path, owner) in [
+        ("/d", "bob"),
+        ("/d/x", "bob"),
+        ("/e", "alice"),
+        ("/e/x", "alice"),
+    ] {
+        let found = gateway.admin().head(path).await.is(200);
+        assert_eq!(found.header("x-callfs-owner"), owner, "{path}");
+    }
+}

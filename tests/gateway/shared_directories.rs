@@ -185,6 +185,9 @@ async fn nothing_leads_out_of_it() {
     let gateway = Gateway::start().await;
     let alice = tree(&gateway, "/docs").await;
     symlink("/etc/passwd", gateway.path("files/docs/passwd")).expect("a link out of it");
+    for (link, target) in [("up", ".."), ("over", "../outside/o"), ("inside", "deep")] {
+        symlink(target, gateway.path(&format!("files/docs/{link}"))).expect("a link");
+    }
     fs::write(gateway.path("secret"), "secret").expect("beside what is served");
     let link = share(&alice, "/docs").await;
     for below in [
@@ -198,6 +201,10 @@ async fn nothing_leads_out_of_it() {
         "//outside/o",
         "/\\..\\outside",
         "/passwd",
+        "/up/",
+        "/up/outside/o",
+        "/up/docs/../outside/o",
+        "/over",
     ] {
         let mut raw = Raw::connect(&gateway.authority(), ALICE_KEY).await;
         raw.head("GET", &format!("{}{below}", link.target), &[])
@@ -209,6 +216,10 @@ async fn nothing_leads_out_of_it() {
             answer.status
         );
     }
+    // A symbolic link to what is in the directory is followed.
+    let inside = format!("{}/inside/b.txt", link.target);
+    let got = gateway.stranger().call("GET", &inside).await.is(200);
+    assert_eq!(got.body, b"deep/b.txt");
     // A file link has nothing below it, and no address in the other's place.
     let file = make(&alice, json!({"path": "/docs/a.txt", "max_downloads": 9})).await;
     for below in ["/", "/a.txt", "/x"] {

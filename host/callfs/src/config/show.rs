@@ -92,6 +92,8 @@ fn hide(key: &str, value: &Value, reader: SettingReader<'_>, hidden: &mut Masked
             let text = whole.or_else(|| number.to_f64().map(|number| number.to_string()));
             hidden.hide(text.unwrap_or_default());
         }
+        // A list or a table that could not be read, so nothing tells what is a secret in it.
+        Value::String(_, text) if text.trim_start().starts_with(['[', '{']) => hidden.hide(text),
         Value::String(_, text) => hidden.show_as(text, server_url::masked(text)),
         _ => {}
     }

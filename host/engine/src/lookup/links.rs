@@ -10,6 +10,7 @@ use callfs_model::error::{ErrorKind, Result};
 use callfs_model::identity::{Action, Identity, Question};
 use callfs_model::path::FilePath;
 use callfs_model::storage::{Attributes, Condition, EntryKind, LinkedWay, Mount};
+use futures_util::future::BoxFuture;
 
 use crate::Engine;
 use crate::failure::{raced, refuse};
@@ -64,6 +65,29 @@ impl Engine {
         let storage = mount.storage();
         let way = storage.over_links(rest).await?;
         Ok(way.map(|way| (mount, way)))
+    }
+
+    /// Whether a path in a directory leads over symbolic links to what is not in that directory, or
+    /// to what no path of its mount can name.
+    pub fn leads_out_of<'a>(
+        &'a self,
+        directory: &'a FilePath,
+        path: &'a FilePath,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let Some(end) = self.linked_way(path).await? else {
+                return Ok(false);
+            };
+            let base = match self.linked_way(directory).await? {
+                Some(base) => named(base),
+                None => Some(directory.clone()),
+            };
+            let is_inside = match (named(end), base) {
+                (Some(end), Some(base)) => end.is_within(&base),
+                _ => false,
+            };
+            Ok(!is_inside)
+        })
     }
 
     /// What is at a path of a mount that has no links; none if another mount hides it.
@@ -223,6 +247,13 @@ impl Lookup {
         }
         Ok(target)
     }
+}
+
+/// Where a way over links ends, as a path from the root of all.
+fn named((mount, LinkedWay { end, .. }): (&Mount, LinkedWay)) -> Option<FilePath> {
+    let rest = end?;
+    let mount = mount.path.as_str().trim_end_matches('/');
+    FilePath::parse(&format!("{mount}/{rest}")).ok()
 }
 
 fn out_of_reach(path: &FilePath) -> callfs_model::error::Error {

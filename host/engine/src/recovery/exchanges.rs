@@ -53,8 +53,9 @@ impl Engine {
         unsure: bool,
     ) -> Result<bool> {
         let ExchangeInFlight { id, one, other, .. } = *exchange;
-        // The records change places in the commit that ends the intent, so they have not yet.
         match self.exchange_state(exchange).await? {
+            ExchangeState::After if self.records_followed(exchange).await? => {}
+            // The records change places in the commit that ends the intent.
             ExchangeState::After => {
                 return match self
                     .commit(lock, vec![exchange.follow(), Change::End(id)])
@@ -80,6 +81,22 @@ impl Engine {
         }
         changes.push(Change::End(id));
         self.commit(lock, changes).await.map(|()| true)
+    }
+
+    /// Whether the records name the objects that are at their paths after the exchange: a later
+    /// exchange of the same paths has done what this one was to do.
+    async fn records_followed(&self, exchange: &ExchangeInFlight<'_>) -> Result<bool> {
+        let ExchangeInFlight {
+            one,
+            other,
+            objects: [first, second],
+            ..
+        } = *exchange;
+        let is_of = async |path: &FilePath, object: &ObjectIdentity| {
+            let record = self.metadata.get(path).await?;
+            Ok::<_, Error>(record.is_some_and(|record| record.object.as_ref() == Some(object)))
+        };
+        Ok(is_of(one, second).await? || is_of(other, first).await?)
     }
 
     async fn exchange_state(&self, exchange: &ExchangeInFlight<'_>) -> Result<ExchangeState> {

@@ -177,6 +177,7 @@ async fn open(
             part: None,
         });
     }
+    stay_inside(app, link, path).await?;
     let opened = app.engine.open_shared_tree(maker, path).await;
     let opened = opened.map_err(|error| place.veiled(error))?;
     let is_file = matches!(opened, OpenedPath::File { .. });
@@ -193,12 +194,24 @@ async fn stat(app: &App, link: &Link, place: &SharedPlace) -> Result<Info, Error
     if !link.options.directory {
         return app.engine.stat_shared(&maker, path).await;
     }
+    stay_inside(app, link, path).await?;
     let info = app.engine.permit_share(&maker, path).await;
     let info = info.map_err(|error| place.veiled(error))?;
     if below.means_directory() && info.kind != EntryKind::Directory {
         return Err(not_a_directory());
     }
     Ok(info)
+}
+
+/// What a symbolic link leads to outside of the directory is not shared with it.
+async fn stay_inside(app: &App, link: &Link, path: &FilePath) -> Result<(), Error> {
+    if app.engine.leads_out_of(&link.path, path).await? {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "it leads out of the directory of the link",
+        ));
+    }
+    Ok(())
 }
 
 fn not_a_directory() -> Error {

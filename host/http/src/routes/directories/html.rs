@@ -43,9 +43,9 @@ pub(super) fn format(
     let title = escaped(directory.as_str());
     let mut before = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta \
-         name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\\
-         n<table>\n<tr><th>name</th><th>size</th><th>changed</th></tr>\n"
+         name=\"viewport\" content=\"width=device-width\"><title>{title}</title></head>\n\
+         <body>\n<h1>{title}</h1>\n\
+         <table>\n<tr><th>name</th><th>size</th><th>changed</th></tr>\n"
     );
     if !directory.is_root() {
         before.push_str("<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");

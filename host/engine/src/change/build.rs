@@ -276,14 +276,16 @@ impl<'a> Build<'a> {
         let Some(who) = self.maker else {
             return Ok(fetched);
         };
-        let paths = fetched.iter().map(|(_, incoming)| incoming.from.clone());
-        let paths: Vec<FilePath> = paths.collect();
+        let read = fetched
+            .iter()
+            .map(|(_, incoming)| (incoming.from.clone(), incoming.source.clone()));
+        let read: Vec<(FilePath, Attributes)> = read.collect();
         let mut neighbours = Neighbours::new(self.engine);
-        let mut questions = Vec::with_capacity(paths.len());
-        let mut are_clear = Vec::with_capacity(paths.len());
-        for path in &paths {
+        let mut questions = Vec::with_capacity(read.len());
+        let mut are_clear = Vec::with_capacity(read.len());
+        for (path, found) in &read {
             // Why there is none, a look at that path alone tells.
-            let question = neighbours.question(Action::Read, path).await;
+            let question = neighbours.question(Action::Read, path, found).await;
             let question = question.ok().flatten();
             are_clear.push(question.is_some());
             questions.extend(question);
@@ -291,10 +293,10 @@ impl<'a> Build<'a> {
         let allowed = self.engine.authorizer.filter(who, &questions).await?;
         let mut allowed = allowed.into_iter();
         let mut permitted = Vec::with_capacity(fetched.len());
-        let asked = paths.iter().zip(are_clear);
-        for ((path, is_clear), (record, incoming)) in asked.zip(fetched) {
+        let asked = read.iter().zip(are_clear);
+        for (((path, found), is_clear), (record, incoming)) in asked.zip(fetched) {
             let is_allowed = is_clear && allowed.next() == Some(true);
-            if !is_allowed && let Err(error) = self.ask_alone(who, path).await {
+            if !is_allowed && let Err(error) = self.ask_alone(who, path, found).await {
                 if error.kind() != ErrorKind::NotFound {
                     return Err(error);
                 }
@@ -307,11 +309,16 @@ impl<'a> Build<'a> {
         Ok(permitted)
     }
 
-    async fn ask_alone(&self, who: &Identity, path: &FilePath) -> Result<()> {
-        self.engine
-            .permit(who, &self.engine.find_for(who, path).await?, Action::Read)
-            .await
-            .map(drop)
+    /// What was read is judged by what is at its path now, so that has to be the same object: a
+    /// directory that took the place of another one is no reason to hand out what was in that.
+    async fn ask_alone(&self, who: &Identity, path: &FilePath, found: &Attributes) -> Result<()> {
+        let place = self.engine.find_for(who, path).await?;
+        let target = self.engine.permit(who, &place, Action::Read).await?;
+        if target.attributes.object == found.object {
+            Ok(())
+        } else {
+            Err(raced(path))
+        }
     }
 
     async fn make(&mut self, mut record: Record) -> Result<()> {
@@ -337,7 +344,7 @@ impl<'a> Build<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // It vanished, unless something else did.
                 return match (self.maker, self.engine.stored(path).await?) {
-                    (Some(_), None) => Ok(None),
+                    (Some(_), None) => self.is_left_out(path).await.map(|()| None),
                     (None, None) => Err(raced(path)),
                     (_, Some(_)) => Err(error),
                 };
@@ -348,6 +355,15 @@ impl<'a> Build<'a> {
             return Err(raced(path));
         }
         Ok(Some(incoming))
+    }
+
+    /// A file that vanished from its directory is left out of a copy; a directory that was moved or
+    /// removed with what is in it is not, because nothing would tell that it is missing.
+    async fn is_left_out(&self, path: &FilePath) -> Result<()> {
+        match path.parent() {
+            Some(parent) if self.engine.stored(&parent).await?.is_none() => Err(raced(&parent)),
+            _ => Ok(()),
+        }
     }
 
     /// Stores what was read and may still be; where it is staged, once it is recorded, as the

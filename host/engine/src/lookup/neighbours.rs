@@ -12,6 +12,7 @@ use std::sync::Arc;
 use callfs_model::error::Result;
 use callfs_model::identity::{AccessNode, Action, Question};
 use callfs_model::path::FilePath;
+use callfs_model::storage::Attributes;
 
 use crate::Engine;
 use crate::recovery::tombstones::View;
@@ -40,12 +41,14 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// May the caller do that to what is at a path now? None where that takes a look at this path
+    /// May the caller do that to what is at a path now, and was there when these attributes were
+    /// found? None where that takes a look at this path
     /// alone: something on the way is missing, or something moves, or it is reached over a link.
     pub(crate) async fn question(
         &mut self,
         action: Action,
         path: &FilePath,
+        found: &Attributes,
     ) -> Result<Option<Question>> {
         let Some(parent) = path.parent() else {
             return Ok(None);
@@ -58,6 +61,9 @@ impl<'a> Neighbours<'a> {
         let Some(seen) = sought.seen else {
             return Ok(None);
         };
+        if seen.attributes.object != found.object {
+            return Ok(None);
+        }
         let target = self.engine.judged(path, seen.attributes, sought.records);
         let still = self.engine.tombstones.still(&self.view, path);
         Ok(still.then(|| Question {

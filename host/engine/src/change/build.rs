@@ -361,7 +361,10 @@ impl<'a> Build<'a> {
     /// removed with what is in it is not, because nothing would tell that it is missing.
     async fn is_left_out(&self, path: &FilePath) -> Result<()> {
         match path.parent() {
-            Some(parent) if self.engine.stored(&parent).await?.is_none() => Err(raced(&parent)),
+            Some(parent) if self.engine.stored(&parent).await?.is_none() => {
+                let what = "was moved or removed while it was copied";
+                Err(refuse(ErrorKind::NotFound, &parent, what))
+            }
             _ => Ok(()),
         }
     }

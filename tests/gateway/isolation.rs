@@ -329,7 +329,7 @@ async fn an_error_after_the_last_byte_is_never_a_complete_answer() {
     gateway.logged("the tail does not match").await;
 }
 
-/// A component that never says how its stream ended keeps nobody: neither the client, whose
+/// A component that never says how its stream ended holds up nothing: neither the client, whose
 /// download is cut, nor those who wait for its instance.
 #[tokio::test]
 async fn a_stream_that_never_ends_is_cut_within_the_limit() {

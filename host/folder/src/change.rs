@@ -210,7 +210,7 @@ pub(super) fn rename(
     }
 }
 
-/// Exchanges what two names have, whatever that is, in one step of the kernel.
+/// Exchanges what two names have, files or directories, in one step of the kernel.
 pub(super) fn exchange(folder: &Folder, one: &FolderPath, other: &FolderPath) -> Result<()> {
     if one.is_below(other) || other.is_below(one) {
         let message = format!("{one} and {other} cannot be exchanged: one is within the other");

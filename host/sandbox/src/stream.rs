@@ -3,7 +3,7 @@
 //!
 //! A stream always travels with the result that tells whether it is complete. Chunks are bounded by
 //! the host, whatever size a guest names, and a guest that is not read from waits. A guest that
-//! does not come to an end after its last byte keeps nobody waiting for longer than a call may.
+//! does not come to an end after its last byte keeps no reader waiting for longer than a call may.
 
 use std::any::{Any, TypeId};
 use std::pin::Pin;

@@ -16,7 +16,7 @@ pub(super) async fn places(room: &Room) -> CheckOutcome {
     for directory in ["one", "one/sub", "two", "two/place", "two/place/deep"] {
         room.make(directory).await?;
     }
-    // Whoever compares prefixes of paths takes a neighbour along.
+    // A component that compares prefixes of paths takes a neighbour along.
     for neighbour in ["one-a", "onea", "two/place0"] {
         room.make(neighbour).await?;
     }

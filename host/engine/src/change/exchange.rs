@@ -42,7 +42,7 @@ struct ExchangeSides<'a> {
 }
 
 impl Engine {
-    /// Exchanges what two paths name, of whatever kind; answers what the first is now, as it
+    /// Exchanges what two paths name, files or directories; answers what the first is now, as it
     /// arrived.
     pub fn exchange<'a>(
         self: &'a Arc<Self>,

@@ -4,7 +4,7 @@
 //! The way to a file costs a look at each of its directories. Files that were read together are
 //! mostly in one directory, or in directories of which one is in the other, so what was seen of
 //! the way to one is taken for the next. All of it was seen after the neighbours were begun, and
-//! that is what they are for: whoever begins them after the files were read asks by what holds
+//! that is what they are for: a copy that begins them after the files were read asks by what holds
 //! since then. What is gone, or moves, is told of and not judged.
 
 use std::sync::Arc;

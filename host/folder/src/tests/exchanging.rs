@@ -1,4 +1,4 @@
-//! Names that change places, as whoever looks at them meanwhile sees it.
+//! Names that change places, as a reader sees them meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,4 @@
-//! Two paths that change places, whatever they are.
+//! Two paths that change places, of files or directories.
 
 use callfs_model::error::Result;
 

@@ -1,4 +1,4 @@
-//! Any body of a form: in whatever pieces it comes, the same file is found or none is.
+//! Any body of a form: however it is cut into pieces, the same file is found or none is.
 
 use callfs_test_fuzz::FuzzTarget;
 use futures_util::FutureExt;

@@ -192,7 +192,7 @@ pub(super) fn kept_type(given: &HeaderValue) -> Result<Option<String>> {
         || Problem::bad_request("the header 'content-type' is not a media type such as text/plain");
     let text = given.to_str().map_err(|_| refused())?.trim();
     let essence = media_type::essence(text).ok_or_else(refused)?;
-    // What curl says of every --data-binary; nobody means it of a file. Neither does a range of
+    // What curl says of every --data-binary; it says nothing of the file. Neither does a range of
     // types, which belongs in Accept, say what the bytes are.
     let says_nothing = text.eq_ignore_ascii_case("application/x-www-form-urlencoded")
         || media_type::is_range(essence);
